@@ -1,0 +1,198 @@
+"""Two engines, one trajectory: gradient flow, and gradient descent with a learning rate."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from .networks import Network
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A run, or an ensemble of runs, at the times asked for.
+
+    times (T,) in gradient-flow time, losses (T, \\*ensemble), theta (T, \\*ensemble, units,
+    features); numpy arrays whatever the engine and the device.
+    """
+
+    times: np.ndarray
+    losses: np.ndarray
+    theta: np.ndarray
+
+    def at(self, time: float) -> np.ndarray:
+        """The units (\\*ensemble, units, features) recorded last at or before `time`."""
+        return self.theta[max(np.searchsorted(self.times, time, side="right") - 1, 0)]
+
+    def member(self, index: int | tuple[int, ...]) -> Trajectory:
+        """The run at this index of the ensemble."""
+        index = index if isinstance(index, tuple) else (index,)
+        return Trajectory(self.times, self.losses[:, *index], self.theta[:, *index])
+
+
+class DivergedError(RuntimeError):
+    """The weights of a run left the finite numbers."""
+
+
+def resolve_device(device: str) -> str:
+    """ "cpu" or "cuda" for "cpu", "cuda" or "auto"; ValueError if asked for what is not there."""
+    if device not in ("cpu", "cuda", "auto"):
+        raise ValueError(f'unknown device {device!r}; known: "cpu", "cuda", "auto"')
+    if device == "cpu":
+        return device
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError('device "cuda" was asked for, but torch finds no GPU; use "cpu" or "auto"')
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def descend(
+    network: Network,
+    theta0: np.ndarray,
+    lr: float,
+    steps: int,
+    every: int = 1,
+    batches: Iterable[Network] | None = None,
+    device: str = "cpu",
+) -> Trajectory:
+    """Gradient descent theta <- theta - lr dL/dtheta, as the paper trains.
+
+    Parameters
+    ----------
+    network : the loss that is recorded, and descended unless there are `batches`
+    theta0 : initial units (\\*ensemble, units, features); numpy, or torch to compute in torch
+    lr : learning rate with respect to L = E|y - f|^2 / 2; a step is `lr` of gradient-flow time
+    steps : number of steps
+    every : record the first and every so many steps
+    batches : the networks of the mini-batches, one for each step (for example `minibatches`)
+    device : "cpu" (numpy), "cuda" or "auto" (torch on the GPU where there is one)
+
+    Raises
+    ------
+    ValueError : a parameter out of range, shapes that do not fit, no GPU where one is asked for
+    DivergedError : the learning rate is too large; says at which step
+    """
+    if not 0 < lr < np.inf:
+        raise ValueError(f"the learning rate is {lr}; it must be positive and finite")
+    if steps < 1 or every < 1:
+        raise ValueError(f"steps ({steps}) and every ({every}) must be 1 or more")
+    device = resolve_device(device)
+    theta = network.check(theta0)
+    if device == "cuda" or not isinstance(theta, np.ndarray):
+        import torch
+
+        device = device if device == "cuda" else str(theta.device)
+        theta, network = torch.as_tensor(theta, device=device), network.to(device)
+        batches = batches and (batch.to(device) for batch in batches)
+    stream = itertools.repeat(network) if batches is None else iter(batches)
+    recorded = []
+    with np.errstate(over="ignore", invalid="ignore"):
+        for step in range(steps + 1):
+            if step % every == 0:
+                recorded.append((step, network.loss(theta), theta))
+            if step < steps:
+                theta = theta + lr * next(stream).field(theta)
+                _refuse_divergence(theta, step + 1, lr)
+    index, losses, thetas = zip(*recorded, strict=True)
+    return Trajectory(lr * np.array(index), _stack(losses), _stack(thetas))
+
+
+def minibatches(network: Network, size: int, rng: np.random.Generator) -> Iterator[Network]:
+    """Endless mini-batches of `size` samples of a network that carries its data, by epochs.
+
+    Every epoch is a fresh permutation; what does not fill a batch at its end is left out.
+    """
+    samples = network.samples
+    if not 1 <= size <= samples:
+        raise ValueError(f"a batch of {size} of {samples} samples; wanted 1 to {samples}")
+    while True:
+        order = rng.permutation(samples)
+        for start in range(0, samples - size + 1, size):
+            yield network.subset(order[start : start + size])
+
+
+def flow(
+    network: Network, theta0: np.ndarray, times: np.ndarray | float, rtol: float = 1e-8
+) -> Trajectory:
+    """Gradient flow dtheta/dt = -dL/dtheta (section 2), the object of the theory.
+
+    LSODA turns implicit on a plateau and steps over it, so a plateau of length 1 / eps costs about
+    the same at every initial scale eps.  Fields that jump (ReLU) make implicit steps useless and
+    have plateaus of length ln(1 / eps) only: there an explicit RK45 serves.  The absolute
+    tolerance is `rtol` times the root mean square of theta0: what grows out of a small start must
+    be known relative to that start.
+
+    Parameters
+    ----------
+    network : a network whose `field` and `jacobian` are known
+    theta0 : initial units (\\*ensemble, units, features); the runs of an ensemble are integrated
+        one by one, for each has its own plateaus to step over
+    times : increasing times (T,) from 0, or an end time: then, for one run, the solver's own steps
+    rtol : relative tolerance
+
+    Raises
+    ------
+    ValueError : times or shapes that do not fit
+    DivergedError : the integration failed; says at which time
+    """
+    theta0 = np.asarray(network.check(theta0), dtype=float)
+    own_steps = np.ndim(times) == 0
+    grid = np.array([0.0, times]) if own_steps else np.asarray(times, dtype=float)
+    if not (np.isfinite(grid).all() and grid[0] >= 0 and (np.diff(grid) > 0).all()):
+        raise ValueError("times must be finite, increasing and not negative")
+    if own_steps and theta0.ndim > 2:
+        raise ValueError(
+            "the runs of an ensemble take steps of their own: give `times` as an array"
+        )
+    ensemble, shape = theta0.shape[:-2], theta0.shape[-2:]
+    runs = []
+    for start in theta0.reshape(-1, *shape):
+        solution = solve_ivp(
+            lambda t, flat: network.field(flat.reshape(shape)).ravel(),
+            (0.0, grid[-1]),
+            start.ravel(),
+            **_solver(network, shape),
+            t_eval=None if own_steps else grid,
+            rtol=rtol,
+            atol=rtol * float(np.sqrt(np.mean(start**2))),
+        )
+        if not solution.success:
+            raise DivergedError(
+                f"gradient flow stopped at time {solution.t[-1]:.4g}: {solution.message}"
+            )
+        runs.append(solution.y.T.reshape(-1, *shape))
+    grid = solution.t if own_steps else grid
+    theta = np.stack(runs, axis=1).reshape(len(grid), *ensemble, *shape)
+    return Trajectory(grid, network.loss(theta), theta)
+
+
+def _solver(network: Network, shape: tuple[int, ...]) -> dict:
+    if not network.smooth:
+        return {"method": "RK45"}
+    return {"method": "LSODA", "jac": lambda t, flat: network.jacobian(flat.reshape(shape))}
+
+
+def _refuse_divergence(theta, step: int, lr: float) -> None:
+    total = theta.sum((-2, -1))
+    if bool((abs(total) < np.inf).all()):
+        return
+    members = (~(abs(total) < np.inf)).reshape(-1).nonzero()
+    bad = [int(i) for i in np.ravel(members[0] if isinstance(members, tuple) else members)]
+    which = "" if total.ndim == 0 else f" (run {bad[0]} of the ensemble, {len(bad)} in all)"
+    raise DivergedError(
+        f"gradient descent diverged at step {step}{which}: the learning rate {lr:g} is too large. "
+        f"Try {lr / 4:g}, or `flow`, which needs none"
+    )
+
+
+def _stack(values) -> np.ndarray:
+    if isinstance(values[0], (float, np.ndarray)):
+        return np.stack(values)
+    import torch
+
+    return torch.stack(values).cpu().numpy()

@@ -1,0 +1,166 @@
+r"""Eq. 1 of the paper: a network is a sum of units, f(x) = sum_i phi(x; u_i) v_i.
+
+Three families have their loss and gradient field in closed form:
+
+==================  =============================  ==============================
+family              unit                           what it needs of the data
+==================  =============================  ==============================
+`Linear`            v_i (u_i . x)                  second moments
+`Quadratic`         v_i (u_i' Z u_i)               moments of Z, up to fourth order
+`Pointwise`         v_i sigma(u_i . x), patches    the data
+==================  =============================  ==============================
+
+and `Autograd` differentiates whatever has no closed form, through the same interface.
+
+A set of units is one array `theta` of shape (\*ensemble, units, features); the features of a unit
+are those of v_i followed by those of u_i.  Everything carries the leading ensemble axes (seeds,
+values of a sweep), and the same functions serve numpy arrays and torch tensors.
+The loss is L = E|y - f|^2 / 2, so that gradient flow has unit rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from .autograd import Autograd
+from .base import Network
+from .moments import Attention, Linear, Quadratic
+from .pointwise import ACTIVATIONS, Pointwise
+
+__all__ = [
+    "ACTIVATIONS",
+    "ARCHITECTURES",
+    "Attention",
+    "Autograd",
+    "Linear",
+    "Network",
+    "Pointwise",
+    "Quadratic",
+    "attention",
+    "attention_population",
+    "build",
+    "initial_units",
+    "linear",
+    "pointwise",
+    "quadratic",
+]
+
+
+def _data(x: np.ndarray, y: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """x and y (samples, outputs) as float64, refused with a ValueError where they do not fit."""
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    y = y[:, None] if y.ndim == 1 else y
+    if x.ndim not in axes or y.ndim != 2 or len(x) != len(y) or 0 in x.shape + y.shape:
+        raise ValueError(
+            f"x has shape {x.shape} and y {y.shape}; wanted x with {' or '.join(map(str, axes))} "
+            "axes, samples first and features last, and y (samples,) or (samples, outputs)"
+        )
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise ValueError("the data hold values that are not finite (nan or inf)")
+    return x, y
+
+
+def linear(x: np.ndarray, y: np.ndarray) -> Linear:
+    """Linear network on x (samples, n_u), or convolution on patches x (samples, patches, n_u)."""
+    x, y = _data(x, y, (2, 3))
+    flat, n = x.reshape(len(x), -1), len(x)
+    patches = x.shape[1] if x.ndim == 3 else 1
+    return Linear(y.T @ flat / n, flat.T @ flat / n, float((y * y).sum() / n), patches)
+
+
+def pointwise(x: np.ndarray, y: np.ndarray, phi: str = "relu") -> Pointwise:
+    """Network with activation `phi` on x (samples, n_u) or patches (samples, patches, n_u)."""
+    x, y = _data(x, y, (2, 3))
+    x = x[:, None] if x.ndim == 2 else x
+    return Pointwise(np.ascontiguousarray(x.swapaxes(0, 1)), np.ascontiguousarray(y.T), phi)
+
+
+def _symmetric_moments(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    z = ((z + z.swapaxes(1, 2)) / 2).reshape(len(z), -1)
+    return y.T @ z / len(z), z.T @ z / len(z), float((y * y).sum() / len(y))
+
+
+def quadratic(x: np.ndarray, y: np.ndarray) -> Quadratic:
+    """Quadratic network on x (samples, n_u), where Z = x x', or on matrices Z (samples, n, n)."""
+    x, y = _data(x, y, (2, 3))
+    if x.ndim == 3 and x.shape[1] != x.shape[2]:
+        raise ValueError(f"the matrices Z have shape {x.shape[1:]}; they must be square")
+    return Quadratic(*_symmetric_moments(x if x.ndim == 3 else x[:, :, None] * x[:, None], y))
+
+
+def attention(x: np.ndarray, y: np.ndarray) -> Attention:
+    """Linear self-attention on prompts x (samples, tokens, d), y (samples, tokens).
+
+    The last token is the query: its label is what the network shall predict, and it enters the
+    attention sum with label 0.  The sum is z = sum_n y_n x_n, not divided by the tokens.
+    """
+    x, y = _data(x, y, (3,))
+    if x.shape[:2] != y.shape:
+        raise ValueError(f"prompts {x.shape} and labels {y.shape}: wanted one label for each token")
+    z = (y[:, :-1, None] * x[:, :-1]).sum(1)
+    zero = np.zeros((len(x), z.shape[1], z.shape[1]))
+    outer = z[:, :, None] * x[:, -1, None, :]
+    blocks = np.block([[zero, outer], [zero, zero]])
+    return Attention(*_symmetric_moments(blocks, y[:, -1:]))
+
+
+def attention_population(covariance: np.ndarray, context: int) -> Attention:
+    """Linear self-attention with the moments of infinitely many prompts (theory of section 5).
+
+    Tokens N(0, covariance), labels w . x with w ~ N(0, I), `context` labelled tokens, and
+    z = sum_n y_n x_n as in `attention`.  E[z z'] = N(N+1) C^2 + N tr(C) C.
+    """
+    c = np.asarray(covariance, dtype=float)
+    d, n = len(c), context
+    if c.shape != (d, d) or n < 1 or np.linalg.eigvalsh(c).min() <= 0:
+        raise ValueError("wanted a positive definite covariance (d, d) and a context of 1 or more")
+    zz = n * (n + 1) * c @ c + n * np.trace(c) * c
+    syz, szz = np.zeros((2 * d,) * 2), np.zeros((2 * d,) * 4)
+    syz[:d, d:] = n * c @ c / 2
+    szz[:d, d:, :d, d:] = np.einsum("ac,bd->abcd", zz, c) / 4
+    szz = szz + szz.transpose(1, 0, 2, 3)
+    szz = szz + szz.transpose(0, 1, 3, 2)
+    return Attention((syz + syz.T).reshape(1, -1), szz.reshape(4 * d * d, -1), float(np.trace(c)))
+
+
+ARCHITECTURES: dict[str, Callable[[np.ndarray, np.ndarray], Network]] = {
+    "linear": linear,
+    "quadratic": quadratic,
+    "attention": attention,
+    **{phi: lambda x, y, phi=phi: pointwise(x, y, phi) for phi in ACTIVATIONS},
+}
+
+
+def build(architecture: str, x: np.ndarray, y: np.ndarray) -> Network:
+    """The network of this name ("linear", "relu", "quadratic", "attention", ...) on these data."""
+    if architecture not in ARCHITECTURES:
+        raise ValueError(
+            f"unknown architecture {architecture!r}; known: {', '.join(ARCHITECTURES)}"
+        )
+    return ARCHITECTURES[architecture](x, y)
+
+
+def initial_units(
+    network: Network, width: int, scale: float, seed: int | Sequence[int] = 0
+) -> np.ndarray:
+    """Small random units, N(0, scale^2): (units, features), or (seeds, units, features).
+
+    `scale` is the standard deviation of the first layer's weights; the read-out has the same,
+    unless the network's `draw` says otherwise.
+    """
+    if width != int(width) or width < 1:
+        raise ValueError(f"width is {width}; a network needs a whole number of units, 1 or more")
+    if not 0 < scale < np.inf:
+        raise ValueError(
+            f"the initial scale is {scale}; it must be positive and finite"
+            + (
+                " (at 0 all units vanish, which is a fixed point: nothing would ever be learned)"
+                if scale == 0
+                else ""
+            )
+        )
+    seeds = [seed] if np.ndim(seed) == 0 else list(seed)
+    theta = np.stack([network.draw(np.random.default_rng(s), int(width)) for s in seeds]) * scale
+    return theta[0] if np.ndim(seed) == 0 else theta

@@ -1,0 +1,103 @@
+"""The interface that all families of networks share (Eq. 1)."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+Array = Any  # a numpy array or a torch tensor
+
+
+class Network:
+    """A squared loss on a sum of units; the base of all families.
+
+    A family supplies `loss` and `field`, and `jacobian` if it has one in closed form.
+    `n_v` and `n_u` count the features of v_i and u_i; the features of v_i are ordered (output,
+    patch), with one patch unless the network is a convolution.  `degree` is the degree of
+    homogeneity of phi in u, None where it has none, and `parity` the behaviour of phi under
+    u -> -u (+1 even, -1 odd, 0 neither): both decide which units count as one (see `units`).
+    `smooth` says whether the field is, which decides how `dynamics.flow` integrates it.
+    """
+
+    n_v: int
+    n_u: int
+    patches: int = 1
+    degree: float | None = None
+    parity: int = 0
+    smooth: bool = True
+
+    def split(self, theta: Array) -> tuple[Array, Array]:
+        """Views V (\\*ensemble, units, n_v) and U (\\*ensemble, units, n_u) of theta."""
+        return theta[..., : self.n_v], theta[..., self.n_v :]
+
+    def loss(self, theta: Array) -> Array:
+        """L = E|y - f|^2 / 2 (paper, section 2), shape (\\*ensemble,)."""
+        raise NotImplementedError
+
+    def field(self, theta: Array) -> Array:
+        """Gradient field -dL/dtheta, shape of theta."""
+        raise NotImplementedError
+
+    def zero_loss(self) -> float:
+        """The loss of the network without units, E|y|^2 / 2: what a loss of 1 means in Figure 1."""
+        raise NotImplementedError
+
+    def draw(self, rng: np.random.Generator, width: int) -> np.ndarray:
+        """One set of standard normal units (width, n_v + n_u), the first layer drawn first."""
+        u = rng.standard_normal((width, self.n_u))
+        v = rng.standard_normal((self.n_v // self.patches, width, self.patches))
+        return np.concatenate([v.swapaxes(0, 1).reshape(width, -1), u], axis=1)
+
+    @property
+    def samples(self) -> int:
+        """Number of samples the network carries; TypeError if it knows only their moments."""
+        raise TypeError(
+            f"{type(self).__name__} keeps moments, not samples: it has no mini-batches. Build the "
+            'network from its data (for linear ones: `pointwise(x, y, "identity")`)'
+        )
+
+    def subset(self, index: np.ndarray) -> Network:
+        """The network on these samples alone."""
+        raise NotImplementedError
+
+    def to(self, device: str) -> Network:
+        """This network with its arrays as torch tensors on `device` ("cpu", "cuda")."""
+        import torch
+
+        arrays = {
+            f.name: torch.as_tensor(getattr(self, f.name), device=device)
+            for f in dataclasses.fields(self)  # type: ignore[arg-type]
+            if isinstance(getattr(self, f.name), (np.ndarray, torch.Tensor))
+        }
+        return dataclasses.replace(self, **arrays)  # type: ignore[type-var]
+
+    def check(self, theta: Array) -> Array:
+        """Return theta, or raise ValueError if its shape does not fit or it is not finite."""
+        if theta.ndim < 2 or theta.shape[-1] != self.n_v + self.n_u or theta.shape[-2] == 0:
+            raise ValueError(
+                f"theta has shape {tuple(theta.shape)}; this network takes (*ensemble, units, "
+                f"{self.n_v + self.n_u}) with at least one unit ({self.n_v} features of v, then "
+                f"{self.n_u} of u)"
+            )
+        if not bool((abs(theta) < float("inf")).all()):
+            raise ValueError("theta holds values that are not finite")
+        return theta
+
+
+def concat(parts: list[Array]) -> Array:
+    """Join numpy arrays or torch tensors along the features."""
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts, axis=-1)
+    import torch
+
+    return torch.cat(parts, dim=-1)
+
+
+def block_diagonal(blocks: np.ndarray) -> np.ndarray:
+    """One square matrix (n * size, n * size) with `blocks` (n, size, size) on its diagonal."""
+    n, size, _ = blocks.shape
+    out = np.zeros((n, size, n, size))
+    out[range(n), :, range(n), :] = blocks
+    return out.reshape(n * size, n * size)

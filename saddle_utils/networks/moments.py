@@ -1,0 +1,165 @@
+"""Networks that see the data through moments: linear and quadratic in u."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from .base import Array, Network, block_diagonal, concat
+
+
+class Moments(Network):
+    """Networks that are linear in features psi(u): they see the data through moments only.
+
+    With M = sum_i v_i psi(u_i)' the loss is L = E|y|^2/2 - <Syz, M> + <M, M Szz>/2.  The residual
+    matrix G = Syz - M Szz drives every unit: dv = G psi(u), du = psi'(u)' G' v.
+    """
+
+    syz: Array  # (outputs, N)
+    szz: Array  # (N, N)
+    syy: float
+
+    def features(self, u: Array) -> Array:
+        raise NotImplementedError
+
+    def pull(self, u: Array, dpsi: Array) -> Array:
+        raise NotImplementedError
+
+    def moment_map(self, theta: Array) -> Array:
+        """M = sum_i v_i psi(u_i)' of all units, shape (\\*ensemble, outputs, N)."""
+        v, u = self.split(theta)
+        m = v.mT @ self.features(u)
+        return m.reshape(*m.shape[:-2], *self.syz.shape[-2:])
+
+    def residual(self, m: Array) -> Array:
+        """Residual matrix G = Syz - M Szz (Eq. 9), shape (\\*ensemble, n_v, N / patches)."""
+        g = self.syz - m @ self.szz
+        return g.reshape(*g.shape[:-2], self.n_v, -1)
+
+    def loss(self, theta: Array) -> Array:
+        m = self.moment_map(theta)
+        return self.syy / 2 - ((self.syz - m @ self.szz / 2) * m).sum((-2, -1))
+
+    def zero_loss(self) -> float:
+        return self.syy / 2
+
+    def field(self, theta: Array) -> Array:
+        v, u = self.split(theta)
+        psi = self.features(u)
+        m = v.mT @ psi
+        g = self.residual(m.reshape(*m.shape[:-2], *self.syz.shape[-2:]))
+        return concat([psi @ g.mT, self.pull(u, v @ g)])
+
+    def jacobian(self, theta: np.ndarray) -> np.ndarray:
+        """Jacobian of the field for one set of units, (units * features,) * 2; minus the Hessian.
+
+        A part within each unit, driven by the residual, less the Gauss-Newton part D Szz D'.
+        """
+        v, u = self.split(theta)
+        units, psi = len(u), self.features(u)
+        g = self.residual(self.moment_map(theta))
+        dpsi, within = self._derivatives(v, u, g)
+        d = np.zeros((units, self.n_v + self.n_u, self.n_v, psi.shape[-1]))
+        d[:, range(self.n_v), range(self.n_v), :] = psi[:, None, :]
+        d[:, self.n_v :] = v[:, None, :, None] * dpsi[:, :, None, :]
+        d = d.reshape(units * d.shape[1], *self.syz.shape)
+        gauss_newton = (d @ self.szz).reshape(len(d), -1) @ d.reshape(len(d), -1).T
+        return block_diagonal(within) - gauss_newton
+
+
+@dataclass(frozen=True)
+class Linear(Moments):
+    """Linear in u: fully-connected linear networks, and convolutions (an axis of patches).
+
+    Eq. 9: dv_i = G u_i, du_i = G' v_i.  Syz (outputs, patches * n_u), Szz and syy = E|y|^2.
+    """
+
+    syz: Array
+    szz: Array
+    syy: float
+    patches: int = 1
+    degree: ClassVar[float] = 1
+    parity: ClassVar[int] = -1
+
+    @property
+    def n_v(self) -> int:  # type: ignore[override]
+        return self.syz.shape[-2] * self.patches
+
+    @property
+    def n_u(self) -> int:  # type: ignore[override]
+        return self.syz.shape[-1] // self.patches
+
+    def features(self, u: Array) -> Array:
+        return u
+
+    def pull(self, u: Array, dpsi: Array) -> Array:
+        return dpsi
+
+    def _derivatives(self, v, u, g):
+        nv, nu = self.n_v, self.n_u
+        within = np.zeros((len(u), nv + nu, nv + nu))
+        within[:, :nv, nv:], within[:, nv:, :nv] = g, g.T
+        return np.broadcast_to(np.eye(nu), (len(u), nu, nu)), within
+
+
+@dataclass(frozen=True)
+class Quadratic(Moments):
+    """Quadratic in u: f = sum_i v_i u_i' Z u_i with Z symmetric (Eqs. 13 and 44).
+
+    dv_i = u_i' G u_i, du_i = 2 v_i G u_i with G = E[(y - f) Z].  Syz holds E[y Z] as
+    (outputs, n_u^2), Szz holds E[Z (x) Z] as (n_u^2, n_u^2).
+    """
+
+    syz: Array
+    szz: Array
+    syy: float
+    degree: ClassVar[float] = 2
+    parity: ClassVar[int] = 1
+
+    @property
+    def n_v(self) -> int:  # type: ignore[override]
+        return self.syz.shape[-2]
+
+    @property
+    def n_u(self) -> int:  # type: ignore[override]
+        return round(self.syz.shape[-1] ** 0.5)
+
+    def features(self, u: Array) -> Array:
+        return (u[..., :, None] * u[..., None, :]).reshape(*u.shape[:-1], -1)
+
+    def pull(self, u: Array, dpsi: Array) -> Array:
+        symmetric = dpsi.reshape(*u.shape, u.shape[-1])  # G is symmetric because Z is
+        return 2 * (symmetric @ u[..., None])[..., 0]
+
+    def _derivatives(self, v, u, g):
+        nv, nu = self.n_v, self.n_u
+        eye = np.eye(nu)
+        outer = u[:, None, None, :] * eye[:, :, None] + u[:, None, :, None] * eye[:, None, :]
+        g = g.reshape(nv, nu, nu)
+        within = np.zeros((len(u), nv + nu, nv + nu))
+        within[:, :nv, nv:] = 2 * np.einsum("oab,ib->ioa", g, u)
+        within[:, nv:, :nv] = within[:, :nv, nv:].swapaxes(1, 2)
+        within[:, nv:, nv:] = 2 * np.einsum("io,oab->iab", v, g)
+        return outer.reshape(len(u), nu, nu * nu), within
+
+
+@dataclass(frozen=True)
+class Attention(Quadratic):
+    """Linear self-attention with rank-one key and query: u_i = [k_i; q_i], v_i the value (Eq. 16).
+
+    f = sum_i v_i (k_i . z)(q_i . x_q), with z the sum of y_n x_n over the context.
+    """
+
+    def draw(self, rng: np.random.Generator, width: int) -> np.ndarray:
+        """Query, key and value drawn in this order; the value has the variance of its fan-in.
+
+        Keys and values are drawn with the weights of the label or the tokens, which the dynamics
+        of in-context regression leaves at zero, and then lose them.
+        """
+        d = self.n_u // 2
+        query = rng.standard_normal((width, d))
+        key = rng.standard_normal((width, d + 1))[:, :d]
+        value = rng.standard_normal((width, d + 1))[:, d:] / np.sqrt(d + 1)
+        return np.concatenate([value, key, query], axis=1)

@@ -1,0 +1,127 @@
+"""Networks with a pointwise activation, fully-connected or convolutional."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .base import Array, Network, block_diagonal, concat
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A pointwise sigma with its first two derivatives, degree of homogeneity and parity."""
+
+    f: Callable[[Array], Array]
+    df: Callable[[Array, Array], Array]  # of a and sigma(a)
+    d2f: Callable[[Array, Array], Array] | None = None
+    degree: float | None = None
+    parity: int = 0
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "relu": Activation(lambda a: a * (a > 0), lambda a, f: (a > 0) * 1.0, degree=1),
+    "identity": Activation(lambda a: a, lambda a, f: a * 0 + 1, degree=1, parity=-1),
+    "tanh": Activation(
+        lambda a: a.tanh() if hasattr(a, "tanh") else np.tanh(a),
+        lambda a, f: 1 - f * f,
+        lambda a, f: -2 * f * (1 - f * f),
+        parity=-1,
+    ),
+    "cubic": Activation(lambda a: a**3, lambda a, f: 3 * a**2, lambda a, f: 6 * a, 3, -1),
+}
+
+
+@dataclass(frozen=True)
+class Pointwise(Network):
+    """A pointwise sigma on u . x, fully-connected (one patch) or convolutional (several).
+
+    f_o(x) = sum_i sum_p v_iop sigma(u_i . x_p), for data x (patches, samples, n_u) and
+    y (outputs, samples).
+    """
+
+    x: Array
+    y: Array
+    phi: str = "relu"
+
+    def __post_init__(self) -> None:
+        if self.phi not in ACTIVATIONS:
+            raise ValueError(f"unknown activation {self.phi!r}; known: {', '.join(ACTIVATIONS)}")
+
+    @property
+    def n_v(self) -> int:  # type: ignore[override]
+        return self.y.shape[-2] * self.patches
+
+    @property
+    def n_u(self) -> int:  # type: ignore[override]
+        return self.x.shape[-1]
+
+    @property
+    def patches(self) -> int:  # type: ignore[override]
+        return self.x.shape[-3]
+
+    @property
+    def degree(self) -> float | None:  # type: ignore[override]
+        return ACTIVATIONS[self.phi].degree
+
+    @property
+    def parity(self) -> int:  # type: ignore[override]
+        return ACTIVATIONS[self.phi].parity
+
+    @property
+    def smooth(self) -> bool:  # type: ignore[override]
+        return self.phi != "relu"
+
+    @property
+    def samples(self) -> int:
+        return self.y.shape[-1]
+
+    def subset(self, index: np.ndarray) -> Pointwise:
+        return replace(self, x=self.x[:, index], y=self.y[:, index])
+
+    def _forward(self, theta: Array) -> tuple[Array, Array, Array, Array]:
+        v, u = self.split(theta)
+        by_patch = v.reshape(*v.shape[:-1], self.y.shape[-2], -1).swapaxes(-1, -3)  # (P, O, H)
+        a = u[..., None, :, :] @ self.x.mT  # (P, H, S)
+        phi = ACTIVATIONS[self.phi].f(a)
+        residual = self.y - (by_patch @ phi).sum(-3)  # (O, S)
+        return by_patch, a, phi, residual
+
+    def loss(self, theta: Array) -> Array:
+        residual = self._forward(theta)[-1]
+        return (residual * residual).sum((-2, -1)) / (2 * self.samples)
+
+    def zero_loss(self) -> float:
+        return float((self.y * self.y).sum() / (2 * self.samples))
+
+    def field(self, theta: Array) -> Array:
+        v, a, phi, residual = self._forward(theta)
+        r = residual[..., None, :, :] / self.samples
+        dv = (r @ phi.mT).swapaxes(-1, -3)
+        du = ((v.mT @ r) * ACTIVATIONS[self.phi].df(a, phi)) @ self.x
+        return concat([dv.reshape(*dv.shape[:-2], -1), du.sum(-3)])
+
+    def jacobian(self, theta: np.ndarray) -> np.ndarray:
+        """Jacobian of the field for one set of units, (units * features,) * 2; minus the Hessian.
+
+        A part within each unit, driven by the residual, less the Gauss-Newton part D D' / samples.
+        """
+        act = ACTIVATIONS[self.phi]
+        v, a, phi, residual = self._forward(theta)
+        (outputs, samples), units = self.y.shape, len(theta)
+        r, slope = residual / samples, act.df(a, phi)
+        d = np.zeros((units, self.n_v + self.n_u, outputs, samples))
+        by_output = d[:, : self.n_v].reshape(units, outputs, -1, outputs, samples)
+        by_output[:, range(outputs), :, range(outputs)] = phi.swapaxes(0, 1)
+        d[:, self.n_v :] = np.einsum("poh,phs,psk->hkos", v, slope, self.x)
+        cross = np.einsum("os,phs,psk->hopk", r, slope, self.x).reshape(units, self.n_v, -1)
+        within = np.zeros((units,) + (self.n_v + self.n_u,) * 2)
+        within[:, : self.n_v, self.n_v :] = cross
+        within[:, self.n_v :, : self.n_v] = cross.swapaxes(1, 2)
+        if act.d2f is not None:
+            bend = np.einsum("poh,os,phs->phs", v, r, act.d2f(a, phi))
+            within[:, self.n_v :, self.n_v :] = np.einsum("phs,psk,psl->hkl", bend, self.x, self.x)
+        d = d.reshape(units * d.shape[1], -1)
+        return block_diagonal(within) - d @ d.T / samples
