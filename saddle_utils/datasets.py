@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -9,6 +10,7 @@ from functools import cache
 import numpy as np
 
 from . import networks
+from .files import REFERENCE
 from .networks import Network
 
 
@@ -112,3 +114,63 @@ PANELS: dict[str, Callable[..., Panel]] = {
     "fig1f": _attention,
     "fig1g": _quadratic,
 }
+
+
+def panel(name: str, **knobs: float) -> Panel:
+    """The panel of Figure 1 of this name ("fig1b" to "fig1g"), its data varied by `knobs`.
+
+    Raises ValueError for an unknown name, TypeError for a knob that its training set lacks.
+    """
+    if name not in PANELS:
+        raise ValueError(f"unknown panel {name!r}; known: {', '.join(PANELS)}")
+    return PANELS[name](**knobs)
+
+
+@dataclass(frozen=True)
+class Digitised:
+    """The paper's own panel, read off its animation: loss curve, features, weights as dots."""
+
+    epochs: np.ndarray
+    losses: np.ndarray
+    plateau_level: float
+    final_loss: float
+    half_drops: np.ndarray
+    weights_plateau: np.ndarray  # (dots, 2)
+    weights_final: np.ndarray
+
+
+def digitised(name: str) -> Digitised:
+    """The digitised panel ("fig1b" to "fig1g"); losses are read to .0015, epochs to 3."""
+
+    def table(part: str) -> np.ndarray:
+        return np.loadtxt(REFERENCE / f"{name}_{part}.csv", delimiter=",", skiprows=1, ndmin=2)
+
+    features = json.loads((REFERENCE / "panels.json").read_text())[name]
+    loss = table("loss")
+    return Digitised(
+        loss[:, 0],
+        loss[:, 1],
+        features["plateau_level"],
+        features["final_loss"],
+        np.array(features["half_drop_epochs"], dtype=float),
+        table("weights_plateau"),
+        table("weights_final"),
+    )
+
+
+@dataclass(frozen=True)
+class Line:
+    """One-dimensional regression: inputs (P,), targets (P,) and the ReLU network with a bias."""
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    network: Network
+
+
+def line() -> Line:
+    """A zigzag on 21 points of [-2, 2], of mean square 1; the units have u = (weight, bias)."""
+    inputs = np.linspace(-2, 2, 21)
+    targets = np.interp(inputs, (-2, 0.26, 1.12, 1.34, 2), (0.73, -0.54, -0.52, 0.15, 0.47))
+    targets /= np.sqrt(np.mean(targets**2))
+    with_bias = np.stack([inputs, np.ones_like(inputs)], axis=1)
+    return Line(inputs, targets, networks.pointwise(with_bias, targets))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.integrate import solve_ivp
 
 from .networks import Network
+
+MAX_EVALUATIONS = 100_000  # of the field in one run of `flow`; the panels of Figure 1 need 4,000
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ class Trajectory:
         return Trajectory(self.times, self.losses[:, *index], self.theta[:, *index])
 
 
-class DivergedError(RuntimeError):
-    """The weights of a run left the finite numbers."""
+class RunFailedError(RuntimeError):
+    """A run could not be carried to its end: it diverged, or the integration got stuck."""
 
 
 def resolve_device(device: str) -> str:
@@ -75,7 +77,7 @@ def descend(
     Raises
     ------
     ValueError : a parameter out of range, shapes that do not fit, no GPU where one is asked for
-    DivergedError : the learning rate is too large; says at which step
+    RunFailedError : the learning rate is too large; says at which step
     """
     if not 0 < lr < np.inf:
         raise ValueError(f"the learning rate is {lr}; it must be positive and finite")
@@ -138,7 +140,7 @@ def flow(
     Raises
     ------
     ValueError : times or shapes that do not fit
-    DivergedError : the integration failed; says at which time
+    RunFailedError : the integration failed or got stuck; says at which time
     """
     theta0 = np.asarray(network.check(theta0), dtype=float)
     own_steps = np.ndim(times) == 0
@@ -153,7 +155,7 @@ def flow(
     runs = []
     for start in theta0.reshape(-1, *shape):
         solution = solve_ivp(
-            lambda t, flat: network.field(flat.reshape(shape)).ravel(),
+            _budgeted(network, shape),
             (0.0, grid[-1]),
             start.ravel(),
             **_solver(network, shape),
@@ -162,13 +164,30 @@ def flow(
             atol=rtol * float(np.sqrt(np.mean(start**2))),
         )
         if not solution.success:
-            raise DivergedError(
+            raise RunFailedError(
                 f"gradient flow stopped at time {solution.t[-1]:.4g}: {solution.message}"
             )
         runs.append(solution.y.T.reshape(-1, *shape))
     grid = solution.t if own_steps else grid
     theta = np.stack(runs, axis=1).reshape(len(grid), *ensemble, *shape)
     return Trajectory(grid, network.loss(theta), theta)
+
+
+def _budgeted(network: Network, shape: tuple[int, ...]) -> Callable:
+    """The field on flat arrays, which gives up where an integration creeps."""
+    left = itertools.count(MAX_EVALUATIONS, -1)
+
+    def field(time: float, flat: np.ndarray) -> np.ndarray:
+        if next(left) <= 0:
+            raise RunFailedError(
+                f"gradient flow is stuck at time {time:.6g} after {MAX_EVALUATIONS} evaluations: "
+                "either a ReLU unit slides along a sample (u . x = 0, where the field jumps: use "
+                "`descend`), or the initial scale is so small (below 1e-16 of what is learned) "
+                "that rounding drowns the units that wait"
+            )
+        return network.field(flat.reshape(shape)).ravel()
+
+    return field
 
 
 def _solver(network: Network, shape: tuple[int, ...]) -> dict:
@@ -184,7 +203,7 @@ def _refuse_divergence(theta, step: int, lr: float) -> None:
     members = (~(abs(total) < np.inf)).reshape(-1).nonzero()
     bad = [int(i) for i in np.ravel(members[0] if isinstance(members, tuple) else members)]
     which = "" if total.ndim == 0 else f" (run {bad[0]} of the ensemble, {len(bad)} in all)"
-    raise DivergedError(
+    raise RunFailedError(
         f"gradient descent diverged at step {step}{which}: the learning rate {lr:g} is too large. "
         f"Try {lr / 4:g}, or `flow`, which needs none"
     )

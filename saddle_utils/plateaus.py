@@ -67,13 +67,16 @@ def measure(
         for a, b in zip(edges[::2], edges[1::2], strict=True)
         if times[b] - times[a] >= min_duration
     ]
+
+    def median(span: tuple[int, int]) -> float:  # in time, however unevenly it was recorded
+        inside = np.linspace(times[span[0]], times[span[1]], 201)
+        return float(np.median(np.interp(inside, times, losses)))
+
     merged: list[tuple[int, int]] = []
     for a, b in spans:
-        near = merged and (
-            abs(_median(losses, merged[-1]) - _median(losses, (a, b))) < min_drop * losses[0]
-        )
+        near = merged and (abs(median(merged[-1]) - median((a, b))) < min_drop * losses[0])
         merged = [*merged[:-1], (merged[-1][0], b)] if near else [*merged, (a, b)]
-    levels = np.array([_median(losses, span) for span in merged])
+    levels = np.array([median(span) for span in merged])
     half = [_crossing(times, losses, (high + low) / 2) for high, low in pairwise(levels)]
     starts, ends = (times[[span[i] for span in merged]] for i in (0, 1))
     return Staircase(levels, starts, ends, np.array(half))
@@ -84,10 +87,6 @@ def _abrupt(slope: np.ndarray) -> float:
     padded = np.concatenate([[0], slope, [0]])
     peaks, _ = find_peaks(padded, height=padded.max() / 10, prominence=padded.max() / 10)
     return float(np.median(padded[peaks])) if len(peaks) else np.inf
-
-
-def _median(losses: np.ndarray, span: tuple[int, int]) -> float:
-    return float(np.median(losses[span[0] : span[1] + 1]))
 
 
 def _crossing(times: np.ndarray, losses: np.ndarray, value: float) -> float:

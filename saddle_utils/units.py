@@ -84,14 +84,21 @@ def rays(network: Network, theta: np.ndarray, tau: float = 0.05) -> np.ndarray:
     return np.array([theta[m[np.argmax(size[m])]] for m in members])
 
 
-def kinks(network: Network, theta: np.ndarray, low: float, high: float, tau: float = 0.05):
+def kinks(
+    network: Network,
+    theta: np.ndarray,
+    low: float,
+    high: float,
+    tau: float = 0.05,
+    reference: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Kinks in (low, high) of a ReLU network on the line, u = (weight, bias): positions, bends.
 
     The bend is the change of slope, sum of v |w| over the units of a ray; rays that bend the
     function less than `tau` times the largest bend in the interval do not count.
     """
     v, u = network.split(theta)
-    labels = clusters(network, theta, tau)
+    labels = clusters(network, theta, tau, reference)
     found = []
     for k in range(labels.max() + 1):
         bend = np.where(labels == k, v[:, 0] * np.abs(u[:, 0]), 0)

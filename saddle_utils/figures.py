@@ -1,0 +1,187 @@
+"""One look for all figures, and one way to save them: picture, vector and the numbers behind."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from IPython.display import Image
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .datasets import digitised
+from .files import output_folder, write_whole
+from .panels import PanelRun
+from .units import effective_width
+
+BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, YELLOW, SKY = sns.color_palette("colorblind")
+INK, FAINT = "#222222", "#9a9a9a"
+WIDTH_COLOURS = (FAINT, BLUE, RED, GREEN, PURPLE)  # effective width 0, 1, 2, ...
+
+
+def use_style() -> None:
+    """Draw everything from here on in the house style."""
+    plt.style.use(Path(__file__).parent / "house.mplstyle")
+
+
+def save_figure(
+    fig: Figure,
+    name: str,
+    alt: str,
+    data: Mapping[str, Sequence],
+    output_dir: str | Path | None = None,
+    **tables: Mapping[str, Sequence],
+) -> Image:
+    """Write `name`.png and .svg and the numbers behind them, and return the picture with alt text.
+
+    `data` (columns of one length) goes to data/`name`.csv, every further table to
+    data/`name`_`table`.csv, with eight significant digits.
+    """
+    folder = output_folder(output_dir)
+    csv = {"": data, **{f"_{key}": table for key, table in tables.items()}}
+    files = {
+        folder / "data" / f"{name}{key}.csv": pd.DataFrame(dict(table))
+        .to_csv(index=False, float_format="%.8g", lineterminator="\n")
+        .encode()
+        for key, table in csv.items()
+    }
+    for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
+        buffer = io.BytesIO()
+        fig.savefig(buffer, format=kind, metadata=metadata)
+        files[folder / f"{name}.{kind}"] = buffer.getvalue()
+    plt.close(fig)
+    for path, content in files.items():
+        write_whole(path, content)
+    inches = fig.get_size_inches()[0]
+    return Image(files[folder / f"{name}.png"], alt=alt, width=int(100 * inches))
+
+
+def draw_loss(
+    ax: Axes, run: PanelRun, ensemble: PanelRun | None = None, levels: Sequence[float] = ()
+) -> None:
+    """The loss of a run over that of the paper and of other seeds, theory's levels dashed."""
+    end = run.epochs[-1]
+    paper = digitised(run.panel.name)
+    if ensemble is not None:
+        ax.plot(ensemble.epochs, ensemble.losses, color=FAINT, lw=0.5, alpha=0.45)
+    ax.plot(paper.epochs, paper.losses, color=ORANGE, lw=5, alpha=0.55)
+    for level in levels:
+        ax.axhline(level, color=INK, lw=0.9, ls=(0, (4, 3)))
+        ax.annotate(
+            f"{level:.3f}".lstrip("0") if 0 < level < 1 else f"{level:.0f}",
+            (end, level),
+            (3, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7.5,
+            color=INK,
+        )
+    ax.plot(run.epochs, run.losses, color=BLUE)
+    ax.set(xlim=(0, end), ylim=(-0.04, 1.07), ylabel="loss / initial loss")
+
+
+def draw_labels(ax: Axes, run: PanelRun, seeds: int = 0) -> None:
+    """Say in the corner what the lines of `draw_loss` are."""
+    words = [("this run", BLUE), ("the paper, digitised", ORANGE), ("theory, dashed", INK)]
+    words += [(f"{seeds} seeds", FAINT)] if seeds else []
+    for row, (text, colour) in enumerate(words):
+        ax.text(
+            0.985,
+            0.93 - 0.085 * row,
+            text,
+            color=colour,
+            transform=ax.transAxes,
+            ha="right",
+            va="top",
+            fontsize=8,
+            fontweight="bold",
+        )
+
+
+def draw_weights(
+    ax: Axes, u: np.ndarray, title: str = "", paper: np.ndarray | None = None, limit: float = 0
+) -> None:
+    """First-layer weights (units, 2) as dots on their rays, the paper's as open circles."""
+    span = limit or 1.25 * np.abs(u).max()
+    ax.axhline(0, color=FAINT, lw=0.6)
+    ax.axvline(0, color=FAINT, lw=0.6)
+    for a, b in u:
+        ax.plot([0, a], [0, b], color=BLUE, lw=0.5, alpha=0.35)
+    if paper is not None:
+        ax.plot(*paper.T, "o", mfc="none", mec=ORANGE, mew=1.1, ms=6, alpha=0.8)
+    ax.plot(*u.T, "o", color=BLUE, ms=3, mec="white", mew=0.3)
+    ax.set(xlim=(-span, span), ylim=(-span, span), aspect="equal", xticks=[], yticks=[])
+    ax.set_title(title, fontsize=8.5)
+    sns.despine(ax=ax, left=True, bottom=True)
+
+
+def draw_widths(ax: Axes, run: PanelRun, thresholds: Sequence[float] = (0.02, 0.05, 0.1)) -> None:
+    """Effective width over the run, a line for each threshold, against the learned network."""
+    for tau, lw in zip(thresholds, (0.8, 2.2, 0.8), strict=True):
+        epochs, widths = run.width_curve(tau)
+        ax.step(epochs, widths, where="post", lw=lw, color=GREEN, alpha=0.5 if lw < 1 else 1)
+    ax.set(xlim=(0, run.epochs[-1]), ylim=(-0.25, max(2, widths.max()) + 0.5))
+    ax.set(yticks=range(max(2, int(widths.max())) + 1), ylabel="effective\nwidth", xlabel="epoch")
+
+
+def moments_shown(run: PanelRun) -> list[tuple[str, float]]:
+    """The plateau and the end of a run, as (word, epoch): when its weights are drawn."""
+    middles = run.staircase.middles
+    return [("plateau", middles[len(middles) // 2]), ("end", run.epochs[-1])]
+
+
+def panel_figure(
+    run: PanelRun, ensemble: PanelRun | None = None, levels: Sequence[float] = ()
+) -> Figure:
+    """A panel of Figure 1: loss and effective width over epochs, weights at plateau and end."""
+    fig = plt.figure(figsize=(9, 3.3))
+    axes = fig.subplot_mosaic("LLPE;WWPE", height_ratios=(2.6, 1), width_ratios=(1, 1, 1.25, 1.25))
+    draw_loss(axes["L"], run, ensemble, levels)
+    draw_labels(axes["L"], run, 0 if ensemble is None else ensemble.losses.shape[1])
+    axes["L"].set_title(run.panel.title)
+    axes["L"].tick_params(labelbottom=False)
+    draw_widths(axes["W"], run)
+    _weights_at(run, axes["L"], (axes["P"], axes["E"]))
+    return fig
+
+
+def _weights_at(run: PanelRun, loss: Axes, axes: Sequence[Axes]) -> None:
+    paper, moments = digitised(run.panel.name), moments_shown(run)
+    span = 1.2 * np.abs(run.trajectory.theta[-1][:, run.panel.shown]).max()
+    for (word, epoch), ax, dots in zip(
+        moments, axes, (paper.weights_plateau, paper.weights_final), strict=True
+    ):
+        now = run.units_at(epoch)
+        draw_weights(ax, now[:, run.panel.shown], f"weights, {word}", dots, span)
+        width = effective_width(run.panel.network, now, reference=run.trajectory.theta[-1])
+        ax.set_xlabel(f"effective width {width}", color=GREEN, fontweight="bold")
+        loss.plot(
+            epoch,
+            run.losses[np.searchsorted(run.epochs, epoch - 1e-6)],
+            "o",
+            color=BLUE,
+            ms=5,
+            mec="white",
+            clip_on=False,
+            zorder=5,
+        )
+
+
+def curves(run: PanelRun) -> dict[str, np.ndarray]:
+    """The numbers of a panel's curves: epoch, loss, effective width."""
+    epochs, widths = run.width_curve(every=1)
+    return {"epoch": np.round(epochs).astype(int), "loss": run.losses, "effective_width": widths}
+
+
+def weights(run: PanelRun) -> dict[str, np.ndarray]:
+    """The numbers of a panel's dots: moment, unit, and the two weights drawn."""
+    parts = [
+        pd.DataFrame(run.units_at(epoch)[:, run.panel.shown], columns=["u1", "u2"]).assign(at=word)
+        for word, epoch in moments_shown(run)
+    ]
+    return pd.concat(parts)[["at", "u1", "u2"]].to_dict("list")

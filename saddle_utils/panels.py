@@ -1,0 +1,167 @@
+"""Runs of Figure 1's panels: the paper's own, the reader's, and the ensemble of seeds behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import plateaus, units
+from .claims import Ledger
+from .datasets import Panel, digitised
+from .dynamics import Trajectory, descend, flow
+from .networks import initial_units
+from .plateaus import Staircase
+
+
+@dataclass(frozen=True)
+class PanelRun:
+    """A run of a panel by gradient descent: losses as a fraction of the initial one, by epoch."""
+
+    panel: Panel
+    trajectory: Trajectory
+    seed: int
+
+    @property
+    def epochs(self) -> np.ndarray:
+        """Epochs at which the run was recorded, (T,)."""
+        return self.trajectory.times / self.panel.step
+
+    @property
+    def losses(self) -> np.ndarray:
+        """Loss over the loss of a network without units, (T, \\*ensemble)."""
+        return self.trajectory.losses / self.panel.network.zero_loss()
+
+    @property
+    def staircase(self) -> Staircase | list[Staircase]:
+        """Plateaus in epochs, by the rule of the digitised panels (40 epochs or more)."""
+        return plateaus.measure(self.epochs, self.losses, min_duration=40)
+
+    def units_at(self, epoch: float) -> np.ndarray:
+        """The units last recorded at or before an epoch."""
+        return self.trajectory.at((epoch + 1e-6) * self.panel.step)
+
+    def members(self) -> list[PanelRun]:
+        """The runs of an ensemble, one by one."""
+        count = self.losses.shape[1]
+        return [
+            PanelRun(self.panel, self.trajectory.member(i), self.seed + i) for i in range(count)
+        ]
+
+    def widths(self, tau: float = 0.05) -> list[int]:
+        """Effective width in the middle of each plateau, measured against the learned network."""
+        end = self.trajectory.theta[-1]
+        at = [self.units_at(epoch) for epoch in self.staircase.middles]
+        return [int(units.effective_width(self.panel.network, t, tau, end)) for t in at]
+
+    def width_curve(self, tau: float = 0.05, every: int = 10) -> tuple[np.ndarray, np.ndarray]:
+        """Epochs and the effective width over the run, at every so many recorded times."""
+        theta, end = self.trajectory.theta[::every], self.trajectory.theta[-1]
+        widths = units.effective_width(self.panel.network, theta, tau, end)
+        return self.epochs[::every], widths
+
+
+def train(
+    panel: Panel,
+    seed: int | None = None,
+    width: int | None = None,
+    init_scale: float | None = None,
+    n_seeds: int | None = None,
+    epochs: int | None = None,
+    device: str = "cpu",
+) -> PanelRun:
+    """Train a panel; what is not given is as in the panel.  An ensemble if `n_seeds` is given.
+
+    The ensemble has the seeds `seed`, `seed` + 1, ..., and is recorded every fifth epoch.
+    """
+    seed = panel.seed if seed is None else seed
+    seeds = seed if n_seeds is None else range(seed, seed + n_seeds)
+    theta = initial_units(
+        panel.network, width or panel.width, init_scale or panel.init_scale, seeds
+    )
+    every = 1 if n_seeds is None else 5
+    run = descend(panel.network, theta, panel.step, epochs or panel.epochs, every, device=device)
+    return PanelRun(panel, run, seed)
+
+
+def limit(
+    panel: Panel, seeds: range, fraction: float, width: int | None = None, end: float = 4.0
+) -> list[PanelRun]:
+    """Gradient flow from `fraction` of the initial scale, one run a seed; for the quadratic family.
+
+    Escape takes a time in proportion to 1 / scale (Proposition 5), so the runs last `end` times
+    the panel's epochs over `fraction`; at the solver's own steps, which follow every drop however
+    long they waited for it.
+    """
+    last = end * panel.epochs * panel.step / fraction
+    runs = []
+    for seed in seeds:
+        theta = initial_units(
+            panel.network, width or panel.width, panel.init_scale * fraction, seed
+        )
+        runs.append(PanelRun(panel, flow(panel.network, theta, last, rtol=1e-6), seed))
+    return runs
+
+
+def check_against_paper(ledger: Ledger, run: PanelRun, half_drops: float) -> list:
+    """Claims: a run at the paper's settings against the digitised panel (reference rules)."""
+    paper, stairs = digitised(run.panel.name), run.staircase
+    source = f"Figure 1{run.panel.name[-1].upper()}, digitised"
+    plateau = stairs.levels[1] if len(stairs.levels) == 3 else np.nan
+    widths = [run.widths(tau)[1:] for tau in (0.05, 0.1)]
+    return [
+        ledger.close(
+            "plateau_level",
+            "the loss at the plateau is the paper's",
+            source,
+            measured=plateau,
+            predicted=paper.plateau_level,
+            atol=0.02,
+        ),
+        ledger.close(
+            "final_loss",
+            "the loss at the end is the paper's",
+            source,
+            measured=run.losses[-1],
+            predicted=paper.final_loss,
+            atol=0.02,
+        ),
+        ledger.close(
+            "half_drops",
+            "both drops come when the paper's come (epochs)",
+            source,
+            measured=stairs.half_drops,
+            predicted=paper.half_drops,
+            rtol=half_drops,
+        ),
+        ledger.equal(
+            "structure",
+            "effective width 1 at the plateau, 2 at the end, at thresholds .05 and .1",
+            source,
+            measured=widths,
+            predicted=[[1, 2], [1, 2]],
+        ),
+    ]
+
+
+def check_seeds(ledger: Ledger, ensemble: PanelRun, levels: np.ndarray) -> list:
+    """Claims: every seed of an ensemble shows three plateaus at `levels`, of width 0, 1, 2."""
+    members = ensemble.members()
+    found = [m.staircase.levels for m in members]
+    off = [np.abs(f - levels).max() if f.shape == levels.shape else np.inf for f in found]
+    return [
+        ledger.at_most(
+            "seeds_levels",
+            "every seed has the predicted plateaus and no other (largest deviation)",
+            "Section 4",
+            measured=max(off),
+            bound=0.02,
+        ),
+        ledger.equal(
+            "seeds_structure",
+            "every seed has effective width 0, 1, 2 on its three plateaus",
+            "Theorems 1 and 3",
+            measured=sorted({tuple(m.widths()) for m in members}),
+            predicted=[(0, 1, 2)],
+        ),
+    ]
