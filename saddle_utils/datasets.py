@@ -41,6 +41,16 @@ class Panel:
         outputs = self.network.n_v // self.network.patches
         return 2 * self.lr / outputs
 
+    def epochs_from(self, init_scale: float) -> int:
+        """Epochs that a run takes from another initial scale; never fewer than the panel's.
+
+        Plateaus last as ln(1 / scale) where units have degree 1, as 1 / scale where they have
+        degree 2; at most ten times the panel's epochs.
+        """
+        logs = np.log([init_scale, self.init_scale])
+        ratio = logs[0] / logs[1] if self.network.degree == 1 else self.init_scale / init_scale
+        return int(self.epochs * min(max(ratio, 1), 10))
+
 
 def _unit(degrees: float) -> np.ndarray:
     return np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
 
+from . import figures, panels
+from .datasets import panel
 from .dynamics import RunFailedError
+from .panels import PanelRun
 
 
 @dataclass(frozen=True)
@@ -103,3 +107,35 @@ class Explorer:
         bundle = self.panel()._repr_mimebundle_()
         widget = bundle[0] if isinstance(bundle, tuple) else bundle
         return {**widget, "image/png": self.picture}, {"image/png": {"alt": self.alt}}
+
+
+def panel_explorer(name: str, **knobs: Slider) -> Explorer:
+    """The explorer of a panel of Figure 1: initial weights, width, data, and the epoch shown.
+
+    `knobs` are sliders of the panel's training set, by the names that `datasets.panel` takes.
+    """
+    paper = panel(name)
+
+    def simulate(width: int, init_scale: float, seed: int, **data: float) -> PanelRun:
+        return panels.train(panel(name, **data), seed, width, init_scale, epochs=4000)
+
+    def draw(run: PanelRun, progress: float) -> Figure:
+        return figures.snapshot(run, progress)
+
+    exponent = round(float(np.log10(paper.init_scale)), 1)
+    sliders = {
+        "init_scale": Slider(
+            paper.init_scale,
+            min(-8, exponent) if paper.network.degree == 1 else -3,
+            0 if paper.network.degree == 1 else -1,
+            0.1,
+            log=True,
+            label="initial scale",
+        ),
+        "width": Slider(paper.width, 1, 100),
+        "seed": Slider(paper.seed, 0, 100),
+        **knobs,
+        "progress": Slider(0.3, 0.0, 1.0, 0.01, view=True, label="time shown"),
+    }
+    alt = f"{paper.title}: loss over epochs beside the first-layer weights at the time chosen"
+    return Explorer(simulate, draw, alt, **sliders)

@@ -73,7 +73,7 @@ def draw_loss(
     for level in levels:
         ax.axhline(level, color=INK, lw=0.9, ls=(0, (4, 3)))
         ax.annotate(
-            f"{level:.3f}".lstrip("0") if 0 < level < 1 else f"{level:.0f}",
+            f"{level:.3f}".lstrip("0") if 5e-4 < level < 1 else f"{level:.0f}",
             (end, level),
             (3, 0),
             textcoords="offset points",
@@ -116,7 +116,7 @@ def draw_weights(
         ax.plot(*paper.T, "o", mfc="none", mec=ORANGE, mew=1.1, ms=6, alpha=0.8)
     ax.plot(*u.T, "o", color=BLUE, ms=3, mec="white", mew=0.3)
     ax.set(xlim=(-span, span), ylim=(-span, span), aspect="equal", xticks=[], yticks=[])
-    ax.set_title(title, fontsize=8.5)
+    ax.set_title(title, fontsize=8.5, color=GREEN, fontweight="bold", loc="center")
     sns.despine(ax=ax, left=True, bottom=True)
 
 
@@ -146,20 +146,25 @@ def panel_figure(
     axes["L"].set_title(run.panel.title)
     axes["L"].tick_params(labelbottom=False)
     draw_widths(axes["W"], run)
-    _weights_at(run, axes["L"], (axes["P"], axes["E"]))
+    draw_weights_at(run, axes["L"], (axes["P"], axes["E"]))
     return fig
 
 
-def _weights_at(run: PanelRun, loss: Axes, axes: Sequence[Axes]) -> None:
+def draw_weights_at(run: PanelRun, loss: Axes, axes: Sequence[Axes]) -> None:
+    """Weights at the plateau and at the end on two axes, the two moments marked on the loss."""
     paper, moments = digitised(run.panel.name), moments_shown(run)
-    span = 1.2 * np.abs(run.trajectory.theta[-1][:, run.panel.shown]).max()
+    dots = (
+        run.trajectory.theta[-1][:, run.panel.shown],
+        paper.weights_final,
+        paper.weights_plateau,
+    )
+    span = 1.1 * max(np.abs(d).max() for d in dots)
     for (word, epoch), ax, dots in zip(
         moments, axes, (paper.weights_plateau, paper.weights_final), strict=True
     ):
         now = run.units_at(epoch)
-        draw_weights(ax, now[:, run.panel.shown], f"weights, {word}", dots, span)
         width = effective_width(run.panel.network, now, reference=run.trajectory.theta[-1])
-        ax.set_xlabel(f"effective width {width}", color=GREEN, fontweight="bold")
+        draw_weights(ax, now[:, run.panel.shown], f"{word}: width {width}", dots, span)
         loss.plot(
             epoch,
             run.losses[np.searchsorted(run.epochs, epoch - 1e-6)],
@@ -170,6 +175,27 @@ def _weights_at(run: PanelRun, loss: Axes, axes: Sequence[Axes]) -> None:
             clip_on=False,
             zorder=5,
         )
+
+
+def snapshot(run: PanelRun, progress: float) -> Figure:
+    """Loss over epochs beside the weights at `progress` (0 to 1) of the run; for explorers."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3), width_ratios=(1.7, 1))
+    k = round(progress * (len(run.epochs) - 1))
+    left.plot(run.epochs, run.losses, color=BLUE)
+    left.plot(run.epochs[k], run.losses[k], "o", color=BLUE, mec="white", ms=7, clip_on=False)
+    left.set(
+        xlim=(0, run.epochs[-1]),
+        ylim=(-0.04, 1.07),
+        xlabel="epoch",
+        ylabel="loss / initial loss",
+        title=run.panel.title,
+    )
+    now, end = run.trajectory.theta[k], run.trajectory.theta[-1]
+    shown = run.panel.shown
+    width = effective_width(run.panel.network, now, reference=end)
+    title, limit = f"epoch {run.epochs[k]:.0f}: width {width}", 1.2 * np.abs(end[:, shown]).max()
+    draw_weights(right, now[:, shown], title, limit=limit)
+    return fig
 
 
 def curves(run: PanelRun) -> dict[str, np.ndarray]:

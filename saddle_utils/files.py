@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 REFERENCE = Path(__file__).resolve().parent / "reference"
 OUTPUT_VARIABLE = "SADDLE_OUTPUT_DIR"  # overrides the default output folder; the tests use it
+MANIFEST_VARIABLE = "SADDLE_MANIFEST"  # a file that lists what was written; the runner uses it
 
 
 def output_folder(output_dir: str | Path | None = None) -> Path:
@@ -20,8 +22,8 @@ def output_folder(output_dir: str | Path | None = None) -> Path:
     try:
         for part in ("data", "claims"):
             (folder / part).mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "claims" / ".writable", b"")
-        (folder / "claims" / ".writable").unlink()
+        with tempfile.TemporaryFile(dir=folder / "claims"):
+            pass
     except OSError as error:
         raise ValueError(
             f"the output folder {output_dir or default} cannot be written ({error.strerror}); "
@@ -38,3 +40,6 @@ def write_whole(path: Path, content: bytes) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+    if manifest := os.environ.get(MANIFEST_VARIABLE):
+        with open(manifest, "a") as lines:
+            lines.write(f"{path}\n")
