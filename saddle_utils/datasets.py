@@ -136,6 +136,12 @@ def panel(name: str, **knobs: float) -> Panel:
     return PANELS[name](**knobs)
 
 
+def whitened(singular_values: list[float]) -> networks.Linear:
+    """Linear network with whitened inputs, Sxx = I, and the target diag(singular_values)."""
+    target = np.diag(np.asarray(singular_values, dtype=float))
+    return networks.Linear(target, np.eye(len(target)), float((target**2).sum()))
+
+
 @dataclass(frozen=True)
 class Digitised:
     """The paper's own panel, read off its animation: loss curve, features, weights as dots."""

@@ -12,8 +12,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from . import figures, panels
-from .datasets import panel
-from .dynamics import RunFailedError
+from .datasets import line, panel
+from .dynamics import RunFailedError, Trajectory, descend
+from .networks import initial_units
 from .panels import PanelRun
 
 
@@ -139,3 +140,26 @@ def panel_explorer(name: str, **knobs: Slider) -> Explorer:
     }
     alt = f"{paper.title}: loss over epochs beside the first-layer weights at the time chosen"
     return Explorer(simulate, draw, alt, **sliders)
+
+
+def line_explorer() -> Explorer:
+    """The explorer of the regression on the line: the function that is learned, over time."""
+    task = line()
+
+    def simulate(width: int, init_scale: float, seed: int) -> Trajectory:
+        start = initial_units(task.network, width, init_scale, seed)
+        return descend(task.network, start, 0.05, 4400, every=10)
+
+    def draw(run: Trajectory, progress: float) -> Figure:
+        return figures.line_snapshot(task, run, progress)
+
+    alt = "Loss over time beside the function that the network has learned at the time chosen"
+    return Explorer(
+        simulate,
+        draw,
+        alt,
+        init_scale=Slider(1e-8, -8, -0.5, 0.25, log=True, label="initial scale"),
+        width=Slider(50, 1, 100),
+        seed=Slider(1, 0, 100),
+        progress=Slider(0.25, 0.0, 1.0, 0.01, view=True, label="time shown"),
+    )

@@ -14,10 +14,12 @@ from IPython.display import Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .datasets import digitised
+from .datasets import Line, digitised
+from .dynamics import Trajectory
 from .files import output_folder, write_whole
-from .panels import PanelRun
-from .units import effective_width
+from .panels import PanelRun, first_drops
+from .plateaus import Staircase
+from .units import effective_width, kinks
 
 BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, YELLOW, SKY = sns.color_palette("colorblind")
 INK, FAINT = "#222222", "#9a9a9a"
@@ -175,6 +177,145 @@ def draw_weights_at(run: PanelRun, loss: Axes, axes: Sequence[Axes]) -> None:
             clip_on=False,
             zorder=5,
         )
+
+
+def staircase_figure(
+    times: np.ndarray,
+    losses: np.ndarray,
+    predicted: np.ndarray,
+    strengths: np.ndarray,
+    modes: np.ndarray,
+    singular_values: Sequence[float],
+) -> Figure:
+    """Loss, and strength of each mode, of a whitened task over time, the closed solution dashed."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
+    left.plot(times, losses / losses[0], color=BLUE, lw=3.5, alpha=0.55)
+    left.plot(times, predicted / losses[0], color=INK, lw=1, ls=(0, (4, 3)))
+    left.set(xlabel="gradient-flow time", ylabel="loss / initial loss", xlim=(0, times[-1]))
+    left.text(
+        0.97,
+        0.95,
+        "simulation",
+        color=BLUE,
+        transform=left.transAxes,
+        ha="right",
+        va="top",
+        fontweight="bold",
+    )
+    left.text(
+        0.97,
+        0.86,
+        "closed solution, dashed",
+        color=INK,
+        transform=left.transAxes,
+        ha="right",
+        va="top",
+        fontweight="bold",
+    )
+    colours = sns.color_palette("crest", len(singular_values))
+    for k, (s, colour) in enumerate(zip(singular_values, colours, strict=True)):
+        right.plot(times, strengths[:, k], color=colour, lw=3.5, alpha=0.6)
+        right.plot(times, modes[:, k, k], color=INK, lw=1, ls=(0, (4, 3)))
+        right.annotate(
+            f"s = {s:g}",
+            (times[-1], s),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            fontweight="bold",
+        )
+    right.set(xlabel="gradient-flow time", ylabel="strength of the mode", xlim=(0, times[-1]))
+    return fig
+
+
+def draw_function(ax: Axes, task: Line, now: np.ndarray, end: np.ndarray) -> None:
+    """The function of a ReLU network on the line over its data, kinks marked and counted."""
+    position, _ = kinks(task.network, now, -2, 2, 0.02, end)
+    grid, (ours, at) = (
+        np.linspace(-2, 2, 401),
+        (
+            [
+                task.network.predict(now, np.stack([x, np.ones_like(x)], axis=1))[0]
+                for x in (np.linspace(-2, 2, 401), position)
+            ]
+        ),
+    )
+    ax.plot(task.inputs, task.targets, "o", color=FAINT, ms=3)
+    ax.plot(grid, ours, color=BLUE)
+    ax.plot(position, at, "D", color=RED, mec="white", ms=6)
+    ax.set_title(
+        f"{len(position)} kink{'s' * (len(position) != 1)}",
+        color=RED,
+        fontweight="bold",
+        loc="center",
+    )
+    ax.set(ylim=(-1.9, 2.1), xticks=(-2, 0, 2), yticks=(), xlabel="input")
+    sns.despine(ax=ax, left=True)
+
+
+def kinks_figure(task: Line, run: Trajectory, stairs: Staircase) -> Figure:
+    """Loss of a one-dimensional regression over time, and the function learned at each plateau."""
+    names = [f"plateau {k}" for k in range(len(stairs.levels))]
+    fig = plt.figure(figsize=(9, 3.8))
+    axes = fig.subplot_mosaic([["loss"] * len(names), names], height_ratios=(1, 1.15))
+    axes["loss"].plot(run.times, run.losses / task.network.zero_loss(), color=BLUE)
+    axes["loss"].set(xlim=(0, run.times[-1]), xlabel="gradient-flow time", ylabel="loss / initial")
+    for name, level, middle in zip(names, stairs.levels, stairs.middles, strict=True):
+        axes["loss"].plot(middle, level, "o", color=BLUE, mec="white", ms=7, clip_on=False)
+        draw_function(axes[name], task, run.at(middle), run.theta[-1])
+    return fig
+
+
+def line_snapshot(task: Line, run: Trajectory, progress: float) -> Figure:
+    """Loss over time beside the function learned at `progress` (0 to 1) of the run."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3), width_ratios=(1.4, 1))
+    k, losses = round(progress * (len(run.times) - 1)), run.losses / task.network.zero_loss()
+    left.plot(run.times, losses, color=BLUE)
+    left.plot(run.times[k], losses[k], "o", color=BLUE, mec="white", ms=7, clip_on=False)
+    left.set(
+        xlim=(0, run.times[-1]),
+        ylim=(-0.04, 1.07),
+        xlabel="gradient-flow time",
+        ylabel="loss / initial loss",
+    )
+    draw_function(right, task, run.theta[k], run.theta[-1])
+    return fig
+
+
+def limit_figure(ensembles: Sequence[Sequence[PanelRun]], levels: Sequence[float]) -> Figure:
+    """Runs of the same seeds from ever smaller scales: loss over epochs times the scale's fraction.
+
+    The last panel compares the first drops at the panel's own scale with those in the limit.
+    """
+    count = len(ensembles)
+    fig, axes = plt.subplots(1, count + 1, figsize=(9, 2.8), width_ratios=[1.25] * count + [1])
+    end = 1.15 * np.nanmax([run.staircase.half_drops[-1] for run in ensembles[0]])
+    colours = sns.color_palette("crest", len(ensembles[0]))
+    order = np.argsort(first_drops(ensembles[-1]))
+    for ax, runs in zip(axes, ensembles, strict=False):
+        for level in levels:
+            ax.axhline(level, color=INK, lw=0.9, ls=(0, (4, 3)))
+        for colour, k in zip(colours, order, strict=True):
+            ax.plot(runs[k].epochs * runs[k].fraction, runs[k].losses, color=colour, lw=0.8)
+        power = np.log10(runs[0].fraction)
+        words = "the panel's scale" if power == 0 else f"$10^{{{power:.0f}}}$ of it"
+        ax.set_title(words, loc="center")
+        ax.set(xlim=(0, end), ylim=(-0.04, 1.07), xlabel="epoch × fraction")
+    axes[0].set_ylabel("loss / initial loss")
+    finite, limit = first_drops(ensembles[0]), first_drops(ensembles[-1])
+    limit = limit * ensembles[-1][0].fraction
+    axes[-1].plot([0, end], [0, end], color=INK, lw=0.9, ls=(0, (4, 3)))
+    axes[-1].scatter(limit[order], finite[order], c=colours, s=22, zorder=3)
+    top = 1.1 * np.nanmax(finite)
+    axes[-1].set(
+        xlim=(0, top),
+        ylim=(0, top),
+        aspect="equal",
+        xlabel="first drop, limit",
+        ylabel="first drop, panel",
+    )
+    return fig
 
 
 def snapshot(run: PanelRun, progress: float) -> Figure:

@@ -126,15 +126,14 @@ def compose(
     draw_landscape(ax, scene, path)
     _letter(left, "A", "Loss of a linear network of two units")
     key = (
-        ("height: the loss; dashed: invariant manifolds, one unit silent", INK),
+        ("height: loss; dashed: invariant manifolds, one unit silent", INK),
         ("gradient flow of all eight weights from scale $10^{-6}$", ORANGE),
-        ("B to G: this run,", BLUE),
-        ("the paper's, digitised,", ORANGE),
-        ("theory dashed", INK),
+        ("B to G: this run", BLUE),
+        ("B to G: the paper, digitised", ORANGE),
+        ("B to G: theory, dashed", INK),
     )
-    places = ((0.08, 0.1), (0.08, 0.065), (0.08, 0.03), (0.31, 0.03), (0.61, 0.03))
-    for (text, colour), place in zip(key, places, strict=True):
-        left.text(*place, text, color=colour, fontsize=8.5, fontweight="bold")
+    for row, (text, colour) in enumerate(key):
+        left.text(0.06, 0.14 - 0.03 * row, text, color=colour, fontsize=8, fontweight="bold")
     for part, run, level in zip(right.subfigures(3, 2).ravel(), runs, levels, strict=True):
         axes = part.subplot_mosaic("LPE", width_ratios=(1.45, 1, 1))
         draw_loss(axes["L"], run, None, level)

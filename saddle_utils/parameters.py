@@ -53,6 +53,10 @@ def check_parameters(**parameters: Any) -> None:
             wrong.append(f"unknown parameter {name!r}; known: {', '.join(RULES)}")
         elif not RULES[name][0](value):
             wrong.append(f"{name} = {value!r}: wanted {RULES[name][1]}")
+    if not wrong and len(parameters.get("singular_values", [])) > parameters.get("width", np.inf):
+        wrong.append(
+            "singular_values are more than the units: a rank above `width` is out of reach"
+        )
     if wrong:
         raise ValueError("; ".join(wrong))
     output_folder(parameters.get("output_dir"))

@@ -172,6 +172,7 @@ def execute(name: str, given: dict[str, Any]) -> dict[str, Any]:
             kernel_name="python3",
             progress_bar=False,
             cwd=PROJECT,
+            extra_arguments=["--log-level=40"],
         )
     except papermill.PapermillExecutionError as failure:
         error = f"cell {failure.cell_index}: {failure.ename}: {failure.evalue}"

@@ -32,6 +32,10 @@ def whitened_modes(strengths: np.ndarray, theta0: np.ndarray, times: np.ndarray)
     Needs at least as many units as modes.
     """
     s, k = np.asarray(strengths, dtype=float), len(strengths)
+    if theta0.shape[1:] != (2 * k,) or len(theta0) < k:
+        raise ValueError(
+            f"theta0 has shape {theta0.shape}; {k} modes take {k} units or more of {2 * k} features"
+        )
     growing = (theta0[:, :k] + theta0[:, k:]) / 2
     decay = np.exp(-np.multiply.outer(np.asarray(times, dtype=float), s))  # (T, K)
     start = np.linalg.inv(growing.T @ growing)
@@ -45,13 +49,20 @@ def whitened_loss(strengths: np.ndarray, theta0: np.ndarray, times: np.ndarray) 
     return (gap**2).sum((1, 2)) / 2
 
 
-def whitened_half_times(strengths: np.ndarray, scale: float, width: int) -> np.ndarray:
-    """Times t_k = ln(s_k / a(0) - 1) / (2 s_k) at which each mode is half learned, (K,).
+def whitened_times(strengths: np.ndarray, theta0: np.ndarray, count: int = 1201) -> np.ndarray:
+    """Times (count,) from 0 until well after the last mode is learned, by its half-time.
 
-    For random weights of standard deviation `scale` the mean start is a(0) = width scale^2 / 2.
+    t_k = ln(s_k / a_k(0) - 1) / (2 s_k) (section 5.1), with the smallest a_k(0) of theta0.
     """
-    s = np.asarray(strengths, dtype=float)
-    return np.log(np.maximum(s / (width * scale**2 / 2), 2) - 1) / (2 * s)
+    s, k = np.asarray(strengths, dtype=float), len(strengths)
+    smallest = np.linalg.svd((theta0[:, :k] + theta0[:, k:]) / 2, compute_uv=False)[-1] ** 2
+    half = np.log(np.maximum(s / smallest, 2)) / (2 * s)
+    return np.linspace(0, 1.2 * half.max() + 3 / s.min(), count)
+
+
+def mode_strengths(theta: np.ndarray, modes: int) -> np.ndarray:
+    """How much of each mode is learned, the diagonal of W = sum_i v_i u_i', (\\*ensemble, K)."""
+    return (theta[..., :modes] * theta[..., modes:]).sum(-2)
 
 
 def attention_levels(covariance: np.ndarray, context: int) -> np.ndarray:

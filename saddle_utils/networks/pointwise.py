@@ -81,13 +81,20 @@ class Pointwise(Network):
     def subset(self, index: np.ndarray) -> Pointwise:
         return replace(self, x=self.x[:, index], y=self.y[:, index])
 
-    def _forward(self, theta: Array) -> tuple[Array, Array, Array, Array]:
+    def predict(self, theta: Array, x: Array) -> Array:
+        """f(x), (\\*ensemble, outputs, samples), of x (samples, n_u) or (patches, samples, n_u)."""
+        return self._map(theta, x)[-1]
+
+    def _map(self, theta: Array, x: Array) -> tuple[Array, Array, Array, Array]:
         v, u = self.split(theta)
         by_patch = v.reshape(*v.shape[:-1], self.y.shape[-2], -1).swapaxes(-1, -3)  # (P, O, H)
-        a = u[..., None, :, :] @ self.x.mT  # (P, H, S)
+        a = u[..., None, :, :] @ x.mT  # (P, H, S)
         phi = ACTIVATIONS[self.phi].f(a)
-        residual = self.y - (by_patch @ phi).sum(-3)  # (O, S)
-        return by_patch, a, phi, residual
+        return by_patch, a, phi, (by_patch @ phi).sum(-3)  # (O, S)
+
+    def _forward(self, theta: Array) -> tuple[Array, Array, Array, Array]:
+        *parts, f = self._map(theta, self.x)
+        return *parts, self.y - f
 
     def loss(self, theta: Array) -> Array:
         residual = self._forward(theta)[-1]
