@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from . import figures, panels
 from .datasets import line, panel
 from .dynamics import RunFailedError, Trajectory, descend
+from .landscape import Landscape, draw_run
 from .networks import initial_units
 from .panels import PanelRun
 
@@ -162,4 +163,23 @@ def line_explorer() -> Explorer:
         width=Slider(50, 1, 100),
         seed=Slider(1, 0, 100),
         progress=Slider(0.25, 0.0, 1.0, 0.01, view=True, label="time shown"),
+    )
+
+
+def landscape_explorer() -> Explorer:
+    """The explorer of Figure 1A: the run over the landscape beside its loss over time."""
+
+    def simulate(init_scale: float, seed: int, second: float) -> tuple[Landscape, Trajectory]:
+        scene = Landscape((1.5, second))
+        return scene, scene.train(init_scale, seed)
+
+    alt = "Loss surface of two linear units with a run on it, beside the run's loss over time"
+    return Explorer(
+        simulate,
+        draw_run,
+        alt,
+        init_scale=Slider(1e-6, -8, -0.3, 0.1, log=True, label="initial scale"),
+        second=Slider(0.9, 0.3, 1.5, 0.05, label="second strength"),
+        seed=Slider(0, 0, 100),
+        angle=Slider(-52, -90, 0, 2, view=True, label="view from"),
     )

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from .datasets import Line, digitised
 from .dynamics import Trajectory
 from .files import output_folder, write_whole
-from .panels import PanelRun, first_drops
+from .panels import PanelRun, first_drops, plateau_walk
 from .plateaus import Staircase
 from .units import effective_width, kinks
 
@@ -72,6 +72,13 @@ def draw_loss(
     if ensemble is not None:
         ax.plot(ensemble.epochs, ensemble.losses, color=FAINT, lw=0.5, alpha=0.45)
     ax.plot(paper.epochs, paper.losses, color=ORANGE, lw=5, alpha=0.55)
+    draw_levels(ax, levels, end)
+    ax.plot(run.epochs, run.losses, color=BLUE)
+    ax.set(xlim=(0, end), ylim=(-0.04, 1.07), ylabel="loss / initial loss")
+
+
+def draw_levels(ax: Axes, levels: Sequence[float], end: float) -> None:
+    """Theory's levels, dashed, with their values at the right end."""
     for level in levels:
         ax.axhline(level, color=INK, lw=0.9, ls=(0, (4, 3)))
         ax.annotate(
@@ -83,8 +90,6 @@ def draw_loss(
             fontsize=7.5,
             color=INK,
         )
-    ax.plot(run.epochs, run.losses, color=BLUE)
-    ax.set(xlim=(0, end), ylim=(-0.04, 1.07), ylabel="loss / initial loss")
 
 
 def draw_labels(ax: Axes, run: PanelRun, seeds: int = 0) -> None:
@@ -232,18 +237,14 @@ def staircase_figure(
 def draw_function(ax: Axes, task: Line, now: np.ndarray, end: np.ndarray) -> None:
     """The function of a ReLU network on the line over its data, kinks marked and counted."""
     position, _ = kinks(task.network, now, -2, 2, 0.02, end)
-    grid, (ours, at) = (
-        np.linspace(-2, 2, 401),
-        (
-            [
-                task.network.predict(now, np.stack([x, np.ones_like(x)], axis=1))[0]
-                for x in (np.linspace(-2, 2, 401), position)
-            ]
-        ),
-    )
+
+    def learned(x: np.ndarray) -> np.ndarray:
+        return task.network.predict(now, np.stack([x, np.ones_like(x)], axis=1))[0]
+
+    grid = np.linspace(-2, 2, 401)
     ax.plot(task.inputs, task.targets, "o", color=FAINT, ms=3)
-    ax.plot(grid, ours, color=BLUE)
-    ax.plot(position, at, "D", color=RED, mec="white", ms=6)
+    ax.plot(grid, learned(grid), color=BLUE)
+    ax.plot(position, learned(position), "D", color=RED, mec="white", ms=6)
     ax.set_title(
         f"{len(position)} kink{'s' * (len(position) != 1)}",
         color=RED,
@@ -254,16 +255,70 @@ def draw_function(ax: Axes, task: Line, now: np.ndarray, end: np.ndarray) -> Non
     sns.despine(ax=ax, left=True)
 
 
-def kinks_figure(task: Line, run: Trajectory, stairs: Staircase) -> Figure:
+def kinks_figure(task: Line, run: Trajectory, stairs: Staircase, levels: Sequence[float]) -> Figure:
     """Loss of a one-dimensional regression over time, and the function learned at each plateau."""
     names = [f"plateau {k}" for k in range(len(stairs.levels))]
     fig = plt.figure(figsize=(9, 3.8))
     axes = fig.subplot_mosaic([["loss"] * len(names), names], height_ratios=(1, 1.15))
+    draw_levels(axes["loss"], levels, run.times[-1])
     axes["loss"].plot(run.times, run.losses / task.network.zero_loss(), color=BLUE)
     axes["loss"].set(xlim=(0, run.times[-1]), xlabel="gradient-flow time", ylabel="loss / initial")
+    axes["loss"].text(
+        0.99,
+        0.8,
+        "dashed: the best network of 0, 1, 2, 3 units",
+        ha="right",
+        transform=axes["loss"].transAxes,
+        fontsize=8,
+        fontweight="bold",
+    )
     for name, level, middle in zip(names, stairs.levels, stairs.middles, strict=True):
         axes["loss"].plot(middle, level, "o", color=BLUE, mec="white", ms=7, clip_on=False)
         draw_function(axes[name], task, run.at(middle), run.theta[-1])
+    return fig
+
+
+def ring_figure(
+    run: PanelRun, others: Sequence[PanelRun], angles: np.ndarray, ring: np.ndarray
+) -> Figure:
+    """The one-unit solutions by direction, and the first units of runs sliding down them."""
+    stairs, paper = run.staircase, digitised(run.panel.name)
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 2.9))
+    left.plot(np.degrees(angles), ring, color=INK, lw=0.9, ls=(0, (4, 3)))
+    for other, colour in [*((other, FAINT) for other in others), (run, BLUE)]:
+        _, walk, losses = plateau_walk(other)
+        left.plot(np.degrees(walk), losses, color=colour, lw=3 if other is run else 1)
+        left.plot(np.degrees(walk[-1]), losses[-1], "o", color=colour, mec="white", ms=6)
+    left.set(
+        xlabel="direction of the unit (degrees)",
+        ylabel="loss / initial loss",
+        xlim=(0, 180),
+        xticks=range(0, 181, 45),
+        title="best single unit, by direction",
+    )
+    epochs, walk, _ = plateau_walk(run)
+    right.plot(paper.epochs, paper.losses, color=ORANGE, lw=5, alpha=0.55)
+    right.plot(run.epochs, run.losses, color=BLUE)
+    right.plot(epochs, np.interp(walk, angles, ring), color=INK, lw=1.2, ls=(0, (4, 3)))
+    right.set(
+        xlim=(stairs.starts[1] - 30, stairs.ends[1] + 60),
+        ylim=(0.29, 0.37),
+        xlabel="epoch",
+        title="the plateau, enlarged",
+    )
+    words = (("this run", BLUE), ("the paper, digitised", ORANGE), ("ring at its angle", INK))
+    for row, (text, colour) in enumerate(words):
+        right.text(
+            0.97,
+            0.93 - 0.1 * row,
+            text,
+            color=colour,
+            transform=right.transAxes,
+            ha="right",
+            va="top",
+            fontsize=8,
+            fontweight="bold",
+        )
     return fig
 
 
@@ -294,8 +349,7 @@ def limit_figure(ensembles: Sequence[Sequence[PanelRun]], levels: Sequence[float
     colours = sns.color_palette("crest", len(ensembles[0]))
     order = np.argsort(first_drops(ensembles[-1]))
     for ax, runs in zip(axes, ensembles, strict=False):
-        for level in levels:
-            ax.axhline(level, color=INK, lw=0.9, ls=(0, (4, 3)))
+        draw_levels(ax, levels if ax is axes[count - 1] else (), end)
         for colour, k in zip(colours, order, strict=True):
             ax.plot(runs[k].epochs * runs[k].fraction, runs[k].losses, color=colour, lw=0.8)
         power = np.log10(runs[0].fraction)

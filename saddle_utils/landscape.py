@@ -43,6 +43,16 @@ class Landscape:
         """a, b (..., 2) of any units: the norm over units of their part along (e_k; e_k)."""
         return np.linalg.norm(theta[..., :2] + theta[..., 2:], axis=-2) / 2
 
+    def project(self, theta: np.ndarray) -> np.ndarray:
+        """The units (..., 2, 4) nearest on the plane."""
+        a, b = ((theta[..., k, k] + theta[..., k, k + 2]) / 2 for k in (0, 1))
+        return self.units(a, b)
+
+    def nearest(self, run: Trajectory) -> np.ndarray:
+        """Distance at which a run passes each saddle, in a and b, and when: (3, 2)."""
+        gaps = np.linalg.norm(self.coordinates(run.theta)[:, None] - self.saddles, axis=-1)
+        return np.stack([gaps.min(0), run.times[gaps.argmin(0)]], axis=1)
+
     @property
     def saddles(self) -> np.ndarray:
         """Coordinates of the fixed points of width 0, 1 and 2 on the way, (3, 2)."""
@@ -56,7 +66,7 @@ class Landscape:
         return flow(self.network, theta, np.linspace(0, last, 600))
 
 
-def draw_landscape(ax: Axes3D, scene: Landscape, run: Trajectory) -> None:
+def draw_landscape(ax: Axes3D, scene: Landscape, run: Trajectory, mesh: int = 60) -> None:
     """The loss over the plane, its saddles, the manifolds of narrower networks, and the run."""
     a, b = np.meshgrid(np.linspace(-0.5, 1.42, 120), np.linspace(-0.5, 1.28, 120))
     net = scene.network
@@ -66,8 +76,8 @@ def draw_landscape(ax: Axes3D, scene: Landscape, run: Trajectory) -> None:
         b,
         net.loss(scene.units(a, b)),
         cmap="crest_r",
-        rcount=60,
-        ccount=60,
+        rcount=mesh,
+        ccount=mesh,
         linewidth=0.15,
         edgecolor=(1, 1, 1, 0.25),
         alpha=0.92,
@@ -114,6 +124,20 @@ def draw_landscape(ax: Axes3D, scene: Landscape, run: Trajectory) -> None:
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.pane.fill = False
         axis.pane.set_edgecolor("#dddddd")
+
+
+def draw_run(scene_and_run: tuple[Landscape, Trajectory], angle: float) -> Figure:
+    """The landscape seen from an angle (degrees) beside the loss of the run; for the explorer."""
+    scene, run = scene_and_run
+    fig = plt.figure(figsize=(7.2, 3.2), layout="constrained")
+    left, right = fig.subfigures(1, 2, width_ratios=(1.2, 1))
+    ax = left.add_subplot(projection="3d")
+    draw_landscape(ax, scene, run, mesh=30)
+    ax.view_init(elev=33, azim=angle)
+    loss = right.subplots()
+    loss.plot(run.times, run.losses / run.losses[0], color=ORANGE)
+    loss.set(xlabel="gradient-flow time", ylabel="loss / initial loss", xlim=(0, run.times[-1]))
+    return fig
 
 
 def compose(

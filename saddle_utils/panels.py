@@ -226,3 +226,15 @@ def check_limit(
 def first_drops(runs: list[PanelRun]) -> np.ndarray:
     """Half-drop epochs of the first drop of each run, nan where there is none."""
     return np.array([np.append(run.staircase.half_drops, np.nan)[0] for run in runs])
+
+
+def plateau_walk(run: PanelRun) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The first unit of a run with weights in the plane, from the end of its drop to mid-plateau.
+
+    Epochs, angle of its first-layer weight in [0, pi), and the loss of the network, (n,) each.
+    """
+    stairs = run.staircase
+    during = (run.epochs > stairs.starts[1] + 15) & (run.epochs < stairs.middles[1])
+    first = np.argmax(units.contributions(run.panel.network, run.units_at(stairs.middles[1])))
+    u = run.trajectory.theta[during, first, run.panel.shown]
+    return run.epochs[during], np.arctan2(u[:, 1], u[:, 0]) % np.pi, run.losses[during]

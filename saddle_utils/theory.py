@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize
 
-from .networks import Linear, Network, initial_units
+from .networks import Linear, Network, Quadratic, initial_units
 
 
 def linear_levels(network: Linear) -> np.ndarray:
@@ -110,3 +110,13 @@ def escape_unit(network: Linear, size: float = 0.1) -> np.ndarray:
     """
     q, _, r = np.linalg.svd(network.syz.reshape(network.n_v, network.n_u))
     return size * np.concatenate([q[:, 0], r[0]])[None] / np.sqrt(2)
+
+
+def one_unit_profile(network: Quadratic, angles: np.ndarray) -> np.ndarray:
+    """Lowest loss of one quadratic unit of the plane in the direction of each angle, (angles,).
+
+    L(u) = (E|y|^2 - (u' Syz u)^2 / E[(u' Z u)^2]) / 2 (one output): the amplitude is optimal.
+    """
+    psi = network.features(np.stack([np.cos(angles), np.sin(angles)], axis=-1))
+    energy = np.einsum("ia,ab,ib->i", psi, network.szz, psi)
+    return (network.syy - (psi @ network.syz[0]) ** 2 / energy) / 2
