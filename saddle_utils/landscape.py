@@ -98,7 +98,7 @@ def draw_landscape(ax: Axes3D, scene: Landscape, run: Trajectory, mesh: int = 60
     ax.plot(*path.T, run.losses + 2 * lift, color=ORANGE, lw=2.6, zorder=3)
     labels = (
         ("saddle, width 0", -0.1, 0.2),
-        ("saddle, width 1", -0.3, -0.2),
+        ("saddle, width 1", -0.3, -0.32),
         ("minimum, width 2", 0.15, 0.2),
     )
     for (x, y), (text, sideways, up) in zip(scene.saddles, labels, strict=True):
@@ -151,7 +151,7 @@ def compose(
     _letter(left, "A", "Loss of a linear network of two units")
     key = (
         ("height: loss; dashed: invariant manifolds, one unit silent", INK),
-        ("gradient flow of all eight weights from scale $10^{-6}$", ORANGE),
+        ("gradient flow of all eight weights, from small ones", ORANGE),
         ("B to G: this run", BLUE),
         ("B to G: the paper, digitised", ORANGE),
         ("B to G: theory, dashed", INK),

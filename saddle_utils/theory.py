@@ -103,6 +103,16 @@ def narrow_levels(network: Network, widest: int) -> np.ndarray:
     return np.array([network.zero_loss(), *levels]) / network.zero_loss()
 
 
+def path_levels(network: Network, widest: int) -> np.ndarray:
+    """Levels of the plateaus on the way: `narrow_levels`, but for linear networks the solution of
+    one unit to which the fastest-growing direction leads (Theorem 4), which need not be the best.
+    """
+    levels = narrow_levels(network, widest)
+    if isinstance(network, Linear):
+        levels[1] = narrow_level(network, 1, start=escape_unit(network)) / network.zero_loss()
+    return levels
+
+
 def escape_unit(network: Linear, size: float = 0.1) -> np.ndarray:
     """The unit (1, features) that grows fastest out of zero in a linear network (Theorem 4).
 

@@ -1,0 +1,47 @@
+# Two commands do everything: `make figures` and `make test`.  Each builds what it needs.
+VENV    := .venv
+PYTHON  := $(VENV)/bin/python
+READY   := $(VENV)/.ready
+JOBS    ?= 2
+NB      ?=
+ARGS    ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help figures run test lint unit notebooks refresh lab clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml constraints.txt
+	python3 -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $(READY)
+
+figures: $(READY)  ## run the notebooks that are out of date: figures/, data, claims
+	@$(PYTHON) -m saddle_utils.run --jobs $(JOBS)
+
+run: $(READY)  ## one notebook with your parameters: make run NB=01_linear_rank ARGS="-p seed 7"
+	@$(PYTHON) -m saddle_utils.run $(NB) $(ARGS)
+
+test: $(READY)  ## ruff, pytest and nbval on all notebooks
+	$(MAKE) --no-print-directory lint unit notebooks
+
+lint: $(READY)
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check saddle_utils tests
+
+unit: $(READY)
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests -n $(JOBS)
+
+notebooks: $(READY)
+	SADDLE_OUTPUT_DIR=build/nbval OMP_NUM_THREADS=1 PYDEVD_DISABLE_FILE_VALIDATION=1 \
+	  $(PYTHON) -m pytest --nbval-lax notebooks -n $(JOBS) --dist loadscope
+
+refresh: $(READY)  ## run what is out of date and copy the clean results back to notebooks/
+	@$(PYTHON) -m saddle_utils.run --jobs $(JOBS) --refresh
+
+lab: $(READY)  ## open the notebooks in JupyterLab
+	$(VENV)/bin/jupyter lab notebooks
+
+clean:  ## remove the environment and all runs (figures/ stays)
+	rm -rf $(VENV) build
