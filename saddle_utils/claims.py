@@ -60,7 +60,7 @@ class Ledger:
         if (atol is None) == (rtol is None):
             raise ValueError("give either atol or rtol")
         a, b = np.asarray(measured, dtype=float), np.asarray(predicted, dtype=float)
-        limit = np.full(b.shape, atol) if rtol is None else rtol * np.abs(b)
+        limit = np.full(b.shape, float(atol or 0)) if rtol is None else rtol * np.abs(b)
         passed = a.shape == b.shape and bool(np.all(np.abs(a - b) <= limit))
         unit = float(np.min(limit, initial=np.inf)) if b.size else 1.0
         text = f"{atol:g}" if rtol is None else f"{100 * rtol:g}%"
@@ -141,9 +141,13 @@ def write_summary(folder: Path) -> None:
 
 
 def _round(value: Any, unit: float) -> Any:
-    """Rounded to a thousandth of `unit`, its power of ten: the digits that mean something."""
+    """Rounded to a thousandth of `unit`, its power of ten: the digits that mean something.
+
+    What is not finite becomes None, for JSON has no word for it.
+    """
     digits = 3 - int(np.floor(np.log10(unit))) if 0 < unit < np.inf else 6
-    return (np.round(np.asarray(value, dtype=float), digits) + 0.0).tolist()
+    rounded = np.round(np.asarray(value, dtype=float), digits) + 0.0
+    return np.where(np.isfinite(rounded), rounded.astype(object), None).tolist()
 
 
 def _cell(value: Any) -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.figure import Figure
 
 from . import figures, panels
@@ -124,16 +123,9 @@ def panel_explorer(name: str, **knobs: Slider) -> Explorer:
     def draw(run: PanelRun, progress: float) -> Figure:
         return figures.snapshot(run, progress)
 
-    exponent = round(float(np.log10(paper.init_scale)), 1)
+    low, high = (-8, -1) if paper.network.degree == 1 else (-3, -1)
     sliders = {
-        "init_scale": Slider(
-            paper.init_scale,
-            min(-8, exponent) if paper.network.degree == 1 else -3,
-            0 if paper.network.degree == 1 else -1,
-            0.1,
-            log=True,
-            label="initial scale",
-        ),
+        "init_scale": Slider(paper.init_scale, low, high, 0.1, log=True, label="initial scale"),
         "width": Slider(paper.width, 1, 100),
         "seed": Slider(paper.seed, 0, 100),
         **knobs,

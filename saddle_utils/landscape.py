@@ -81,6 +81,7 @@ def draw_landscape(ax: Axes3D, scene: Landscape, run: Trajectory, mesh: int = 60
         linewidth=0.15,
         edgecolor=(1, 1, 1, 0.25),
         alpha=0.92,
+        rasterized=True,
         zorder=1,
     )
     lift, line = 0.012, np.linspace(-0.5, 1.42, 80)

@@ -38,8 +38,12 @@ class PanelRun:
 
     @property
     def staircase(self) -> Staircase | list[Staircase]:
-        """Plateaus in epochs, by the rule of the digitised panels (40 epochs or more)."""
-        return plateaus.measure(self.epochs, self.losses, min_duration=40)
+        """Plateaus in epochs, of 40 or more as for the digitised panels.
+
+        What takes less than 5% of the loss is no drop: a unit that slides among solutions of the
+        same width, as in panel G.
+        """
+        return plateaus.measure(self.epochs, self.losses, min_duration=40, min_drop=0.05)
 
     def units_at(self, epoch: float) -> np.ndarray:
         """The units last recorded at or before an epoch."""

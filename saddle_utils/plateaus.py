@@ -42,9 +42,10 @@ def measure(
 ) -> Staircase | list[Staircase]:
     """Plateaus of a loss curve (T,), or of each curve of an ensemble (T, n).
 
-    A plateau lasts at least `min_duration` (1/50 of the curve unless given) with a slope below
-    `flat` times the median peak slope of the abrupt drops; its level is the median loss inside.
-    Neighbours that differ by less than `min_drop` times the initial loss are one plateau.
+    A drop is a peak of the slope -dL/dt that takes at least `min_drop` of the initial loss.  A
+    plateau lies before, between or after drops, where the slope is below `flat` times that of the
+    gentler of its two neighbours, and lasts at least `min_duration` (1/50 of the curve unless
+    given).  Its level is the median loss inside, over time however unevenly it was recorded.
 
     Raises ValueError for curves and times that do not fit, or losses that are not finite.
     """
@@ -60,33 +61,29 @@ def measure(
 
     min_duration = np.ptp(times) / 50 if min_duration is None else min_duration
     slope = -np.diff(losses) / np.diff(times)  # of each interval between two times
-    level = flat * _abrupt(slope)
-    edges = np.flatnonzero(np.diff(np.concatenate([[True], slope >= level, [True]])))
-    spans = [
-        (a, b)
-        for a, b in zip(edges[::2], edges[1::2], strict=True)
-        if times[b] - times[a] >= min_duration
-    ]
-
-    def median(span: tuple[int, int]) -> float:  # in time, however unevenly it was recorded
-        inside = np.linspace(times[span[0]], times[span[1]], 201)
-        return float(np.median(np.interp(inside, times, losses)))
-
-    merged: list[tuple[int, int]] = []
-    for a, b in spans:
-        near = merged and (abs(median(merged[-1]) - median((a, b))) < min_drop * losses[0])
-        merged = [*merged[:-1], (merged[-1][0], b)] if near else [*merged, (a, b)]
-    levels = np.array([median(span) for span in merged])
+    peaks = _drops(times, losses, slope, min_drop * losses[0])
+    spans = []
+    for before, after in pairwise([-1, *peaks, len(slope)]):
+        gentler = min((slope[k] for k in (before, after) if 0 <= k < len(slope)), default=np.inf)
+        calm = before + 1 + np.flatnonzero(slope[before + 1 : after] < flat * gentler)
+        if len(calm) and times[calm[-1] + 1] - times[calm[0]] >= min_duration:
+            spans.append((times[calm[0]], times[calm[-1] + 1]))
+    starts, ends = np.array(spans).reshape(-1, 2).T
+    inside = np.linspace(starts, ends, 201)
+    levels = np.median(np.interp(inside, times, losses), axis=0)
     half = [_crossing(times, losses, (high + low) / 2) for high, low in pairwise(levels)]
-    starts, ends = (times[[span[i] for span in merged]] for i in (0, 1))
     return Staircase(levels, starts, ends, np.array(half))
 
 
-def _abrupt(slope: np.ndarray) -> float:
-    """Median peak slope of the abrupt drops: peaks of at least a tenth of the steepest."""
+def _drops(times: np.ndarray, losses: np.ndarray, slope: np.ndarray, least: float) -> np.ndarray:
+    """Intervals at which drops are steepest: peaks that stand out by half and take `least`."""
     padded = np.concatenate([[0], slope, [0]])
-    peaks, _ = find_peaks(padded, height=padded.max() / 10, prominence=padded.max() / 10)
-    return float(np.median(padded[peaks])) if len(peaks) else np.inf
+    peaks, found = find_peaks(padded, prominence=0)
+    peaks = peaks[found["prominences"] >= padded[peaks] / 2]
+    valleys = [a + int(np.argmin(padded[a : b + 1])) for a, b in pairwise([0, *peaks])]
+    edges = np.clip([*valleys, len(losses) - 1], 0, len(losses) - 1)
+    taken = losses[edges[:-1]] - losses[edges[1:]]
+    return peaks[taken >= least] - 1
 
 
 def _crossing(times: np.ndarray, losses: np.ndarray, value: float) -> float:

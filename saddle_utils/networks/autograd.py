@@ -44,7 +44,7 @@ class Autograd(Network):
 
         tensor = torch.as_tensor(theta)
         flat = torch.func.vmap(function)(tensor.reshape(-1, *tensor.shape[-2:]))
-        out = flat.reshape(*tensor.shape[:-2], *flat.shape[1:])
+        out = flat.reshape((*tensor.shape[:-2], *flat.shape[1:]))
         return out.numpy() if isinstance(theta, np.ndarray) else out
 
     def loss(self, theta: Array) -> Array:
