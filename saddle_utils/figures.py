@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -42,25 +43,39 @@ def save_figure(
     """Write `name`.png and .svg and the numbers behind them, and return the picture with alt text.
 
     `data` (columns of one length) goes to data/`name`.csv, every further table to
-    data/`name`_`table`.csv, with eight significant digits.
+    data/`name`_`table`.csv.
     """
     folder = output_folder(output_dir)
     csv = {"": data, **{f"_{key}": table for key, table in tables.items()}}
-    files = {
-        folder / "data" / f"{name}{key}.csv": pd.DataFrame(dict(table))
-        .to_csv(index=False, float_format="%.8g", lineterminator="\n")
-        .encode()
-        for key, table in csv.items()
-    }
+    files = {folder / "data" / f"{name}{key}.csv": _csv(table) for key, table in csv.items()}
     for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
         buffer = io.BytesIO()
         fig.savefig(buffer, format=kind, metadata=metadata)
-        files[folder / f"{name}.{kind}"] = buffer.getvalue()
+        content = buffer.getvalue()
+        files[folder / f"{name}.{kind}"] = _canonical(content) if kind == "svg" else content
     plt.close(fig)
     for path, content in files.items():
         write_whole(path, content)
     inches = fig.get_size_inches()[0]
     return Image(files[folder / f"{name}.png"], alt=alt, width=int(100 * inches))
+
+
+def _canonical(svg: bytes) -> bytes:
+    """The same bytes each time: the layout solver leaves now 0, now -0, and ids that hash it."""
+    svg = re.sub(rb"(?<![\d.e])-0(?![\d.])", b"0", svg)
+    ids = dict.fromkeys(re.findall(rb'<clipPath id="(\w+)"', svg))
+    for number, name in enumerate(ids):
+        svg = svg.replace(name, b"clip%d" % number)
+    return svg
+
+
+def _csv(table: Mapping[str, Sequence]) -> bytes:
+    """Six digits, nothing below 1e-9 of the largest: what machines of other make agree on."""
+    frame = pd.DataFrame(dict(table))
+    for column in frame.select_dtypes(float):
+        noise = 1e-9 * frame[column].abs().max()
+        frame[column] = frame[column].where(frame[column].abs() > noise, 0.0)
+    return frame.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()
 
 
 def draw_loss(

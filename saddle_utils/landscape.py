@@ -118,7 +118,7 @@ def draw_landscape(ax: Axes3D, scene: Landscape, run: Trajectory, mesh: int = 60
         )
         note.set_path_effects([withStroke(linewidth=2.5, foreground=(1, 1, 1, 0.8))])
     ax.set(xticks=[], yticks=[], zticks=[])
-    ax.set_box_aspect((1.15, 1.1, 0.85), zoom=1.22)
+    ax.set_box_aspect((1.15, 1.1, 0.85), zoom=1.12)
     ax.set_xlabel("unit 1, mode 1", labelpad=-12)
     ax.set_ylabel("unit 2, mode 2", labelpad=-12)
     ax.view_init(elev=33, azim=-52)
@@ -147,7 +147,7 @@ def compose(
     """Figure 1, panels A to G: runs and theory's levels in the order of B to G."""
     fig = plt.figure(figsize=(13, 6.9))
     left, right = fig.subfigures(1, 2, width_ratios=(1, 2.1))
-    ax = left.add_subplot(projection="3d")
+    ax = left.add_axes((0, 0.16, 1, 0.78), projection="3d")
     draw_landscape(ax, scene, path)
     _letter(left, "A", "Loss of a linear network of two units")
     key = (
