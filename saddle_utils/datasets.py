@@ -126,6 +126,7 @@ PANELS: dict[str, Callable[..., Panel]] = {
 }
 
 
+@cache
 def panel(name: str, **knobs: float) -> Panel:
     """The panel of Figure 1 of this name ("fig1b" to "fig1g"), its data varied by `knobs`.
 

@@ -118,7 +118,7 @@ def panel_explorer(name: str, **knobs: Slider) -> Explorer:
     paper = panel(name)
 
     def simulate(width: int, init_scale: float, seed: int, **data: float) -> PanelRun:
-        return panels.train(panel(name, **data), seed, width, init_scale, epochs=4000)
+        return panels.train(panel(name, **data), seed, width, init_scale, epochs=3000, every=5)
 
     def draw(run: PanelRun, progress: float) -> Figure:
         return figures.snapshot(run, progress)

@@ -13,6 +13,7 @@ import pandas as pd
 import seaborn as sns
 from IPython.display import Image
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from .datasets import Line, digitised
@@ -132,8 +133,8 @@ def draw_weights(
     span = limit or 1.25 * np.abs(u).max()
     ax.axhline(0, color=FAINT, lw=0.6)
     ax.axvline(0, color=FAINT, lw=0.6)
-    for a, b in u:
-        ax.plot([0, a], [0, b], color=BLUE, lw=0.5, alpha=0.35)
+    rays = np.stack([np.zeros_like(u), u], axis=1)
+    ax.add_collection(LineCollection(rays, color=BLUE, lw=0.5, alpha=0.35))
     if paper is not None:
         ax.plot(*paper.T, "o", mfc="none", mec=ORANGE, mew=1.1, ms=6, alpha=0.8)
     ax.plot(*u.T, "o", color=BLUE, ms=3, mec="white", mew=0.3)

@@ -76,17 +76,20 @@ def train(
     init_scale: float | None = None,
     n_seeds: int | None = None,
     epochs: int | None = None,
+    every: int | None = None,
     device: str = "cpu",
 ) -> PanelRun:
     """Train a panel; what is not given is as in the panel.  An ensemble if `n_seeds` is given.
 
-    The ensemble has the seeds `seed`, `seed` + 1, ..., and is recorded every fifth epoch.
+    The ensemble has the seeds `seed`, `seed` + 1, ...  Recorded is every epoch of a single run,
+    every fifth of an ensemble, unless `every` says otherwise.
     """
     seed = panel.seed if seed is None else seed
     seeds = seed if n_seeds is None else range(seed, seed + n_seeds)
     scale = panel.init_scale if init_scale is None else init_scale
     theta = initial_units(panel.network, panel.width if width is None else width, scale, seeds)
-    epochs, every = epochs or panel.epochs_from(scale), 1 if n_seeds is None else 5
+    epochs = epochs or panel.epochs_from(scale)
+    every = every or (1 if n_seeds is None else 5)
     run = descend(panel.network, theta, panel.step, epochs, every, device=device)
     return PanelRun(panel, run, seed)
 

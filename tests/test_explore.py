@@ -14,7 +14,7 @@ from saddle_utils.explore import (
 )
 
 SECOND = {
-    "fig1b": Slider(1.4, 0.1, 3.0, 0.05),
+    "fig1b": Slider(1.4, 0.1, 5.0, 0.05),
     "fig1c": Slider(1.25, 0.1, 3.0, 0.05),
     "fig1e": Slider(-0.86, -1.5, 1.5, 0.02),
     "fig1g": Slider(1.0, -1.0, 2.0, 0.1),
