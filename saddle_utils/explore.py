@@ -10,7 +10,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from . import figures, panels
+from . import panel_figures, panels, task_figures
 from .datasets import line, panel
 from .dynamics import RunFailedError, Trajectory, descend
 from .landscape import Landscape, draw_run
@@ -121,7 +121,7 @@ def panel_explorer(name: str, **knobs: Slider) -> Explorer:
         return panels.train(panel(name, **data), seed, width, init_scale, epochs=3000, every=5)
 
     def draw(run: PanelRun, progress: float) -> Figure:
-        return figures.snapshot(run, progress)
+        return panel_figures.snapshot(run, progress)
 
     low, high = (-8, -1) if paper.network.degree == 1 else (-3, -1)
     sliders = {
@@ -144,7 +144,7 @@ def line_explorer() -> Explorer:
         return descend(task.network, start, 0.05, 4400, every=10)
 
     def draw(run: Trajectory, progress: float) -> Figure:
-        return figures.line_snapshot(task, run, progress)
+        return task_figures.line_snapshot(task, run, progress)
 
     alt = "Loss over time beside the function that the network has learned at the time chosen"
     return Explorer(

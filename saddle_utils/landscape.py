@@ -12,8 +12,9 @@ from matplotlib.patheffects import withStroke
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 
 from .dynamics import Trajectory, flow
-from .figures import BLUE, INK, ORANGE, draw_loss, draw_weights_at
+from .figures import BLUE, INK, ORANGE
 from .networks import Linear, initial_units
+from .panel_figures import draw_loss, draw_weights_at
 from .panels import PanelRun
 
 

@@ -8,21 +8,20 @@ python -m saddle_utils.run --refresh                         clean runs back to 
 from __future__ import annotations
 
 import argparse
-import ast
-import hashlib
 import json
 import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from .files import MANIFEST_VARIABLE, OUTPUT_VARIABLE, PROJECT, write_whole
-
-NOTEBOOKS, BUILD = PROJECT / "notebooks", PROJECT / "build"
+from . import tasks as books
+from .files import MANIFEST_VARIABLE, PROJECT
+from .tasks import Task, parameter_names, refresh, seconds
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -69,7 +68,8 @@ def run(names: list[str], given: dict[str, Any], jobs: int = 2, force: bool = Fa
             part.unlink(missing_ok=True)
     results: dict[str, dict] = {}
     if todo:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(stop, signal.default_int_handler)
         os.environ.update(
             {
                 "OMP_NUM_THREADS": "1",
@@ -77,7 +77,9 @@ def run(names: list[str], given: dict[str, Any], jobs: int = 2, force: bool = Fa
                 "PYDEVD_DISABLE_FILE_VALIDATION": "1",
             }
         )
-        pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
+        pool = ProcessPoolExecutor(
+            jobs, multiprocessing.get_context("spawn"), _die_with, (os.getpid(),)
+        )
         try:
             futures = {pool.submit(execute, name, given): name for name in todo}
             for done, future in enumerate(as_completed(futures), 1):
@@ -101,54 +103,15 @@ def run(names: list[str], given: dict[str, Any], jobs: int = 2, force: bool = Fa
     return _report(tasks, results)
 
 
-class Task:
-    """A notebook with parameters: where it writes, and whether what it wrote is up to date."""
+def _die_with(parent: int) -> None:
+    """End this worker when its parent is gone, however that came to pass."""
 
-    def __init__(self, name: str, given: dict[str, Any]) -> None:
-        self.name, self.given = name, given
-        own = BUILD / "own" / name if given else os.environ.get(OUTPUT_VARIABLE)
-        self.output = Path(given.get("output_dir") or own or PROJECT / "figures").resolve()
-        self.executed = (self.output if given else BUILD) / f"{name}.ipynb"
-        self.record = BUILD / "stamps" / f"{name}.json"
-        self.manifest = BUILD / "stamps" / f"{name}.files"
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
 
-    def parameters(self) -> dict[str, Any]:
-        """What papermill injects: nothing for a plain run, so that it equals the notebook."""
-        return {**self.given, "output_dir": str(self.output)} if self.given else {}
-
-    def inputs(self) -> str:
-        """Fingerprint of the code of the notebook and of the package, with its data."""
-        cells = json.loads((NOTEBOOKS / f"{self.name}.ipynb").read_text())["cells"]
-        digest = hashlib.sha256(json.dumps([c["source"] for c in cells]).encode())
-        package = Path(__file__).parent
-        for path in sorted(p for p in package.rglob("*") if p.is_file() and p.suffix != ".pyc"):
-            digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
-        digest.update(str(self.output).encode())
-        return digest.hexdigest()
-
-    def up_to_date(self) -> bool:
-        """Whether the last plain run succeeded on these inputs and all it wrote is still there."""
-        if self.given or not self.record.exists() or not self.executed.exists():
-            return False
-        record = json.loads(self.record.read_text())
-        there = all(Path(path).exists() for path in record["files"])
-        return there and record["inputs"] == self.inputs()
-
-    def stamp(self) -> None:
-        """Remember what a successful plain run read and wrote."""
-        if not self.given:
-            files = sorted(set(self.manifest.read_text().splitlines()))
-            text = json.dumps({"inputs": self.inputs(), "files": files})
-            write_whole(self.record, text.encode())
-
-    def claims(self) -> str:
-        """Claims passed, as "9 of 9"."""
-        ledger = self.output / "claims" / f"{self.name}.json"
-        written = self.manifest.read_text() if self.manifest.exists() else ""
-        if not ledger.exists() or str(ledger) not in written:
-            return "no ledger"
-        rows = json.loads(ledger.read_text())
-        return f"{sum(row['passed'] for row in rows)} of {len(rows)}"
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def execute(name: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -167,7 +130,7 @@ def execute(name: str, given: dict[str, Any]) -> dict[str, Any]:
     os.environ[MANIFEST_VARIABLE] = str(task.manifest)
     try:
         papermill.execute_notebook(
-            NOTEBOOKS / f"{name}.ipynb",
+            books.NOTEBOOKS / f"{name}.ipynb",
             task.executed,
             task.parameters(),
             kernel_name="python3",
@@ -182,38 +145,8 @@ def execute(name: str, given: dict[str, Any]) -> dict[str, Any]:
     return {"error": error, "seconds": time.perf_counter() - start}
 
 
-def refresh(name: str) -> None:
-    """Copy a clean executed notebook back to `notebooks/`, without what changes from run to run."""
-    import nbformat
-
-    book = nbformat.read(Task(name, {}).executed, as_version=4)
-    book.metadata = {"kernelspec": book.metadata["kernelspec"], "language_info": {"name": "python"}}
-    for cell in book.cells:
-        tags = cell.metadata.get("tags", [])
-        cell.metadata = {"tags": tags} if tags else {}
-        for output in cell.get("outputs", []):
-            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
-            output.get("metadata", {}).pop("application/vnd.jupyter.widget-view+json", None)
-    text = nbformat.writes(book, version=4)
-    write_whole(NOTEBOOKS / f"{name}.ipynb", (text.rstrip("\n") + "\n").encode())
-
-
-def parameter_names(name: str) -> list[str]:
-    """The names assigned in the cell tagged `parameters` of a notebook."""
-    cells = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text())["cells"]
-    code = [c["source"] for c in cells if "parameters" in c["metadata"].get("tags", [])]
-    tree = ast.parse("\n".join("".join(source) for source in code))
-    return [
-        t.id
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        for t in node.targets
-        if isinstance(t, ast.Name)
-    ]
-
-
 def _names(asked: list[str]) -> list[str]:
-    known = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+    known = sorted(path.stem for path in books.NOTEBOOKS.glob("*.ipynb"))
     names = [Path(name).stem for name in asked]
     if unknown := [name for name in names if name not in known]:
         raise ValueError(f"no notebook {', '.join(unknown)}; there are {', '.join(known)}")
@@ -241,22 +174,10 @@ def _value(text: str) -> Any:
         return text
 
 
-def _seconds(executed: Path) -> dict[str, float]:
-    """Seconds of an executed notebook: in all, its imports (first code cell), its slowest cell."""
-    book = json.loads(executed.read_text())
-    cells = [
-        c["metadata"].get("papermill", {}).get("duration") or 0.0
-        for c in book["cells"]
-        if c["cell_type"] == "code"
-    ]
-    total = book["metadata"].get("papermill", {}).get("duration") or sum(cells)
-    return {"total": total, "imports": cells[0], "slowest": max(cells[1:], default=0.0)}
-
-
 def _report(tasks: dict[str, Task], results: dict[str, dict]) -> int:
     print(f"\n{'notebook':<24}{'seconds':>8}{'imports':>9}{'slowest cell':>14}{'claims':>11}")
     for name, task in tasks.items():
-        times = _seconds(task.executed) if task.executed.exists() else {}
+        times = seconds(task.executed) if task.executed.exists() else {}
         row = "".join(
             f"{times.get(key, 0):>{w}.1f}"
             for key, w in (("total", 8), ("imports", 9), ("slowest", 14))
@@ -268,7 +189,3 @@ def _report(tasks: dict[str, Task], results: dict[str, dict]) -> int:
     for name, error in failed.items():
         print(f"\n{name} failed in {error}\n  executed as far as it went: {tasks[name].executed}")
     return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saddle_utils import panels, theory
+from saddle_utils import checks, panels, theory
 from saddle_utils.claims import Ledger
 from saddle_utils.datasets import PANELS, digitised, panel
 
@@ -58,9 +58,9 @@ def test_claims_that_do_not_hold_are_told_apart(tmp_path):
     ledger = Ledger("probe", tmp_path)
     p = panel("fig1b")
     run = panels.train(p, 3, init_scale=0.3)
-    rows = panels.check_against_paper(ledger, run, 0.05)
+    rows = checks.against_paper(ledger, run, 0.05)
     levels = theory.narrow_levels(p.network, 2)
-    rows += panels.check_seeds(ledger, [run], levels, "probe")
+    rows += checks.seeds(ledger, [run], levels, "probe")
     assert [row.passed for row in rows] == [False, True, False, False, False, False]
 
 

@@ -9,14 +9,15 @@ import nbformat
 import pytest
 
 from saddle_utils import run as runner
+from saddle_utils import tasks
 from saddle_utils.parameters import check_parameters
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A project with one good notebook and one whose third cell fails."""
-    monkeypatch.setattr(runner, "NOTEBOOKS", tmp_path / "notebooks")
-    monkeypatch.setattr(runner, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(tasks, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(tasks, "BUILD", tmp_path / "build")
     (tmp_path / "notebooks").mkdir()
 
     def book(name, *sources):
@@ -54,7 +55,7 @@ def in_process(monkeypatch):
     """Run the pool's work in this process, where the patched folders are known."""
     from concurrent.futures import ThreadPoolExecutor
 
-    monkeypatch.setattr(runner, "ProcessPoolExecutor", lambda jobs, _: ThreadPoolExecutor(1))
+    monkeypatch.setattr(runner, "ProcessPoolExecutor", lambda jobs, *_: ThreadPoolExecutor(1))
 
 
 def test_runs_report_repeat_and_refresh(project, monkeypatch, capsys):
