@@ -189,3 +189,7 @@ def _report(tasks: dict[str, Task], results: dict[str, dict]) -> int:
     for name, error in failed.items():
         print(f"\n{name} failed in {error}\n  executed as far as it went: {tasks[name].executed}")
     return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
