@@ -70,7 +70,7 @@ class Ledger:
         self, name: str, statement: str, source: str, *, measured: Any, predicted: Any
     ) -> Claim:
         """Claim that whole numbers, or lists of them, are equal."""
-        a, b = (np.asarray(value).tolist() for value in (measured, predicted))
+        a, b = _plain(measured), _plain(predicted)
         return self._add(name, statement, source, b, a, "exact", a == b)
 
     def at_most(
@@ -138,6 +138,13 @@ def write_summary(folder: Path) -> None:
         passed = sum(row["passed"] for row in rows)
         lines += ["", f"## {notebook}: {passed} of {len(rows)} passed", "", repr(Table(rows))]
     write_whole(folder / "CLAIMS.md", ("\n".join(lines) + "\n").encode())
+
+
+def _plain(value: Any) -> Any:
+    """Arrays, tuples and numpy numbers as the lists and numbers that JSON knows."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _round(value: Any, unit: float) -> Any:

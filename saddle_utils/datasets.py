@@ -191,3 +191,20 @@ def line() -> Line:
     targets /= np.sqrt(np.mean(targets**2))
     with_bias = np.stack([inputs, np.ones_like(inputs)], axis=1)
     return Line(inputs, targets, networks.pointwise(with_bias, targets))
+
+
+def random_tasks(seed: int) -> dict[str, Network]:
+    """A network of each kind on random data that it cannot fit exactly, drawn from `seed`."""
+    rng = np.random.default_rng([seed, 6])
+    x, patches = rng.standard_normal((30, 3)), rng.standard_normal((30, 2, 2))
+    y3, y = rng.standard_normal((30, 3)), rng.standard_normal((30, 1))
+    prompts, w = rng.standard_normal((60, 6, 2)), rng.standard_normal((60, 2))
+    return {
+        "linear": networks.linear(x @ rng.standard_normal((3, 3)), y3),
+        "linear conv": networks.linear(patches, y),
+        "ReLU": networks.pointwise(x, y3),
+        "ReLU conv": networks.pointwise(patches, y),
+        "quadratic": networks.quadratic(x, y),
+        "attention": networks.attention(prompts, np.einsum("snd,sd->sn", prompts, w)),
+        "tanh": networks.pointwise(x, y, "tanh"),
+    }

@@ -11,11 +11,13 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from . import panel_figures, panels, task_figures
-from .datasets import line, panel
+from .datasets import line, panel, whitened
 from .dynamics import RunFailedError, Trajectory, descend
 from .landscape import Landscape, draw_run
-from .networks import initial_units
+from .networks import Linear, initial_units
 from .panels import PanelRun
+from .saddle_figures import hierarchy_figure
+from .saddle_measurements import visited_modes
 
 
 @dataclass(frozen=True)
@@ -175,3 +177,21 @@ def landscape_explorer() -> Explorer:
         seed=Slider(0, 0, 100),
         angle=Slider(-52, -90, 0, 2, view=True, label="view from"),
     )
+
+
+def hierarchy_explorer() -> Explorer:
+    """The explorer of the saddles of a linear network with three modes, and a run's way."""
+
+    def simulate(first: float, second: float, third: float, seed: int) -> tuple[Linear, list]:
+        task = whitened([first, second, third])
+        return task, visited_modes(task, 3, 1e-6, seed)
+
+    def draw(result: tuple[Linear, list]) -> Figure:
+        return hierarchy_figure(result[0], 3, result[1])
+
+    alt = "Fixed points of a linear network by rank and loss, and those that a run passes"
+    return Explorer(
+        simulate, draw, alt,
+        first=Slider(3.0, 0.5, 4.0, 0.1), second=Slider(2.0, 0.5, 4.0, 0.1),
+        third=Slider(1.2, 0.5, 4.0, 0.1), seed=Slider(0, 0, 100),
+    )  # fmt: skip

@@ -24,7 +24,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .autograd import Autograd
+from .autograd import Autograd, deep, pack, unpack
 from .base import Network
 from .moments import Attention, Linear, Quadratic
 from .pointwise import ACTIVATIONS, Pointwise
@@ -41,10 +41,13 @@ __all__ = [
     "attention",
     "attention_population",
     "build",
+    "deep",
     "initial_units",
     "linear",
+    "pack",
     "pointwise",
     "quadratic",
+    "unpack",
 ]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
 from .base import Array, Network
+from .pointwise import ACTIVATIONS
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,13 @@ class Autograd(Network):
         out = flat.reshape((*tensor.shape[:-2], *flat.shape[1:]))
         return out.numpy() if isinstance(theta, np.ndarray) else out
 
+    def output(self, theta: Array) -> Array:
+        import torch
+
+        return self._mapped(
+            lambda t: self.predict(t, torch.as_tensor(self.x, device=t.device)), theta
+        )
+
     def loss(self, theta: Array) -> Array:
         return self._mapped(self._one, theta)
 
@@ -63,3 +72,35 @@ class Autograd(Network):
         import torch
 
         return -self._mapped(torch.func.hessian(self._one), theta).reshape((theta.size,) * 2)
+
+
+def deep(sizes: list[int], x: np.ndarray, y: np.ndarray, phi: str = "relu") -> Autograd:
+    """Fully-connected network of layers `sizes` (inputs, hidden ..., outputs), without biases.
+
+    Its weights are one "unit" (1, weights): the matrices (out, in) in order, flattened; see
+    `pack` and `unpack`.
+    """
+    sizes = list(sizes)
+    count = sum(a * b for a, b in pairwise(sizes))
+
+    def predict(theta: Array, inputs: Array) -> Array:
+        *hidden, last = unpack(theta, sizes)
+        for matrix in hidden:
+            inputs = ACTIVATIONS[phi].f(inputs @ matrix.mT)
+        return inputs @ last.mT
+
+    return Autograd(predict, x, y, n_v=0, n_u=count)
+
+
+def pack(weights: list[np.ndarray]) -> np.ndarray:
+    """Weight matrices (out, in) of a deep network as one unit (1, weights)."""
+    return np.concatenate([matrix.ravel() for matrix in weights])[None]
+
+
+def unpack(theta: Array, sizes: list[int]) -> list[Array]:
+    """The weight matrices (out, in) in one unit (1, weights) of a deep network."""
+    shapes = [(b, a) for a, b in pairwise(sizes)]
+    ends = np.cumsum([a * b for a, b in shapes])
+    return [
+        theta[0, end - a * b : end].reshape(a, b) for end, (a, b) in zip(ends, shapes, strict=True)
+    ]

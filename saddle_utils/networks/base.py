@@ -40,6 +40,10 @@ class Network:
         """Gradient field -dL/dtheta, shape of theta."""
         raise NotImplementedError
 
+    def output(self, theta: Array) -> Array:
+        """What the loss sees of f: predictions on the data, or the matrix M that moments see."""
+        raise NotImplementedError
+
     def zero_loss(self) -> float:
         """The loss of the network without units, E|y|^2 / 2: what a loss of 1 means in Figure 1."""
         raise NotImplementedError

@@ -33,6 +33,9 @@ class Moments(Network):
         m = v.mT @ self.features(u)
         return m.reshape(*m.shape[:-2], *self.syz.shape[-2:])
 
+    def output(self, theta: Array) -> Array:
+        return self.moment_map(theta)
+
     def residual(self, m: Array) -> Array:
         """Residual matrix G = Syz - M Szz (Eq. 9), shape (\\*ensemble, n_v, N / patches)."""
         g = self.syz - m @ self.szz

@@ -85,6 +85,9 @@ class Pointwise(Network):
         """f(x), (\\*ensemble, outputs, samples), of x (samples, n_u) or (patches, samples, n_u)."""
         return self._map(theta, x)[-1]
 
+    def output(self, theta: Array) -> Array:
+        return self.predict(theta, self.x)
+
     def _map(self, theta: Array, x: Array) -> tuple[Array, Array, Array, Array]:
         v, u = self.split(theta)
         by_patch = v.reshape(*v.shape[:-1], self.y.shape[-2], -1).swapaxes(-1, -3)  # (P, O, H)
