@@ -193,18 +193,28 @@ def line() -> Line:
     return Line(inputs, targets, networks.pointwise(with_bias, targets))
 
 
-def random_tasks(seed: int) -> dict[str, Network]:
-    """A network of each kind on random data that it cannot fit exactly, drawn from `seed`."""
-    rng = np.random.default_rng([seed, 6])
-    x, patches = rng.standard_normal((30, 3)), rng.standard_normal((30, 2, 2))
-    y3, y = rng.standard_normal((30, 3)), rng.standard_normal((30, 1))
+def random_tasks(seed: int, draw: int = 0) -> dict[str, Network]:
+    """A network of each kind on random data, drawn from `seed` and `draw`, that one unit can't fit.
+
+    The pointwise tasks have a teacher of two units and noise, so that one unit has a minimum: on
+    pure noise its best weights often lie at infinity (tanh) or on a kink (ReLU).
+    """
+    rng = np.random.default_rng([seed, draw])
+    x, patches = rng.standard_normal((60, 3)), rng.standard_normal((60, 2, 2))
+    y3, y = rng.standard_normal((60, 3)), rng.standard_normal((60, 1))
     prompts, w = rng.standard_normal((60, 6, 2)), rng.standard_normal((60, 2))
+
+    def taught(inputs: np.ndarray, noise: np.ndarray, phi: str) -> Network:
+        net = networks.pointwise(inputs, noise, phi)
+        teacher = np.array([[1.0], [0.7]]) * rng.standard_normal((2, net.n_v + net.n_u))
+        return networks.pointwise(inputs, net.output(teacher).T + 0.1 * noise, phi)
+
     return {
         "linear": networks.linear(x @ rng.standard_normal((3, 3)), y3),
         "linear conv": networks.linear(patches, y),
-        "ReLU": networks.pointwise(x, y3),
-        "ReLU conv": networks.pointwise(patches, y),
+        "ReLU": taught(x, y3, "relu"),
+        "ReLU conv": taught(patches, y, "relu"),
         "quadratic": networks.quadratic(x, y),
         "attention": networks.attention(prompts, np.einsum("snd,sd->sn", prompts, w)),
-        "tanh": networks.pointwise(x, y, "tanh"),
+        "tanh": taught(x, y, "tanh"),
     }

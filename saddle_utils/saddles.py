@@ -110,7 +110,8 @@ def polish(network: Network, theta: np.ndarray, steps: int = 60) -> np.ndarray:
 
 
 def fixed_point(network: Network, width: int, seed: int, tries: int = 40) -> np.ndarray:
-    """A minimum of the network of `width` units with gradient below 1e-10 and no silent unit.
+    """A minimum of the network of `width` units with gradient below 1e-10, no silent unit, and
+    no weights on their way to infinity.
 
     Found by BFGS from random units and `polish`ed.  Raises ValueError if `tries` starts find none.
     """
@@ -124,8 +125,8 @@ def fixed_point(network: Network, width: int, seed: int, tries: int = 40) -> np.
         )
         theta = polish(network, found.x.reshape(shape))
         norms = [np.linalg.norm(part, axis=1) for part in network.split(theta) if part.size]
-        alive = min(norm.min() for norm in norms) > 1e-3
-        if gradient_norm(network, theta) < 1e-10 and alive:
+        sound = min(n.min() for n in norms) > 1e-3 and max(n.max() for n in norms) < 1e2
+        if gradient_norm(network, theta) < 1e-10 and sound:
             return theta
     raise ValueError(f"no fixed point of width {width} found in {tries} tries; try another seed")
 

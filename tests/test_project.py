@@ -14,9 +14,9 @@ PACKAGE = PROJECT / "saddle_utils"
 FLOORS = [  # a module imports only from floors above it in this list
     ["files", "networks"],
     ["datasets", "dynamics", "plateaus", "units", "claims"],
-    ["theory", "panels", "parameters", "figures", "tasks"],
-    ["checks", "panel_figures", "task_figures", "run"],
-    ["landscape"],
+    ["theory", "panels", "parameters", "figures", "tasks", "saddles", "manifolds"],
+    ["checks", "escape", "panel_figures", "task_figures", "run"],
+    ["saddle_measurements", "saddle_figures", "manifold_figures", "measurements", "landscape"],
     ["explore"],
 ]
 
