@@ -218,3 +218,19 @@ def random_tasks(seed: int, draw: int = 0) -> dict[str, Network]:
         "attention": networks.attention(prompts, np.einsum("snd,sd->sn", prompts, w)),
         "tanh": taught(x, y, "tanh"),
     }
+
+
+def covariance_tasks(seed: int, count: int, weakest: float = 0.05) -> list[networks.Linear]:
+    """Random linear tasks of two modes with correlated inputs, drawn from `seed`.
+
+    Tasks whose second mode explains less than `weakest` of what the first does are drawn again:
+    units that wait so long are drowned by the rounding errors of those that have learned.
+    """
+    rng, tasks = np.random.default_rng(seed), []
+    while len(tasks) < count:
+        x = rng.standard_normal((200, 2)) @ (np.eye(2) + 0.5 * rng.standard_normal((2, 2)))
+        y = x @ rng.standard_normal((2, 2))
+        explained = np.linalg.eigvalsh(y.T @ y)  # all of y is explained: Syy = Syz Szz^-1 Syz'
+        if explained[0] > weakest * explained[1]:
+            tasks.append(networks.linear(x, y))
+    return tasks

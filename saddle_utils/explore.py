@@ -10,7 +10,14 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from . import panel_figures, panels, task_figures
+from . import (
+    manifold_figures,
+    manifold_measurements,
+    manifolds,
+    panel_figures,
+    panels,
+    task_figures,
+)
 from .datasets import line, panel, whitened
 from .dynamics import RunFailedError, Trajectory, descend
 from .landscape import Landscape, draw_run
@@ -195,3 +202,32 @@ def hierarchy_explorer() -> Explorer:
         first=Slider(3.0, 0.5, 4.0, 0.1), second=Slider(2.0, 0.5, 4.0, 0.1),
         third=Slider(1.2, 0.5, 4.0, 0.1), seed=Slider(0, 0, 100),
     )  # fmt: skip
+
+
+def manifold_explorer() -> Explorer:
+    """The explorer of Theorem 3: which networks keep v_1 = a v_2, u_1 = b u_2 on a random task."""
+    names = ("linear", "relu", "quadratic", "tanh")
+
+    def simulate(gamma_v: float, gamma_u: float, width: int, seed: int) -> tuple:
+        among = {"": manifolds.proportional(width, 0, 1, gamma_v, gamma_u)}
+        tasks = {name: manifold_measurements.random_task(name, seed) for name in names}
+        runs = {
+            name: manifold_measurements.drift(task, among, width, seed)
+            for name, task in tasks.items()
+        }
+        distances = {name: run[1][:, 0] for name, run in runs.items()}
+        kept = {name: manifolds.is_invariant(task, among[""]) for name, task in tasks.items()}
+        return runs["linear"][0], distances, kept
+
+    def draw(result: tuple) -> Figure:
+        return manifold_figures.choice_figure(*result)
+
+    return Explorer(
+        simulate,
+        draw,
+        "Distance over time from the relation chosen, for linear, ReLU, quadratic and tanh units",
+        gamma_v=Slider(2.0, -3.0, 3.0, 0.5, label="v₁ / v₂"),
+        gamma_u=Slider(2.0, -3.0, 3.0, 0.5, label="u₁ / u₂"),
+        width=Slider(12, 2, 50),
+        seed=Slider(0, 0, 100),
+    )

@@ -63,6 +63,7 @@ def run(names: list[str], given: dict[str, Any], jobs: int = 2, force: bool = Fa
     """Run these notebooks, print progress and a table, and return the exit code."""
     tasks = {name: Task(name, given) for name in names}
     todo = [name for name in names if force or not tasks[name].up_to_date()]
+    todo.sort(key=lambda name: -seconds(tasks[name].executed)["total"])  # the longest first
     for task in tasks.values():
         for part in task.output.glob("**/.*.partial-*"):
             part.unlink(missing_ok=True)
@@ -177,10 +178,9 @@ def _value(text: str) -> Any:
 def _report(tasks: dict[str, Task], results: dict[str, dict]) -> int:
     print(f"\n{'notebook':<24}{'seconds':>8}{'imports':>9}{'slowest cell':>14}{'claims':>11}")
     for name, task in tasks.items():
-        times = seconds(task.executed) if task.executed.exists() else {}
+        times = seconds(task.executed)
         row = "".join(
-            f"{times.get(key, 0):>{w}.1f}"
-            for key, w in (("total", 8), ("imports", 9), ("slowest", 14))
+            f"{times[key]:>{w}.1f}" for key, w in (("total", 8), ("imports", 9), ("slowest", 14))
         )
         note = "" if name in results else "  up to date"
         note = "  FAILED" if results.get(name, {}).get("error") else note

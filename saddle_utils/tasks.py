@@ -95,7 +95,9 @@ def parameter_names(name: str) -> list[str]:
 
 
 def seconds(executed: Path) -> dict[str, float]:
-    """Seconds of an executed notebook: in all, its imports (first code cell), its slowest cell."""
+    """Seconds of an executed notebook (0 if never): in all, its first code cell, its slowest."""
+    if not executed.exists():
+        return {"total": 0.0, "imports": 0.0, "slowest": 0.0}
     book = json.loads(executed.read_text())
     cells = [
         c["metadata"].get("papermill", {}).get("duration") or 0.0

@@ -8,8 +8,10 @@ from saddle_utils.dynamics import RunFailedError
 from saddle_utils.explore import (
     Explorer,
     Slider,
+    hierarchy_explorer,
     landscape_explorer,
     line_explorer,
+    manifold_explorer,
     panel_explorer,
 )
 
@@ -27,6 +29,8 @@ EXPLORERS = {
     ),
     "line": line_explorer,
     "landscape": landscape_explorer,
+    "hierarchy": hierarchy_explorer,
+    "manifold": manifold_explorer,
 }
 
 

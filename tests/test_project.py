@@ -16,7 +16,15 @@ FLOORS = [  # a module imports only from floors above it in this list
     ["datasets", "dynamics", "plateaus", "units", "claims"],
     ["theory", "panels", "parameters", "figures", "tasks", "saddles", "manifolds"],
     ["checks", "escape", "panel_figures", "task_figures", "run"],
-    ["saddle_measurements", "saddle_figures", "manifold_figures", "measurements", "landscape"],
+    [
+        "saddle_measurements",
+        "manifold_measurements",
+        "saddle_figures",
+        "manifold_figures",
+        "measurements",
+        "escape_figures",
+        "landscape",
+    ],
     ["explore"],
 ]
 

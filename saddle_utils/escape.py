@@ -1,0 +1,274 @@
+"""When, and in what order, units leave a saddle: from data and initial weights, before training.
+
+All times are gradient-flow times of L = E|y - f|^2 / 2; eps is the scale of the initial weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from .networks import Linear, Network, Pointwise, Quadratic
+from .theory import linear_levels
+
+SPAN = 30.0  # of s = int |theta| dt at a time: units grow by exp(1.15 s) at the fastest rate
+MAX_SPANS = 1000  # so that units grow out of directions a thousand times slower than the fastest
+TOLERANCE = 1e-9  # of angles and slopes where an extremum lies on a kink
+
+
+def time_exponent(degree: float) -> float:
+    """Exponent of eps in the time of escape of units of degree p: t ~ eps^(1 - p) (Prop. 5).
+
+    0 stands for the logarithm, t ~ ln(1 / eps) (p = 1, Theorem 4).  ValueError below degree 1,
+    where units leave zero at once.
+    """
+    if not 1 <= degree < np.inf:
+        raise ValueError(
+            f"the degree is {degree}; units wait at zero only for a degree of 1 or more"
+        )
+    return 1.0 - degree
+
+
+# Linear networks: Theorem 4 and the saddles behind it.
+
+
+def theorem4_exponent(network: Linear) -> float:
+    """Exponent 1 - s2 / s1 to which the other directions are suppressed (Theorem 4).
+
+    When the direction of (q_1; r_1) is learned the rest of the units is O(eps^(1 - s2 / s1)), s the
+    singular values of Syz seen as (n_v, n_u).  ValueError if the network is not linear or Syz is 0.
+    """
+    s = np.linalg.svd(_correlation(network), compute_uv=False)
+    return float(1 - s[1] / s[0]) if len(s) > 1 else 1.0
+
+
+def suppressed(network: Linear, theta: np.ndarray) -> np.ndarray:
+    """Norm |(I - P) Theta|_F of what Theorem 4 holds back, (\\*ensemble,).
+
+    P = (q_1; r_1)(q_1; r_1)' / 2 with the top singular vectors of Syz; theta (\\*ensemble, units,
+    features).  The norm runs over all units, for the exponent of one unit depends on its draw.
+    ValueError if the network is not linear or theta does not fit.
+    """
+    q, _, r = np.linalg.svd(_correlation(network))
+    top = np.concatenate([q[:, 0], r[0]]) / np.sqrt(2)
+    theta = network.check(np.asarray(theta, dtype=float))
+    return np.linalg.norm(theta - (theta @ top)[..., None] * top, axis=(-2, -1))
+
+
+def projected_correlation(network: Linear, rank: int) -> np.ndarray:
+    """(I - Pi_S) Syz, which drives all units that wait at the saddle of this rank (Eq. 12).
+
+    Pi_S projects on the first `rank` eigenvectors of B = Syz Szz^-1 Syz', which for unequal input
+    variances are not the singular vectors of Syz.  Its singular values are the rates of escape.
+    Shape (n_v, n_u); ValueError for a convolution, or a rank above the smaller side of Syz.
+    """
+    syz = _correlation(network)
+    if network.patches != 1:
+        raise ValueError("the saddles of a convolution have no such formula; use `narrow_level`")
+    if not 0 <= rank <= min(syz.shape):
+        raise ValueError(f"the rank is {rank}; this network has saddles of rank 0 to {len(syz)}")
+    _, e = np.linalg.eigh(syz @ np.linalg.pinv(network.szz, hermitian=True) @ syz.T)
+    learned = e[:, ::-1][:, :rank]
+    return syz - learned @ (learned.T @ syz)
+
+
+def leading_log_times(network: Linear) -> np.ndarray:
+    """Times of the drops over ln(1 / eps), to leading order as eps -> 0, (ranks,) (Eqs. 9 to 12).
+
+    The first is 1 / s_1, the second comes (1 - s_2 / s_1) / s~_1 later.  In general a mode of size
+    eps^alpha waits alpha / s at the saddle of rate s, while the k-th behind it gains s_k times
+    as long: alpha_k <- alpha_{k+1} - s_{k+1} alpha_1 / s_1, from alpha = 1 at zero.  Each saddle
+    has the rates of its own `projected_correlation`.  Needs as many units as ranks.
+    ValueError as in `projected_correlation`.
+    """
+    rank = np.linalg.matrix_rank(_correlation(network))
+    alpha, durations = np.ones(rank), []
+    for learned in range(rank):
+        rates = np.linalg.svd(projected_correlation(network, learned), compute_uv=False)
+        durations.append(alpha[0] / rates[0])
+        alpha = alpha[1:] - rates[1 : len(alpha)] * durations[-1]
+    return np.cumsum(durations)
+
+
+def linear_drops(network: Linear, init_scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Levels of the plateaus (ranks + 1,) and leading-log times of the drops (ranks,), in order.
+
+    L_r = (tr Syy - sum_{k <= r} lambda_k) / 2 and `leading_log_times` times ln(1 / init_scale); the
+    times are known up to O(1).  ValueError for a scale outside (0, 1), and as above.
+    """
+    if not 0 < init_scale < 1:
+        raise ValueError(f"the initial scale is {init_scale}; it must lie between 0 and 1")
+    times = leading_log_times(network) * np.log(1 / init_scale)
+    return linear_levels(network)[: len(times) + 1], times
+
+
+def whitened_half_times(network: Linear, theta0: np.ndarray) -> np.ndarray:
+    """Times at which the modes of Syz are half learned, for Szz = I, (\\*ensemble, ranks).
+
+    t_k = ln(s_k / a_k(0) - 1) / (2 s_k), a_k(0) = sum_i (q_k . v_i + r_k . u_i)^2 / 4 (section
+    5.1): exact for one mode, and for all as eps -> 0.  theta0 (\\*ensemble, units, features);
+    ValueError if Szz is not the identity, theta0 does not fit, or a mode starts half learned.
+    """
+    if network.patches != 1 or not np.allclose(network.szz, np.eye(len(network.szz)), atol=1e-9):
+        raise ValueError("the half-times hold for whitened inputs, Szz = I; use `linear_drops`")
+    q, s, r = np.linalg.svd(_correlation(network), full_matrices=False)
+    rank = np.linalg.matrix_rank(network.syz)
+    v, u = network.split(network.check(np.asarray(theta0, dtype=float)))
+    start = ((v @ q + u @ r.T) ** 2).sum(-2)[..., :rank] / 4
+    if (start >= s[:rank] / 2).any():
+        raise ValueError("the initial weights are too large: a mode is half learned from the start")
+    return np.log(s[:rank] / start - 1) / (2 * s[:rank])
+
+
+# Quadratic networks and linear self-attention: Proposition 5.
+
+
+def escape_time(network: Quadratic, theta: np.ndarray) -> np.ndarray:
+    """Times t_inf at which units, each alone, diverge by Eq. 14, (\\*ensemble, units).
+
+    dv = u' S u, du = 2 v S u with S = E[y Z] = sum_k lambda_k w_k w_k' is solved by A = int v:
+    w_k . u = c_k exp(2 lambda_k A) with c_k = w_k . u(0), so dv = sum_k lambda_k c_k^2 exp(4
+    lambda_k A).  Integrated over ds = |theta| dt, in which a unit grows exponentially and a turning
+    point of A is harmless.  inf for a unit that never escapes: for S > 0, v < 0 and 2 v^2 > |u|^2.
+    theta (\\*ensemble, units, features), of any size: t_inf(eps theta) = t_inf(theta) / eps.
+    ValueError unless the network is quadratic with one output and theta fits.
+    """
+    if not isinstance(network, Quadratic) or network.n_v != 1:
+        raise ValueError("wanted a quadratic network or linear attention with one output")
+    theta = network.check(np.asarray(theta, dtype=float))
+    values, w = np.linalg.eigh(network.syz.reshape(network.n_u, network.n_u))
+    fastest = np.abs(values).max() or 1.0
+    rates = np.where(np.abs(values) > 1e-12 * fastest, values / fastest, 0)
+    norm = np.linalg.norm(theta, axis=-1, keepdims=True)
+    v, u = network.split(theta / np.where(norm == 0, 1, norm))
+    v, c2 = v.ravel(), (u @ w).reshape(-1, network.n_u) ** 2
+    tau = np.full(len(v), np.inf)  # t_inf of the unit scaled to norm 1, in units of 1 / fastest
+    left = np.flatnonzero(~_trapped(v, c2, rates))
+    state = np.stack([0 * v, v, 0 * v])[:, left]  # A, v and t
+    for _ in range(MAX_SPANS):
+        if not len(left):
+            break
+        state, size, force = _advance(state, c2[left], rates)
+        gone = (size > 1e7) & (state[1] * force > 0)
+        tau[left[gone]] = (
+            state[2, gone] + state[1, gone] / force[gone]
+        )  # v = 1 / (2 lambda (T - t))
+        left, state = left[~gone], state[:, ~gone]
+    return tau.reshape(theta.shape[:-1]) / np.where(norm == 0, 1, norm)[..., 0] / fastest
+
+
+def first_escape(network: Quadratic, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The unit that escapes first, and when: index and t_inf, (\\*ensemble,) each (Prop. 5).
+
+    The smallest `escape_time`, not the largest norm.  ValueError as there.
+    """
+    times = escape_time(network, theta)
+    return times.argmin(-1), times.min(-1)
+
+
+# ReLU networks of the plane: the analogue of Theorem 4.
+
+
+@dataclass(frozen=True)
+class ReluDirections:
+    """Directions into which small ReLU units align, the fastest first.
+
+    directions (n, 2) unit vectors, rates U (n,) and signs (n,) of the v that each serves.
+    """
+
+    directions: np.ndarray
+    rates: np.ndarray
+    signs: np.ndarray
+
+    @property
+    def first_time(self) -> float:
+        """Time of the first drop over ln(1 / eps), 1 / U_1, for balanced units |v_i| = |u_i|."""
+        return float(1 / self.rates[0])
+
+    @property
+    def exponent(self) -> float:
+        """Exponent 1 - U_2 / U_1 to which the units of the second direction are suppressed."""
+        return float(1 - self.rates[1] / self.rates[0]) if len(self.rates) > 1 else 1.0
+
+
+def relu_directions(network: Pointwise) -> ReluDirections:
+    """Local maxima of |E[y sigma(u . x)]| over unit vectors u of the plane, exactly.
+
+    The ReLU analogue of Theorem 4: a balanced unit near zero grows at the rate |E[y sigma(u . x)]|
+    while u turns uphill.  Between the kinks u . x_p = 0 the mean is A . u with one vector A, so its
+    extrema lie along A where that is in the cell, or on a kink (where units slide).
+    ValueError unless it is a ReLU network of one output and one patch with two inputs; or if no
+    direction grows.
+    """
+    if getattr(network, "phi", None) != "relu" or (network.n_v, network.n_u) != (1, 2):
+        raise ValueError("wanted a ReLU network with one output, one patch and two inputs")
+    x, y = network.x[0], network.y[0]
+    x, y = x[np.any(x != 0, axis=1)], y[np.any(x != 0, axis=1)]
+    turn = np.arctan2(x[:, 1], x[:, 0])
+    kinks = np.unique(np.concatenate([turn + np.pi / 2, turn - np.pi / 2]) % (2 * np.pi))
+    kinks = kinks[np.diff(kinks, prepend=kinks[-1] - 2 * np.pi) > TOLERANCE]
+    width = np.diff(kinks, append=kinks[0] + 2 * np.pi)
+    inside = _circle(kinks + width / 2) @ x.T > 0
+    a = inside @ (y[:, None] * x) / network.samples  # cell k lies between kinks k and k + 1
+    size, along = np.linalg.norm(a, axis=1), np.arctan2(a[:, 1], a[:, 0])
+    found = []
+    for half, sign in ((0, 1), (np.pi, -1)):  # A . u = |A| at its angle, -|A| opposite
+        into = (along + half - kinks) % (2 * np.pi)
+        own = (size > 0) & (TOLERANCE < into) & (into < width - TOLERANCE)
+        found.append(np.stack([along + half, sign * size], axis=1)[own])
+    value, normal = np.sum(a * _circle(kinks), axis=1), _circle(kinks + np.pi / 2)
+    slope = [np.sign(value) * np.sum(cell * normal, axis=1) for cell in (np.roll(a, 1, 0), a)]
+    small = TOLERANCE * size.max()
+    peak = (slope[0] >= -small) & (slope[1] <= small) & (np.abs(value) > small)
+    angle, value = np.concatenate([*found, np.stack([kinks, value], axis=1)[peak]]).T
+    if not len(value):
+        raise ValueError("E[y sigma(u . x)] vanishes for all u: no direction grows")
+    order = np.argsort(-np.abs(value))
+    return ReluDirections(_circle(angle[order]), np.abs(value[order]), np.sign(value[order]))
+
+
+def _circle(angles: np.ndarray) -> np.ndarray:
+    return np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+
+
+def _correlation(network: Network) -> np.ndarray:
+    """Syz as (n_v, n_u) of a linear network that has something to learn, else ValueError."""
+    if not isinstance(network, Linear):
+        raise ValueError(f"wanted a linear network, not {type(network).__name__}")
+    if not np.any(network.syz):
+        raise ValueError("Syz = 0: there is nothing that a linear network could learn")
+    return np.asarray(network.syz).reshape(network.n_v, network.n_u)
+
+
+def _trapped(v: np.ndarray, c2: np.ndarray, rates: np.ndarray) -> np.ndarray:
+    """Units that never escape, for v keeps its sign while all of u that feeds it decays (units,).
+
+    v^2 = v_0^2 + sum_k c_k^2 (exp(4 lambda_k A) - 1) / 2 is convex in A: it has no zero on the way
+    of A if its limit there is positive, and the limit is finite if nothing grows that way.
+    """
+    along = np.multiply.outer(np.sign(v), rates)
+    grows, decays = (np.where(way, c2, 0).sum(-1) for way in (along > 0, along < 0))
+    still = (v == 0) & (c2 @ rates == 0)
+    return still | ((v != 0) & (grows == 0) & (v**2 >= decays / 2))
+
+
+def _advance(
+    state: np.ndarray, c2: np.ndarray, rates: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A, v and t (3, units) a span of s later, and what |theta| and dv / dt are then."""
+
+    def size_and_force(a: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        grown = np.where(c2 > 0, 4 * np.multiply.outer(a, rates), 0)  # no 0 * inf
+        powers = c2 * np.exp(grown)  # (w_k . u)^2
+        return np.sqrt(v**2 + powers.sum(-1)), powers @ rates
+
+    def field(s: float, flat: np.ndarray) -> np.ndarray:
+        a, v, _ = flat.reshape(state.shape)
+        size, force = size_and_force(a, v)
+        return np.concatenate([v, force, np.ones_like(v)]) / np.tile(size, 3)
+
+    run = solve_ivp(field, (0, SPAN), state.ravel(), method="DOP853", rtol=1e-10, atol=1e-12)
+    state = run.y[:, -1].reshape(state.shape)
+    return state, *size_and_force(*state[:2])

@@ -1,0 +1,129 @@
+"""Measurements of escapes from saddles, to be set against the predictions of `escape`.
+
+Each function trains and returns plain arrays; times are gradient-flow times.  Runs of several
+initial scales share one draw of the units, so that slopes in ln(1 / eps) are free of its O(1) part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from . import escape, panels
+from .datasets import Panel
+from .dynamics import Trajectory, descend, flow
+from .networks import Linear, Pointwise, initial_units
+from .theory import linear_levels
+from .units import contributions
+
+
+def slope(scales: np.ndarray, values: np.ndarray) -> float:
+    """Least-squares slope of values (n,) against ln(1 / scales)."""
+    return float(np.polyfit(-np.log(scales), values, 1)[0])
+
+
+def measure_suppression(
+    network: Linear, scales: Sequence[float], width: int = 20, seed: int = 0
+) -> np.ndarray:
+    """|(I - P) Theta|_F when q_1' W r_1 reaches s_1 / 2 (Theorem 4), (scales,).
+
+    For whitened inputs that is half of what it learns.  The prediction is eps to the power
+    `escape.theorem4_exponent`.  RunFailedError if s_1 / 2 is not reached.
+    """
+    q, s, r = np.linalg.svd(network.syz)
+    held = []
+    for scale in scales:
+        theta = initial_units(network, width, scale, seed)
+        run = flow(network, theta, (2 * np.log(1 / scale) + 5) / s[0])
+        v, u = network.split(run.theta)
+        strength = ((v @ q[:, 0]) * (u @ r[0])).sum(-1)
+        norm = np.log(escape.suppressed(network, run.theta))
+        held.append(np.exp(_value_when(strength, s[0] / 2, norm)))
+    return np.array(held)
+
+
+def measure_linear_drops(
+    network: Linear, scales: Sequence[float], width: int = 20, seed: int = 0, rtol: float = 1e-8
+) -> np.ndarray:
+    """Times at which the loss passes the midpoints between the levels of the saddles, in order.
+
+    Shape (scales, ranks), of gradient flow at any input covariance; nan where a run ends before.
+    The prediction is `escape.linear_drops`.  A mode of strength a = s (1 - 1 / sqrt 2) has halved
+    its loss: for whitened inputs .441 / s before the half-time of the mode.
+    """
+    slowest = escape.leading_log_times(network)
+    levels = linear_levels(network)[: len(slowest) + 1]
+    middles = (levels[1:] + levels[:-1]) / 2
+    times = []
+    for scale in scales:
+        theta = initial_units(network, width, scale, seed)
+        last = 2 * slowest[-1] * (np.log(1 / scale) + 5)  # twice, for convergence is slow
+        run = flow(network, theta, last, rtol)
+        times.append([_time_below(run, level) for level in middles])
+    return np.array(times)
+
+
+def measure_first_escapes(
+    panel: Panel, seeds: range, fraction: float = 1e-4
+) -> tuple[np.ndarray, np.ndarray]:
+    """Time at which the loss is half way to its next level, and the unit that is largest then.
+
+    (seeds,) each, of gradient flow from `fraction` of the panel's initial scale; nan and -1 where
+    the loss does not drop.  The prediction is `escape.first_escape` of `initial_units`.
+    """
+    runs = panels.limit(panel, seeds, fraction)
+    times = panels.first_drops(runs) * panel.step
+    first = [
+        np.argmax(contributions(panel.network, run.trajectory.at(t))) if np.isfinite(t) else -1
+        for run, t in zip(runs, times, strict=True)
+    ]
+    return times, np.array(first)
+
+
+def measure_relu(
+    network: Pointwise,
+    scales: Sequence[float],
+    width: int = 20,
+    seed: int = 0,
+    fineness: float = 0.005,
+) -> tuple[np.ndarray, np.ndarray]:
+    """First drop of a ReLU network in the plane from balanced units, |v_i| = |u_i|.
+
+    Times (scales,) at which the loss has taken half of what one unit along the first of
+    `escape.relu_directions` could learn, U_1^2 / (4 E[sigma^2]), nan if it never does; and the
+    norms then (scales, directions) of the units that serve each direction, 0 if none do.
+    The predictions are ln(1 / eps) / U_1 and norms eps^(1 - U_k / U_1), if some unit serves the
+    first.  By gradient descent with lr = `fineness` / U_1, for units may slide along kinks.
+    """
+    found, scales = escape.relu_directions(network), np.asarray(scales, dtype=float)
+    rate, best = found.rates[0], found.directions[0]
+    energy = np.mean(np.maximum(network.x[0] @ best, 0) ** 2)
+    draw = initial_units(network, width, 1.0, seed)
+    draw[:, 0] = np.sign(draw[:, 0]) * np.linalg.norm(draw[:, 1:], axis=1)
+    lr = fineness / rate
+    steps = int((np.log(1 / scales.min()) + 3) / fineness)
+    run = descend(network, scales[:, None, None] * draw, lr, steps, every=5)
+    level = network.zero_loss() - rate**2 / (4 * energy)
+    times = np.array([_time_below(run.member(i), level) for i in range(len(scales))])
+    serving = _serving(found, run.at(np.nanmax(times) / 2)[scales.argmin()])  # turned, not learned
+    ends = [run.at(time)[i] for i, time in enumerate(times)]
+    norms = [[np.linalg.norm(t[serving == k]) for k in range(len(found.rates))] for t in ends]
+    return times, np.array(norms)
+
+
+def _serving(found: escape.ReluDirections, theta: np.ndarray) -> np.ndarray:
+    """Which direction each unit serves, the nearest of its sign within a cosine of .99; else -1."""
+    cosine = theta[:, 1:] @ found.directions.T / np.linalg.norm(theta[:, 1:], axis=1, keepdims=True)
+    cosine[np.sign(theta[:, :1]) != found.signs] = -1
+    return np.where(cosine.max(1) > 0.99, cosine.argmax(1), -1)
+
+
+def _value_when(rising: np.ndarray, level: float, values: np.ndarray) -> float:
+    """Values when a rising curve first passes a level, linear between two records; else nan."""
+    k = int(np.argmax(rising >= level))
+    return float(np.interp(level, rising[k - 1 : k + 1], values[k - 1 : k + 1])) if k else np.nan
+
+
+def _time_below(run: Trajectory, level: float) -> float:
+    return _value_when(-run.losses, -level, run.times)
