@@ -13,7 +13,7 @@ import numpy as np
 from . import escape, panels
 from .datasets import Panel
 from .dynamics import Trajectory, descend, flow
-from .networks import Linear, Pointwise, initial_units
+from .networks import Linear, Pointwise, initial_units, pointwise
 from .theory import linear_levels
 from .units import contributions
 
@@ -110,6 +110,29 @@ def measure_relu(
     ends = [run.at(time)[i] for i, time in enumerate(times)]
     norms = [[np.linalg.norm(t[serving == k]) for k in range(len(found.rates))] for t in ends]
     return times, np.array(norms)
+
+
+def relu_study(seed: int, count: int, scales: Sequence[float], width: int = 20) -> dict:
+    """`measure_relu` on random planar tasks (40 samples, random labels) against its predictions.
+
+    Arrays: "rival" U_2 / U_1 (count,), "served" whether some unit serves the first direction
+    (count,), "slope" of the first time in ln(1 / eps), predicted 1 / U_1 and measured (count, 2),
+    and for all other directions that units serve "exponent" 1 - U_k / U_1 and measured (n, 2).
+    """
+    scales, found = np.asarray(scales), {"rival": [], "slope": [], "served": [], "exponent": []}
+    for k in range(count):
+        rng = np.random.default_rng([seed, k])
+        net = pointwise(rng.standard_normal((40, 2)), rng.standard_normal(40))
+        theory = escape.relu_directions(net)
+        times, norms = measure_relu(net, scales, width, seed + k)
+        found["rival"].append(theory.rates[1] / theory.rates[0] if len(theory.rates) > 1 else 0.0)
+        found["slope"].append((1 / theory.rates[0], slope(scales, times)))
+        found["served"].append(bool(norms[0, 0] > 0))
+        pairs = zip(theory.rates[1:] / theory.rates[0], norms.T[1:], strict=True)
+        found["exponent"] += [
+            (1 - ratio, -slope(scales, np.log(norm))) for ratio, norm in pairs if norm.min() > 0
+        ]
+    return {key: np.array(values) for key, values in found.items()}
 
 
 def _serving(found: escape.ReluDirections, theta: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import Future
 
 import nbformat
 import pytest
@@ -51,11 +52,23 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-def in_process(monkeypatch):
-    """Run the pool's work in this process, where the patched folders are known."""
-    from concurrent.futures import ThreadPoolExecutor
+class Inline:
+    """An executor that runs the work at once, in this process, which knows the patched folders."""
 
-    monkeypatch.setattr(runner, "ProcessPoolExecutor", lambda jobs, *_: ThreadPoolExecutor(1))
+    def __init__(self, *_):
+        pass
+
+    def submit(self, function, *arguments):
+        future = Future()
+        future.set_result(function(*arguments))
+        return future
+
+    def shutdown(self):
+        pass
+
+
+def in_process(monkeypatch):
+    monkeypatch.setattr(runner, "ProcessPoolExecutor", Inline)
 
 
 def test_runs_report_repeat_and_refresh(project, monkeypatch, capsys):
