@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from . import escape, panels
+from . import escape, panels, relu_escape
 from .datasets import Panel
 from .dynamics import Trajectory, descend, flow
 from .networks import Linear, Pointwise, initial_units, pointwise
@@ -91,12 +91,12 @@ def measure_relu(
     """First drop of a ReLU network in the plane from balanced units, |v_i| = |u_i|.
 
     Times (scales,) at which the loss has taken half of what one unit along the first of
-    `escape.relu_directions` could learn, U_1^2 / (4 E[sigma^2]), nan if it never does; and the
+    `relu_escape.relu_directions` could learn, U_1^2 / (4 E[sigma^2]), nan if it never does; and the
     norms then (scales, directions) of the units that serve each direction, 0 if none do.
     The predictions are ln(1 / eps) / U_1 and norms eps^(1 - U_k / U_1), if some unit serves the
     first.  By gradient descent with lr = `fineness` / U_1, for units may slide along kinks.
     """
-    found, scales = escape.relu_directions(network), np.asarray(scales, dtype=float)
+    found, scales = relu_escape.relu_directions(network), np.asarray(scales, dtype=float)
     rate, best = found.rates[0], found.directions[0]
     energy = np.mean(np.maximum(network.x[0] @ best, 0) ** 2)
     draw = initial_units(network, width, 1.0, seed)
@@ -123,7 +123,7 @@ def relu_study(seed: int, count: int, scales: Sequence[float], width: int = 20) 
     for k in range(count):
         rng = np.random.default_rng([seed, k])
         net = pointwise(rng.standard_normal((40, 2)), rng.standard_normal(40))
-        theory = escape.relu_directions(net)
+        theory = relu_escape.relu_directions(net)
         times, norms = measure_relu(net, scales, width, seed + k)
         found["rival"].append(theory.rates[1] / theory.rates[0] if len(theory.rates) > 1 else 0.0)
         found["slope"].append((1 / theory.rates[0], slope(scales, times)))
@@ -135,7 +135,7 @@ def relu_study(seed: int, count: int, scales: Sequence[float], width: int = 20) 
     return {key: np.array(values) for key, values in found.items()}
 
 
-def _serving(found: escape.ReluDirections, theta: np.ndarray) -> np.ndarray:
+def _serving(found: relu_escape.ReluDirections, theta: np.ndarray) -> np.ndarray:
     """Which direction each unit serves, the nearest of its sign within a cosine of .99; else -1."""
     cosine = theta[:, 1:] @ found.directions.T / np.linalg.norm(theta[:, 1:], axis=1, keepdims=True)
     cosine[np.sign(theta[:, :1]) != found.signs] = -1

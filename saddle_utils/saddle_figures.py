@@ -11,8 +11,9 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from .figures import BLUE, FAINT, GREEN, INK, ORANGE, RED
+from .linear_saddles import linear_saddle
 from .networks import Linear
-from .saddles import linear_saddle, saddle_index
+from .saddles import saddle_index
 
 
 def table_figure(

@@ -7,21 +7,19 @@ from typing import Any
 import numpy as np
 
 from . import networks, plateaus
-from .datasets import random_tasks
 from .dynamics import flow
+from .linear_saddles import escape_rates, linear_saddle, mode_projector
 from .networks import Linear, initial_units
 from .panels import PanelRun
+from .random_tasks import random_tasks
 from .saddles import (
     CONSTRUCTIONS,
     collapse,
     embed,
-    escape_rates,
     fixed_point,
     gradient_norm,
-    linear_saddle,
     map_error,
     merge,
-    mode_projector,
     polish,
     saddle_index,
     spectrum,

@@ -7,7 +7,7 @@ import pytest
 from conftest import relative
 from scipy.integrate import solve_ivp
 
-from saddle_utils import escape, measurements, networks, plateaus, theory
+from saddle_utils import escape, measurements, networks, plateaus, relu_escape, theory
 from saddle_utils.datasets import panel, whitened
 from saddle_utils.dynamics import flow
 from saddle_utils.networks import initial_units
@@ -255,7 +255,7 @@ def test_relu_directions_are_those_of_a_scan():
             u = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
             return np.maximum(u @ x.T, 0) @ y / len(y)
 
-        found = escape.relu_directions(net)
+        found = relu_escape.relu_directions(net)
         angles = np.arctan2(found.directions[:, 1], found.directions[:, 0]) % (2 * np.pi)
         np.testing.assert_allclose(mean(angles), found.signs * found.rates, atol=1e-12)
         assert (np.diff(found.rates) <= 0).all()
@@ -273,7 +273,7 @@ def test_relu_directions_are_those_of_a_scan():
 def test_relu_directions_of_panel_d():
     """The two inputs are orthogonal, so each extremum lies on the kink of the other input."""
     net = panel("fig1d").network
-    found = escape.relu_directions(net)
+    found = relu_escape.relu_directions(net)
     x = net.x[0] / np.linalg.norm(net.x[0], axis=1, keepdims=True)
     np.testing.assert_allclose(found.directions, x, atol=1e-12)
     np.testing.assert_allclose(found.rates, np.linalg.norm(net.x[0], axis=1) / 2)
@@ -285,7 +285,7 @@ def test_relu_units_obey_the_analogue_of_theorem_4(seed):
     """R1: slope of the first time, and the exponent of every direction that units serve."""
     rng, scales = np.random.default_rng(seed), np.logspace(-8, -4, 5)
     net = networks.pointwise(rng.standard_normal((40, 2)), rng.standard_normal(40))
-    found = escape.relu_directions(net)
+    found = relu_escape.relu_directions(net)
     times, norms = measurements.measure_relu(net, scales, seed=seed)
     served = (norms > 0).all(axis=0)
     assert served[:2].all()
@@ -293,6 +293,9 @@ def test_relu_units_obey_the_analogue_of_theorem_4(seed):
     exponents = [-measurements.slope(scales, np.log(n)) for n in norms[:, served].T]
     assert exponents[1] == pytest.approx(found.exponent, rel=0.03)
     np.testing.assert_allclose(exponents, 1 - found.rates[served] / found.rates[0], atol=0.01)
+
+
+NOTHING = networks.pointwise(np.eye(2), np.zeros(2))
 
 
 @pytest.mark.parametrize(
@@ -309,9 +312,12 @@ def test_relu_units_obey_the_analogue_of_theorem_4(seed):
         (lambda: escape.whitened_half_times(whitened([2, 1]), np.ones((3, 4))), "half learned"),
         (lambda: escape.escape_time(whitened([2, 1]), np.ones((3, 4))), "quadratic"),
         (lambda: escape.escape_time(quadratic(np.eye(2)), np.ones((3, 4))), "features"),
-        (lambda: escape.relu_directions(panel("fig1e").network), "ReLU"),
-        (lambda: escape.relu_directions(panel("fig1b").network), "ReLU"),
-        (lambda: escape.relu_directions(networks.pointwise(np.eye(2), np.zeros(2))), "vanishes"),
+        (lambda: relu_escape.relu_directions(panel("fig1e").network), "ReLU"),
+        (lambda: relu_escape.relu_directions(panel("fig1b").network), "ReLU"),
+        (
+            lambda: relu_escape.relu_directions(networks.pointwise(np.eye(2), np.zeros(2))),
+            "vanishes",
+        ),
     ],
 )
 def test_bad_input_is_refused(call, message):

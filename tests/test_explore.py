@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from saddle_utils.dynamics import RunFailedError
-from saddle_utils.explore import (
-    Explorer,
-    Slider,
+from saddle_utils.explore import Explorer, Slider
+from saddle_utils.explorers import (
     hierarchy_explorer,
     landscape_explorer,
     line_explorer,

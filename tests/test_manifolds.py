@@ -8,7 +8,7 @@ import pytest
 from saddle_utils import networks
 from saddle_utils.datasets import panel
 from saddle_utils.dynamics import descend, flow
-from saddle_utils.explore import manifold_explorer
+from saddle_utils.explorers import manifold_explorer
 from saddle_utils.manifold_measurements import drift, random_task, relations
 from saddle_utils.manifolds import (
     Relation,

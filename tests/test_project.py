@@ -13,9 +13,9 @@ from saddle_utils.files import PROJECT
 PACKAGE = PROJECT / "saddle_utils"
 FLOORS = [  # a module imports only from floors above it in this list
     ["files", "networks"],
-    ["datasets", "dynamics", "plateaus", "units", "claims"],
-    ["theory", "panels", "parameters", "figures", "tasks", "saddles", "manifolds"],
-    ["checks", "escape", "panel_figures", "task_figures", "run"],
+    ["datasets", "random_tasks", "dynamics", "plateaus", "units", "claims", "linear_saddles"],
+    ["theory", "panels", "parameters", "figures", "explore", "tasks", "saddles", "manifolds"],
+    ["checks", "escape", "relu_escape", "panel_figures", "task_figures", "run"],
     [
         "saddle_measurements",
         "manifold_measurements",
@@ -25,7 +25,7 @@ FLOORS = [  # a module imports only from floors above it in this list
         "escape_figures",
         "landscape",
     ],
-    ["explore"],
+    ["explorers"],
 ]
 
 
@@ -76,7 +76,7 @@ def test_public_functions_say_what_they_do():
 
 def test_the_package_imports_without_torch():
     code = (
-        "import sys; import saddle_utils.explore, saddle_utils.run; print('torch' in sys.modules)"
+        "import sys; import saddle_utils.explorers, saddle_utils.run; print('torch' in sys.modules)"
     )
     assert in_subprocess(code).strip() == "False"
 

@@ -7,11 +7,12 @@ import pytest
 import torch
 from conftest import relative
 
-from saddle_utils import networks, saddles
+from saddle_utils import linear_saddles, networks, saddles
 from saddle_utils import saddle_measurements as measured
-from saddle_utils.datasets import panel, random_tasks, whitened
+from saddle_utils.datasets import panel, whitened
 from saddle_utils.networks import deep, pack, unpack
 from saddle_utils.panels import train
+from saddle_utils.random_tasks import random_tasks
 
 SEEDS = [11, 512, 90210]
 
@@ -77,11 +78,11 @@ def test_corollary_2_by_autograd(layer):
 def test_hessian_spectrum_at_linear_saddles(width, rank):
     """To 1e-4 as theory.md has it; by `torch.func.hessian`, at any covariance."""
     net = random_tasks(width)["linear"]
-    theta = saddles.linear_saddle(net, list(range(rank)), width, 4)
+    theta = linear_saddles.linear_saddle(net, list(range(rank)), width, 4)
     tensors = net.to("cpu")
     exact = torch.func.hessian(tensors.loss)(torch.as_tensor(theta)).reshape(theta.size, -1)
     values = np.linalg.eigvalsh(exact.numpy())
-    predicted = -np.repeat(saddles.escape_rates(net, list(range(rank))), width - rank)
+    predicted = -np.repeat(linear_saddles.escape_rates(net, list(range(rank))), width - rank)
     np.testing.assert_allclose(values[values < -1e-6], predicted, atol=1e-4)
     np.testing.assert_allclose(saddles.spectrum(net, theta)[0], values, atol=1e-10)
     assert saddles.gradient_norm(net, theta) < 1e-12
@@ -90,12 +91,12 @@ def test_hessian_spectrum_at_linear_saddles(width, rank):
 def test_a_linear_saddle_below_full_rank_is_a_saddle():
     net = random_tasks(1)["linear"]
     for rank in (0, 1, 2):
-        theta = saddles.linear_saddle(net, list(range(rank)), 6)
+        theta = linear_saddles.linear_saddle(net, list(range(rank)), 6)
         assert saddles.spectrum(net, theta)[0][0] < -1e-3
         assert float(net.loss(theta)) == pytest.approx(
             float(np.asarray(saddle_level(net, rank))), rel=1e-10
         )
-    assert saddles.saddle_index(net, saddles.linear_saddle(net, [0, 1, 2], 6)) == 0
+    assert saddles.saddle_index(net, linear_saddles.linear_saddle(net, [0, 1, 2], 6)) == 0
 
 
 def saddle_level(net, rank):
@@ -153,7 +154,7 @@ def test_deep_networks_pack_and_differentiate():
         (lambda net: saddles.embed(net, np.ones((1, 4)), "combined", None), "more than this phi"),
         (lambda net: saddles.embed(net, np.ones((1, 4)), "scaled", None), "more than this phi"),
         (lambda net: saddles.merge(net, np.ones((1, 4))), "not homogeneous"),
-        (lambda _: saddles.linear_saddle(whitened([2, 1]), [0, 1], 1), "do not fit"),
+        (lambda _: linear_saddles.linear_saddle(whitened([2, 1]), [0, 1], 1), "do not fit"),
     ],
 )
 def test_bad_input_is_refused_in_words(call, words):
