@@ -161,6 +161,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "**no**"
     if isinstance(value, list):
-        return ", ".join(_cell(v) for v in value)
+        return ", ".join(f"({_cell(v)})" if isinstance(v, list) else _cell(v) for v in value)
     text = f"{value:.5g}" if isinstance(value, float) else str(value)
     return text.replace("|", "\\|")
