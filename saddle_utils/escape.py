@@ -100,6 +100,24 @@ def linear_drops(network: Linear, init_scale: float) -> tuple[np.ndarray, np.nda
     return linear_levels(network)[: len(times) + 1], times
 
 
+def first_half_time(network: Linear, theta0: np.ndarray) -> np.ndarray:
+    """Time at which the first mode is half learned, at any input covariance, (\\*ensemble,).
+
+    The leading log with its O(1) correction: along (q_1; r_1) the strength obeys
+    da/dt = 2 a (s_1 - a r_1' Szz r_1), so t = ln(s_1 / (a(0) r_1' Szz r_1) - 1) / (2 s_1) with
+    a(0) = sum_i (q_1 . v_i + r_1 . u_i)^2 / 4; the rotation to e_1 comes after.  Of theta0
+    (\\*ensemble, units, features); ValueError for a convolution, or a mode half learned at once.
+    """
+    if network.patches != 1:
+        raise ValueError("a convolution has no such formula; use `flow`")
+    q, s, r = np.linalg.svd(_correlation(network), full_matrices=False)
+    v, u = network.split(network.check(np.asarray(theta0, dtype=float)))
+    start = ((v @ q[:, 0] + u @ r[0]) ** 2).sum(-1) / 4 * (r[0] @ network.szz @ r[0])
+    if (start >= s[0] / 2).any():
+        raise ValueError("the initial weights are too large: a mode is half learned from the start")
+    return np.log(s[0] / start - 1) / (2 * s[0])
+
+
 def whitened_half_times(network: Linear, theta0: np.ndarray) -> np.ndarray:
     """Times at which the modes of Syz are half learned, for Szz = I, (\\*ensemble, ranks).
 

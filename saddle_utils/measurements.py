@@ -64,6 +64,26 @@ def measure_linear_drops(
     return np.array(times)
 
 
+def measure_first_half_times(
+    network: Linear, scales: Sequence[float], width: int = 20, seed: int = 0
+) -> np.ndarray:
+    """Predicted and measured times at which the first mode is half learned, (scales, 2).
+
+    Half learned is a strength q_1' W r_1 of s_1 / (2 r_1' Szz r_1), by gradient flow; the
+    prediction is `escape.first_half_time` of the same initial units.
+    """
+    q, s, r = np.linalg.svd(network.syz)
+    half, times = s[0] / (2 * r[0] @ network.szz @ r[0]), []
+    for scale in scales:
+        theta = initial_units(network, width, scale, seed)
+        predicted = float(escape.first_half_time(network, theta))
+        run = flow(network, theta, np.linspace(0, 1.5 * predicted, 3001))
+        v, u = network.split(run.theta)
+        strength = ((v @ q[:, 0]) * (u @ r[0])).sum(-1)
+        times.append((predicted, _value_when(strength, half, run.times)))
+    return np.array(times)
+
+
 def measure_first_escapes(
     panel: Panel, seeds: range, fraction: float = 1e-4
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from saddle_utils import escape, measurements, networks, plateaus, relu_escape, 
 from saddle_utils.datasets import panel, whitened
 from saddle_utils.dynamics import flow
 from saddle_utils.networks import initial_units
+from saddle_utils.random_tasks import covariance_tasks
 
 
 def skewed(seed, outputs=2, inputs=3):
@@ -293,6 +294,21 @@ def test_relu_units_obey_the_analogue_of_theorem_4(seed):
     exponents = [-measurements.slope(scales, np.log(n)) for n in norms[:, served].T]
     assert exponents[1] == pytest.approx(found.exponent, rel=0.03)
     np.testing.assert_allclose(exponents, 1 - found.rates[served] / found.rates[0], atol=0.01)
+
+
+@pytest.mark.parametrize("seed", [31, 32, 33])
+def test_the_first_half_time_at_any_covariance(seed):
+    """Within .5% of gradient flow, where the leading log alone is off by more than 3%."""
+    for net in covariance_tasks(seed, 3):
+        pairs = measurements.measure_first_half_times(net, [1e-3, 1e-6], 20, seed)
+        np.testing.assert_allclose(pairs[:, 0], pairs[:, 1], rtol=5e-3)
+        leading = np.log([1e3, 1e6]) * escape.leading_log_times(net)[0]
+        assert (np.abs(leading / pairs[:, 1] - 1) > 0.03).all()
+    white = whitened([2.0, 1.0])
+    start = initial_units(white, 9, 1e-4, seed)
+    assert escape.first_half_time(white, start) == pytest.approx(
+        escape.whitened_half_times(white, start)[0], rel=1e-12
+    )
 
 
 NOTHING = networks.pointwise(np.eye(2), np.zeros(2))
