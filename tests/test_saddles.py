@@ -76,7 +76,7 @@ def test_corollary_2_by_autograd(layer):
 @pytest.mark.parametrize("width", [3, 5, 20])
 @pytest.mark.parametrize("rank", [0, 1, 2])
 def test_hessian_spectrum_at_linear_saddles(width, rank):
-    """To 1e-4 as theory.md has it; by `torch.func.hessian`, at any covariance."""
+    """To 1e-4, by `torch.func.hessian`, at any covariance."""
     net = random_tasks(width)["linear"]
     theta = linear_saddles.linear_saddle(net, list(range(rank)), width, 4)
     tensors = net.to("cpu")

@@ -32,7 +32,7 @@ def test_a_convolution_has_no_closed_levels():
 
 
 def test_attention_levels_are_the_measured_ones():
-    """Monte Carlo values of theory.md 1.5: covariance (1, .5, .25), a context of 8."""
+    """Against Monte Carlo values computed apart: covariance (1, .5, .25), a context of 8."""
     levels = 2 * theory.attention_levels(np.diag([1, 0.5, 0.25]), 8)
     np.testing.assert_allclose(levels, [1.75, 1.006, 0.686, 0.561], atol=6e-4)
 
