@@ -152,7 +152,7 @@ def escape_time(network: Quadratic, theta: np.ndarray) -> np.ndarray:
     if not isinstance(network, Quadratic) or network.n_v != 1:
         raise ValueError("wanted a quadratic network or linear attention with one output")
     theta = network.check(np.asarray(theta, dtype=float))
-    values, w = np.linalg.eigh(network.syz.reshape(network.n_u, network.n_u))
+    values, w = np.linalg.eigh(network.matrix(network.syz)[0])
     fastest = np.abs(values).max() or 1.0
     rates = np.where(np.abs(values) > 1e-12 * fastest, values / fastest, 0)
     norm = np.linalg.norm(theta, axis=-1, keepdims=True)

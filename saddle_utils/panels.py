@@ -8,7 +8,8 @@ import numpy as np
 
 from . import plateaus, units
 from .datasets import Panel
-from .dynamics import Trajectory, descend, flow
+from .dynamics import Trajectory, descend
+from .ensembles import flows
 from .networks import initial_units
 from .plateaus import Staircase
 
@@ -103,14 +104,9 @@ def limit(
     long they waited for it.
     """
     last = end * panel.epochs * panel.step / fraction
-    runs = []
-    for seed in seeds:
-        theta = initial_units(
-            panel.network, width or panel.width, panel.init_scale * fraction, seed
-        )
-        run = flow(panel.network, theta, last, rtol=1e-6)
-        runs.append(PanelRun(panel, run, seed, fraction))
-    return runs
+    theta = initial_units(panel.network, width or panel.width, panel.init_scale * fraction, seeds)
+    runs = flows(panel.network, theta, last)
+    return [PanelRun(panel, run, seed, fraction) for run, seed in zip(runs, seeds, strict=True)]
 
 
 def first_drops(runs: list[PanelRun]) -> np.ndarray:

@@ -68,9 +68,7 @@ def _data(x: np.ndarray, y: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarr
 def linear(x: np.ndarray, y: np.ndarray) -> Linear:
     """Linear network on x (samples, n_u), or convolution on patches x (samples, patches, n_u)."""
     x, y = _data(x, y, (2, 3))
-    flat, n = x.reshape(len(x), -1), len(x)
-    patches = x.shape[1] if x.ndim == 3 else 1
-    return Linear(y.T @ flat / n, flat.T @ flat / n, float((y * y).sum() / n), patches)
+    return Linear(*_moments(x, y), x.shape[1] if x.ndim == 3 else 1)
 
 
 def pointwise(x: np.ndarray, y: np.ndarray, phi: str = "relu") -> Pointwise:
@@ -80,8 +78,9 @@ def pointwise(x: np.ndarray, y: np.ndarray, phi: str = "relu") -> Pointwise:
     return Pointwise(np.ascontiguousarray(x.swapaxes(0, 1)), np.ascontiguousarray(y.T), phi)
 
 
-def _symmetric_moments(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    z = ((z + z.swapaxes(1, 2)) / 2).reshape(len(z), -1)
+def _moments(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """E[y z], E[z z'] and E|y|^2 of features z (samples, ...), flattened."""
+    z = z.reshape(len(z), -1)
     return y.T @ z / len(z), z.T @ z / len(z), float((y * y).sum() / len(y))
 
 
@@ -90,7 +89,8 @@ def quadratic(x: np.ndarray, y: np.ndarray) -> Quadratic:
     x, y = _data(x, y, (2, 3))
     if x.ndim == 3 and x.shape[1] != x.shape[2]:
         raise ValueError(f"the matrices Z have shape {x.shape[1:]}; they must be square")
-    return Quadratic(*_symmetric_moments(x if x.ndim == 3 else x[:, :, None] * x[:, None], y))
+    z = x if x.ndim == 3 else x[:, :, None] * x[:, None]
+    return Quadratic(*_moments((z + z.swapaxes(1, 2)) / 2, y))
 
 
 def attention(x: np.ndarray, y: np.ndarray) -> Attention:
@@ -103,10 +103,7 @@ def attention(x: np.ndarray, y: np.ndarray) -> Attention:
     if x.shape[:2] != y.shape:
         raise ValueError(f"prompts {x.shape} and labels {y.shape}: wanted one label for each token")
     z = (y[:, :-1, None] * x[:, :-1]).sum(1)
-    zero = np.zeros((len(x), z.shape[1], z.shape[1]))
-    outer = z[:, :, None] * x[:, -1, None, :]
-    blocks = np.block([[zero, outer], [zero, zero]])
-    return Attention(*_symmetric_moments(blocks, y[:, -1:]))
+    return Attention(*_moments(z[:, :, None] * x[:, -1, None, :], y[:, -1:]))
 
 
 def attention_population(covariance: np.ndarray, context: int) -> Attention:
@@ -120,12 +117,7 @@ def attention_population(covariance: np.ndarray, context: int) -> Attention:
     if c.shape != (d, d) or n < 1 or np.linalg.eigvalsh(c).min() <= 0:
         raise ValueError("wanted a positive definite covariance (d, d) and a context of 1 or more")
     zz = n * (n + 1) * c @ c + n * np.trace(c) * c
-    syz, szz = np.zeros((2 * d,) * 2), np.zeros((2 * d,) * 4)
-    syz[:d, d:] = n * c @ c / 2
-    szz[:d, d:, :d, d:] = np.einsum("ac,bd->abcd", zz, c) / 4
-    szz = szz + szz.transpose(1, 0, 2, 3)
-    szz = szz + szz.transpose(0, 1, 3, 2)
-    return Attention((syz + syz.T).reshape(1, -1), szz.reshape(4 * d * d, -1), float(np.trace(c)))
+    return Attention((n * c @ c).reshape(1, -1), np.kron(zz, c), float(np.trace(c)))
 
 
 ARCHITECTURES: dict[str, Callable[[np.ndarray, np.ndarray], Network]] = {

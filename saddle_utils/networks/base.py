@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,7 +13,7 @@ Array = Any  # a numpy array or a torch tensor
 class Network:
     """A squared loss on a sum of units; the base of all families.
 
-    A family supplies `loss` and `field`, and `jacobian` if it has one in closed form.
+    A family supplies `loss` and `field`, and `curvature` if its Hessian has a closed form.
     `n_v` and `n_u` count the features of v_i and u_i; the features of v_i are ordered (output,
     patch), with one patch unless the network is a convolution.  `degree` is the degree of
     homogeneity of phi in u, None where it has none, and `parity` the behaviour of phi under
@@ -27,6 +27,7 @@ class Network:
     degree: float | None = None
     parity: int = 0
     smooth: bool = True
+    axes: ClassVar[dict[str, int]] = {}  # of the data of one network; more are ensemble axes
 
     def split(self, theta: Array) -> tuple[Array, Array]:
         """Views V (\\*ensemble, units, n_v) and U (\\*ensemble, units, n_u) of theta."""
@@ -39,6 +40,29 @@ class Network:
     def field(self, theta: Array) -> Array:
         """Gradient field -dL/dtheta, shape of theta."""
         raise NotImplementedError
+
+    def curvature(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The Hessian of the loss in parts, D E' - blocks: `blocks`, D and E.
+
+        `blocks` (\\*ensemble, units, features, features) act within each unit, driven by the
+        residual; D E' is the Gauss-Newton part, D and E (\\*ensemble, units * features, rank).
+        """
+        raise NotImplementedError
+
+    def jacobian(self, theta: np.ndarray) -> np.ndarray:
+        """Jacobian of the field, (\\*ensemble, units * features, units * features): - Hessian."""
+        blocks, d, e = self.curvature(theta)
+        units, size = blocks.shape[-3:-1]
+        diagonal = np.zeros((*blocks.shape[:-3], units, size, units, size))
+        diagonal[..., range(units), :, range(units), :] = np.moveaxis(blocks, -3, 0)
+        return diagonal.reshape(*blocks.shape[:-3], *(units * size,) * 2) - d @ e.mT
+
+    def reduce(self, theta: Array) -> tuple[Array | None, Array]:
+        """An orthonormal basis (units, n) and fewer units (n, features) with theta = basis @ them.
+
+        At all times, with the same map: only linear networks have one; (None, theta) for others.
+        """
+        return None, theta
 
     def output(self, theta: Array) -> Array:
         """What the loss sees of f: predictions on the data, or the matrix M that moments see."""
@@ -65,6 +89,15 @@ class Network:
     def subset(self, index: np.ndarray) -> Network:
         """The network on these samples alone."""
         raise NotImplementedError
+
+    def runs(self, index: np.ndarray) -> Network:
+        """The networks of these runs, where the data have a leading axis of runs; else itself."""
+        leading = {
+            name: getattr(self, name)[index]
+            for name, axes in self.axes.items()
+            if np.ndim(getattr(self, name)) > axes
+        }
+        return dataclasses.replace(self, **leading) if leading else self  # type: ignore[type-var]
 
     def to(self, device: str) -> Network:
         """This network with its arrays as torch tensors on `device` ("cpu", "cuda")."""
@@ -97,11 +130,3 @@ def concat(parts: list[Array]) -> Array:
     import torch
 
     return torch.cat(parts, dim=-1)
-
-
-def block_diagonal(blocks: np.ndarray) -> np.ndarray:
-    """One square matrix (n * size, n * size) with `blocks` (n, size, size) on its diagonal."""
-    n, size, _ = blocks.shape
-    out = np.zeros((n, size, n, size))
-    out[range(n), :, range(n), :] = blocks
-    return out.reshape(n * size, n * size)

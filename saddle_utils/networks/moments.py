@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .base import Array, Network, block_diagonal, concat
+from .base import Array, Network, concat
 
 
 class Moments(Network):
@@ -20,6 +20,7 @@ class Moments(Network):
     syz: Array  # (outputs, N)
     szz: Array  # (N, N)
     syy: float
+    axes: ClassVar[dict[str, int]] = {"syz": 2, "szz": 2, "syy": 0}
 
     def features(self, u: Array) -> Array:
         raise NotImplementedError
@@ -55,21 +56,17 @@ class Moments(Network):
         g = self.residual(m.reshape(*m.shape[:-2], *self.syz.shape[-2:]))
         return concat([psi @ g.mT, self.pull(u, v @ g)])
 
-    def jacobian(self, theta: np.ndarray) -> np.ndarray:
-        """Jacobian of the field for one set of units, (units * features,) * 2; minus the Hessian.
-
-        A part within each unit, driven by the residual, less the Gauss-Newton part D Szz D'.
-        """
+    def curvature(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         v, u = self.split(theta)
-        units, psi = len(u), self.features(u)
-        g = self.residual(self.moment_map(theta))
-        dpsi, within = self._derivatives(v, u, g)
-        d = np.zeros((units, self.n_v + self.n_u, self.n_v, psi.shape[-1]))
-        d[:, range(self.n_v), range(self.n_v), :] = psi[:, None, :]
-        d[:, self.n_v :] = v[:, None, :, None] * dpsi[:, :, None, :]
-        d = d.reshape(units * d.shape[1], *self.syz.shape)
-        gauss_newton = (d @ self.szz).reshape(len(d), -1) @ d.reshape(len(d), -1).T
-        return block_diagonal(within) - gauss_newton
+        ensemble, psi = u.shape[:-2], self.features(u)
+        dpsi, within = self._derivatives(v, u, self.residual(self.moment_map(theta)))
+        d = np.zeros((*theta.shape, self.n_v, psi.shape[-1]))
+        d[..., range(self.n_v), range(self.n_v), :] = psi[..., None, :]
+        d[..., self.n_v :, :, :] = v[..., None, :, None] * dpsi[..., None, :]
+        d = d.reshape(*ensemble, -1, *self.syz.shape[-2:])
+        weighted = d @ self.szz[..., None, :, :]
+        flat = (*ensemble, d.shape[-3], -1)
+        return within, d.reshape(flat), weighted.reshape(flat)
 
 
 @dataclass(frozen=True)
@@ -100,11 +97,19 @@ class Linear(Moments):
     def pull(self, u: Array, dpsi: Array) -> Array:
         return dpsi
 
+    def reduce(self, theta: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+        """theta = basis @ R by QR: the field acts on the features, so the basis never moves.
+
+        Eq. 9 in one line is dTheta = Theta [[0, G], [G', 0]], with G a function of V'U = R_v' R_u.
+        (\\*ensemble, units, features) with more units than features become as many as features.
+        """
+        return np.linalg.qr(theta) if theta.shape[-2] > theta.shape[-1] else (None, theta)
+
     def _derivatives(self, v, u, g):
         nv, nu = self.n_v, self.n_u
-        within = np.zeros((len(u), nv + nu, nv + nu))
-        within[:, :nv, nv:], within[:, nv:, :nv] = g, g.T
-        return np.broadcast_to(np.eye(nu), (len(u), nu, nu)), within
+        within = np.zeros((*u.shape[:-1], nv + nu, nv + nu))
+        within[..., :nv, nv:], within[..., nv:, :nv] = g[..., None, :, :], g.mT[..., None, :, :]
+        return np.eye(nu), within
 
 
 @dataclass(frozen=True)
@@ -136,24 +141,56 @@ class Quadratic(Moments):
         symmetric = dpsi.reshape(*u.shape, u.shape[-1])  # G is symmetric because Z is
         return 2 * (symmetric @ u[..., None])[..., 0]
 
+    def matrix(self, g: Array) -> Array:
+        """The symmetric matrix S of <g, psi(u)> = u' S u, (\\*ensemble, n_v, n_u, n_u)."""
+        return g.reshape(*g.shape[:-1], self.n_u, self.n_u)
+
     def _derivatives(self, v, u, g):
         nv, nu = self.n_v, self.n_u
         eye = np.eye(nu)
-        outer = u[:, None, None, :] * eye[:, :, None] + u[:, None, :, None] * eye[:, None, :]
-        g = g.reshape(nv, nu, nu)
-        within = np.zeros((len(u), nv + nu, nv + nu))
-        within[:, :nv, nv:] = 2 * np.einsum("oab,ib->ioa", g, u)
-        within[:, nv:, :nv] = within[:, :nv, nv:].swapaxes(1, 2)
-        within[:, nv:, nv:] = 2 * np.einsum("io,oab->iab", v, g)
-        return outer.reshape(len(u), nu, nu * nu), within
+        outer = u[..., None, None, :] * eye[:, :, None] + u[..., None, :, None] * eye[:, None, :]
+        s = self.matrix(g)
+        within = np.zeros((*u.shape[:-1], nv + nu, nv + nu))
+        within[..., :nv, nv:] = 2 * np.einsum("...oab,...ib->...ioa", s, u)
+        within[..., nv:, :nv] = within[..., :nv, nv:].mT
+        within[..., nv:, nv:] = 2 * np.einsum("...io,...oab->...iab", v, s)
+        return self._slopes(u, outer), within
+
+    def _slopes(self, u, outer):
+        return outer.reshape(*u.shape, -1)
 
 
 @dataclass(frozen=True)
 class Attention(Quadratic):
     """Linear self-attention with rank-one key and query: u_i = [k_i; q_i], v_i the value (Eq. 16).
 
-    f = sum_i v_i (k_i . z)(q_i . x_q), with z the sum of y_n x_n over the context.
+    f = sum_i v_i (k_i . z)(q_i . x_q), with z the sum of y_n x_n over the context: quadratic in u,
+    but of u u' only k q' counts, so the moments are those of z x_q', (1, d^2).
     """
+
+    @property
+    def n_u(self) -> int:  # type: ignore[override]
+        return 2 * round(self.syz.shape[-1] ** 0.5)
+
+    def features(self, u: Array) -> Array:
+        d = self.n_u // 2
+        return (u[..., :d, None] * u[..., None, d:]).reshape(*u.shape[:-1], -1)
+
+    def pull(self, u: Array, dpsi: Array) -> Array:
+        d = self.n_u // 2
+        g = dpsi.reshape(*u.shape[:-1], d, d)
+        return concat([(g @ u[..., d:, None])[..., 0], (g.mT @ u[..., :d, None])[..., 0]])
+
+    def matrix(self, g: Array) -> Array:
+        d = self.n_u // 2
+        out = np.zeros((*g.shape[:-1], 2 * d, 2 * d))
+        out[..., :d, d:] = g.reshape(*g.shape[:-1], d, d) / 2
+        out[..., d:, :d] = out[..., :d, d:].mT
+        return out
+
+    def _slopes(self, u, outer):
+        d = self.n_u // 2
+        return outer[..., :d, d:].reshape(*u.shape, -1)
 
     def draw(self, rng: np.random.Generator, width: int) -> np.ndarray:
         """Query, key and value drawn in this order; the value has the variance of its fan-in.

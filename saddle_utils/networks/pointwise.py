@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
-from .base import Array, Network, block_diagonal, concat
+from .base import Array, Network, concat
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Pointwise(Network):
     x: Array
     y: Array
     phi: str = "relu"
+    axes: ClassVar[dict[str, int]] = {"x": 3, "y": 2}
 
     def __post_init__(self) -> None:
         if self.phi not in ACTIVATIONS:
@@ -113,25 +115,24 @@ class Pointwise(Network):
         du = ((v.mT @ r) * ACTIVATIONS[self.phi].df(a, phi)) @ self.x
         return concat([dv.reshape(*dv.shape[:-2], -1), du.sum(-3)])
 
-    def jacobian(self, theta: np.ndarray) -> np.ndarray:
-        """Jacobian of the field for one set of units, (units * features,) * 2; minus the Hessian.
-
-        A part within each unit, driven by the residual, less the Gauss-Newton part D D' / samples.
-        """
+    def curvature(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         act = ACTIVATIONS[self.phi]
         v, a, phi, residual = self._forward(theta)
-        (outputs, samples), units = self.y.shape, len(theta)
-        r, slope = residual / samples, act.df(a, phi)
-        d = np.zeros((units, self.n_v + self.n_u, outputs, samples))
-        by_output = d[:, : self.n_v].reshape(units, outputs, -1, outputs, samples)
-        by_output[:, range(outputs), :, range(outputs)] = phi.swapaxes(0, 1)
-        d[:, self.n_v :] = np.einsum("poh,phs,psk->hkos", v, slope, self.x)
-        cross = np.einsum("os,phs,psk->hopk", r, slope, self.x).reshape(units, self.n_v, -1)
-        within = np.zeros((units,) + (self.n_v + self.n_u,) * 2)
-        within[:, : self.n_v, self.n_v :] = cross
-        within[:, self.n_v :, : self.n_v] = cross.swapaxes(1, 2)
+        outputs, samples = self.y.shape[-2:]
+        r, slope, ensemble = residual / samples, act.df(a, phi), theta.shape[:-2]
+        d = np.zeros((*theta.shape, outputs, samples))
+        dv = d[..., : self.n_v, :, :].reshape(*theta.shape[:-1], outputs, -1, outputs, samples)
+        dv[..., range(outputs), :, range(outputs), :] = np.moveaxis(phi, -2, -3)[None]
+        d[..., self.n_v :, :, :] = np.einsum("...poh,...phs,...psk->...hkos", v, slope, self.x)
+        cross = np.einsum("...os,...phs,...psk->...hopk", r, slope, self.x)
+        cross = cross.reshape(*theta.shape[:-1], self.n_v, self.n_u)
+        within = np.zeros((*theta.shape, theta.shape[-1]))
+        within[..., : self.n_v, self.n_v :] = cross
+        within[..., self.n_v :, : self.n_v] = cross.mT
         if act.d2f is not None:
-            bend = np.einsum("poh,os,phs->phs", v, r, act.d2f(a, phi))
-            within[:, self.n_v :, self.n_v :] = np.einsum("phs,psk,psl->hkl", bend, self.x, self.x)
-        d = d.reshape(units * d.shape[1], -1)
-        return block_diagonal(within) - d @ d.T / samples
+            bend = np.einsum("...poh,...os,...phs->...phs", v, r, act.d2f(a, phi))
+            within[..., self.n_v :, self.n_v :] = np.einsum(
+                "...phs,...psk,...psl->...hkl", bend, self.x, self.x
+            )
+        d = d.reshape(*ensemble, -1, outputs * samples)
+        return within, d, d / samples
