@@ -146,18 +146,17 @@ class Quadratic(Moments):
         return g.reshape(*g.shape[:-1], self.n_u, self.n_u)
 
     def _derivatives(self, v, u, g):
-        nv, nu = self.n_v, self.n_u
-        eye = np.eye(nu)
-        outer = u[..., None, None, :] * eye[:, :, None] + u[..., None, :, None] * eye[:, None, :]
-        s = self.matrix(g)
+        nv, nu, s = self.n_v, self.n_u, self.matrix(g)
         within = np.zeros((*u.shape[:-1], nv + nu, nv + nu))
         within[..., :nv, nv:] = 2 * np.einsum("...oab,...ib->...ioa", s, u)
         within[..., nv:, :nv] = within[..., :nv, nv:].mT
         within[..., nv:, nv:] = 2 * np.einsum("...io,...oab->...iab", v, s)
-        return self._slopes(u, outer), within
+        return self._slopes(u).reshape(*u.shape, -1), within
 
-    def _slopes(self, u, outer):
-        return outer.reshape(*u.shape, -1)
+    def _slopes(self, u):
+        """d (u u') / du as (\\*ensemble, units, n_u, n_u, n_u)."""
+        eye = np.eye(self.n_u)
+        return u[..., None, None, :] * eye[:, :, None] + u[..., None, :, None] * eye[:, None, :]
 
 
 @dataclass(frozen=True)
@@ -188,9 +187,13 @@ class Attention(Quadratic):
         out[..., d:, :d] = out[..., :d, d:].mT
         return out
 
-    def _slopes(self, u, outer):
+    def _slopes(self, u):
+        """d (k q') / d(k, q) as (\\*ensemble, units, 2 d, d, d)."""
         d = self.n_u // 2
-        return outer[..., :d, d:].reshape(*u.shape, -1)
+        eye, (k, q) = np.eye(d), (u[..., :d], u[..., d:])
+        by_key = q[..., None, None, :] * eye[:, :, None]
+        by_query = k[..., None, :, None] * eye[:, None, :]
+        return np.concatenate([by_key, by_query], axis=-3)
 
     def draw(self, rng: np.random.Generator, width: int) -> np.ndarray:
         """Query, key and value drawn in this order; the value has the variance of its fan-in.

@@ -91,35 +91,47 @@ class Pointwise(Network):
         return self.predict(theta, self.x)
 
     def _map(self, theta: Array, x: Array) -> tuple[Array, Array, Array, Array]:
+        """Read-out (units * patches, outputs), a and sigma (units, patches * samples), and f."""
         v, u = self.split(theta)
-        by_patch = v.reshape(*v.shape[:-1], self.y.shape[-2], -1).swapaxes(-1, -3)  # (P, O, H)
-        a = u[..., None, :, :] @ x.mT  # (P, H, S)
+        a = u @ x.reshape(*x.shape[:-3], -1, x.shape[-1]).mT
         phi = ACTIVATIONS[self.phi].f(a)
-        return by_patch, a, phi, (by_patch @ phi).sum(-3)  # (O, S)
+        if self.patches > 1:
+            v = v.reshape(*v.shape[:-1], -1, self.patches).mT
+            v = v.reshape(*v.shape[:-3], -1, v.shape[-1])
+        return v, a, phi, v.mT @ self._by_patch(phi)
 
-    def _forward(self, theta: Array) -> tuple[Array, Array, Array, Array]:
-        *parts, f = self._map(theta, self.x)
-        return *parts, self.y - f
+    def _by_patch(self, of_units: Array) -> Array:
+        """(units, patches * samples) as (units * patches, samples)."""
+        shape = of_units.shape
+        if self.patches == 1:
+            return of_units
+        return of_units.reshape(*shape[:-2], shape[-2] * self.patches, -1)
 
     def loss(self, theta: Array) -> Array:
-        residual = self._forward(theta)[-1]
+        residual = self.y - self.output(theta)
         return (residual * residual).sum((-2, -1)) / (2 * self.samples)
 
     def zero_loss(self) -> float:
         return float((self.y * self.y).sum() / (2 * self.samples))
 
     def field(self, theta: Array) -> Array:
-        v, a, phi, residual = self._forward(theta)
-        r = residual[..., None, :, :] / self.samples
-        dv = (r @ phi.mT).swapaxes(-1, -3)
-        du = ((v.mT @ r) * ACTIVATIONS[self.phi].df(a, phi)) @ self.x
-        return concat([dv.reshape(*dv.shape[:-2], -1), du.sum(-3)])
+        v, a, phi, f = self._map(theta, self.x)
+        r = (self.y - f) / self.samples
+        dv = self._by_patch(phi) @ r.mT
+        if self.patches > 1:
+            dv = dv.reshape(*theta.shape[:-1], self.patches, -1).mT
+            dv = dv.reshape(*theta.shape[:-1], self.n_v)
+        back = (v @ r).reshape(a.shape) * ACTIVATIONS[self.phi].df(a, phi)
+        return concat([dv, back @ self.x.reshape(*self.x.shape[:-3], -1, self.n_u)])
 
     def curvature(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         act = ACTIVATIONS[self.phi]
-        v, a, phi, residual = self._forward(theta)
+        v, a, phi, f = self._map(theta, self.x)
         outputs, samples = self.y.shape[-2:]
-        r, slope, ensemble = residual / samples, act.df(a, phi), theta.shape[:-2]
+        units, ensemble = theta.shape[-2], theta.shape[:-2]
+        v = v.reshape(*ensemble, units, -1, outputs).swapaxes(-3, -2).mT  # (P, outputs, units)
+        a, phi = (t.reshape(*ensemble, units, -1, samples).swapaxes(-3, -2) for t in (a, phi))
+        r, slope = (self.y - f) / samples, act.df(a, phi)
         d = np.zeros((*theta.shape, outputs, samples))
         dv = d[..., : self.n_v, :, :].reshape(*theta.shape[:-1], outputs, -1, outputs, samples)
         dv[..., range(outputs), :, range(outputs), :] = np.moveaxis(phi, -2, -3)[None]
