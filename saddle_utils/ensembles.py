@@ -12,6 +12,9 @@ the wait.  Its linear systems have the structure of Eq. 1: units interact only t
 so the Jacobian is block diagonal, less a part of low rank (`Network.curvature`), and Woodbury's
 identity makes a solve linear in the number of units.
 
+ReLU networks jump where a unit passes a sample.  Steps end there, and units that slide along a
+sample are projected (`sliding`).
+
 Linear networks are integrated in as many units as features, exactly (`Linear.reduce`).
 """
 
@@ -24,6 +27,7 @@ from scipy.integrate import RK45
 
 from .dynamics import RunFailedError, Trajectory
 from .networks import Network
+from .sliding import Steps, pass_kinks, pattern
 
 MAX_STEPS = 20_000  # of one run; a run with three drops takes about 300
 
@@ -77,7 +81,8 @@ def flows(
     floor = rtol * np.sqrt(np.mean(theta0**2, axis=(1, 2), keepdims=True))
     basis, theta0 = network.reduce(theta0)
     runs, theta, time = np.arange(len(theta0)), theta0, np.zeros(len(theta0))
-    field, nets = network.field(theta), network
+    nets = network if network.smooth else pattern(network, theta)
+    field = nets.field(theta)
     step = _first_step(theta, field, ends)
     record = [(runs, time, theta)]
     for _ in range(MAX_STEPS):
@@ -87,21 +92,30 @@ def flows(
         good = size <= 1  # not for nan
         growth = 0.9 * np.where(size > 0, size, 1e-10) ** (-1 / order)
         factor = np.where(np.isfinite(growth), np.clip(growth, 0.2, 5.0), 0.2)
+        if not network.smooth:
+            tried = Steps(theta, field, new, new_field, step)
+            part, after = pass_kinks(nets, tried, good, rtol)
+            good, factor = good & (part == 1), np.where(part < 1, part, factor)
+            if after is not nets:
+                nets, new_field = after, after.field(new)
         time = np.where(good, time + step, time)
         keep = good[:, None, None]
         theta, field = np.where(keep, new, theta), np.where(keep, new_field, field)
         record.append((runs[good], time[good], theta[good]))
         left = time < ends[runs] * (1 - 1e-12)
         step = np.minimum(step * factor, ends[runs] - time)
+        if (left & (step < 1e-14 * time)).any():
+            break
         if not left.all():
             runs, theta, time, field, step = (a[left] for a in (runs, theta, time, field, step))
-            nets = network.runs(runs)
+            nets = network.runs(runs) if network.smooth else nets.runs(left)
         if not len(runs):
             return _trajectories(network, record, basis, len(theta0))
+    worst = int(np.argmin(step / np.maximum(time, 1e-300)))
     raise RunFailedError(
-        f"run {runs[0]} is stuck at time {time[0]:.6g} after {MAX_STEPS} steps ({len(runs)} runs "
-        "are not done): a ReLU unit slides along a sample (use `descend`), or the initial scale "
-        "is so small that rounding drowns the units that wait"
+        f"run {runs[worst]} is stuck at time {time[worst]:.6g} ({len(runs)} of {len(ends)} runs "
+        "are not done): the first layer of a ReLU unit is caught at zero (use `descend`), or the "
+        "initial scale is so small that rounding drowns the units that wait"
     )
 
 

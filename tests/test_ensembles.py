@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from saddle_utils import ensembles, networks
+from saddle_utils import ensembles, networks, sliding
 from saddle_utils.datasets import PANELS, panel, whitened
-from saddle_utils.dynamics import RunFailedError
+from saddle_utils.dynamics import RunFailedError, descend
 from saddle_utils.ensembles import flows
 from saddle_utils.networks import initial_units
 
 
 def tight(network, start, times):
-    """scipy's DOP853 at 1e-12, without a Jacobian: another method, other tolerances."""
+    """scipy, explicit at 1e-12, no Jacobian: DOP853, or RK45 whose interpolant can bear kinks."""
     solution = solve_ivp(
         lambda t, flat: network.field(flat.reshape(start.shape)).ravel(),
         (0, times[-1]),
         start.ravel(),
-        "DOP853",
+        "DOP853" if network.smooth else "RK45",
         times,
         rtol=1e-12,
         atol=1e-12 * np.abs(start).max(),
@@ -101,6 +101,33 @@ def test_linear_networks_are_integrated_in_fewer_units():
     run = flows(net, start, 12.0, 1e-9)[0]
     assert run.theta.shape[1:] == (30, 4)
     assert np.abs(run.theta - tight(net, start[0], run.times)).max() < 1e-5
+
+
+@pytest.mark.parametrize(("shape", "outputs", "seed"), [((40, 2), 1, 0), ((30, 3), 2, 3)])
+def test_relu_units_slide_along_samples(shape, outputs, seed):
+    """Where many units slide, the loss is what gradient descent tends to as lr -> 0."""
+    rng = np.random.default_rng(seed)
+    net = networks.pointwise(rng.standard_normal(shape), rng.standard_normal((shape[0], outputs)))
+    start, end = initial_units(net, 20, 1e-2, [seed]), 12.0
+    run = flows(net, start, end)[0]
+    coarse, fine = (descend(net, start[0], lr, round(end / lr), 50) for lr in (0.004, 0.002))
+    limit = 2 * fine.losses[-1] - coarse.losses[-1]
+    size = np.linalg.norm(run.theta[-1], axis=1, keepdims=True)
+    on_kink = np.abs(net.kinks(run.theta[-1])) < 1e-6 * size
+    assert on_kink.sum() >= 2  # without sliding the steps would have shrunk to nothing
+    assert abs(run.losses[-1] - limit) < 0.2 * abs(fine.losses[-1] - limit) + 1e-6
+    assert (np.diff(run.losses) <= 1e-12).all()
+
+
+def test_the_pattern_is_the_smooth_field_between_kinks():
+    p = panel("fig1e")
+    theta = initial_units(p.network, 7, 0.3, [1, 2])
+    fixed = sliding.pattern(p.network, theta)
+    np.testing.assert_allclose(fixed.field(theta), p.network.field(theta), atol=1e-15)
+    run, unit, sample = np.array([[0, 1], [3, 5], [2, 0]])
+    held = fixed.holding(fixed.on, np.stack([run, unit, sample]))
+    along = p.network.kinks(held.field(theta))[run, unit, sample]
+    np.testing.assert_allclose(along, 0, atol=1e-15)
 
 
 def test_what_does_not_fit_is_refused(monkeypatch):

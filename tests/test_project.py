@@ -14,6 +14,7 @@ PACKAGE = PROJECT / "saddle_utils"
 FLOORS = [  # a module imports only from floors above it in this list
     ["files", "networks"],
     ["datasets", "random_tasks", "dynamics", "plateaus", "units", "claims", "linear_saddles"],
+    ["sliding"],
     ["ensembles"],
     ["theory", "panels", "parameters", "figures", "explore", "tasks", "saddles", "manifolds"],
     ["checks", "escape", "relu_escape", "panel_figures", "task_figures", "run"],

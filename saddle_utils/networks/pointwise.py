@@ -90,11 +90,24 @@ class Pointwise(Network):
     def output(self, theta: Array) -> Array:
         return self.predict(theta, self.x)
 
-    def _map(self, theta: Array, x: Array) -> tuple[Array, Array, Array, Array]:
+    def kinks(self, theta: Array) -> Array:
+        """u . x of each unit and sample, whose sign is the pattern (\\*ensemble, units, P * S)."""
+        return theta[..., self.n_v :] @ self.flat_x().mT
+
+    def flat_x(self) -> Array:
+        """The inputs of all patches as (patches * samples, n_u)."""
+        return self.x.reshape(*self.x.shape[:-3], -1, self.n_u)
+
+    def pulls(self, theta: Array) -> Array:
+        """v . residual of each unit and sample, which drives u, (\\*ensemble, units, P * S)."""
+        v, a, _, f = self._map(theta, self.x)
+        return (v @ ((self.y - f) / self.samples)).reshape(a.shape)
+
+    def _map(self, theta: Array, x: Array, on: Array = None) -> tuple[Array, Array, Array, Array]:
         """Read-out (units * patches, outputs), a and sigma (units, patches * samples), and f."""
         v, u = self.split(theta)
         a = u @ x.reshape(*x.shape[:-3], -1, x.shape[-1]).mT
-        phi = ACTIVATIONS[self.phi].f(a)
+        phi = ACTIVATIONS[self.phi].f(a) if on is None else a * on
         if self.patches > 1:
             v = v.reshape(*v.shape[:-1], -1, self.patches).mT
             v = v.reshape(*v.shape[:-3], -1, v.shape[-1])
@@ -114,15 +127,17 @@ class Pointwise(Network):
     def zero_loss(self) -> float:
         return float((self.y * self.y).sum() / (2 * self.samples))
 
-    def field(self, theta: Array) -> Array:
-        v, a, phi, f = self._map(theta, self.x)
+    def field(self, theta: Array, on: Array = None) -> Array:
+        """-dL/dtheta; `on` (\\*ensemble, units, P * S) holds the pattern of ReLU units fixed."""
+        v, a, phi, f = self._map(theta, self.x, on)
         r = (self.y - f) / self.samples
         dv = self._by_patch(phi) @ r.mT
         if self.patches > 1:
             dv = dv.reshape(*theta.shape[:-1], self.patches, -1).mT
             dv = dv.reshape(*theta.shape[:-1], self.n_v)
-        back = (v @ r).reshape(a.shape) * ACTIVATIONS[self.phi].df(a, phi)
-        return concat([dv, back @ self.x.reshape(*self.x.shape[:-3], -1, self.n_u)])
+        slope = ACTIVATIONS[self.phi].df(a, phi) if on is None else on
+        back = (v @ r).reshape(a.shape) * slope
+        return concat([dv, back @ self.flat_x()])
 
     def curvature(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         act = ACTIVATIONS[self.phi]
