@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.integrate import solve_ivp
+from scipy.integrate import odeint, solve_ivp
 
 from .networks import Network
+from .optimisers import Rule, gradient
 
 MAX_EVALUATIONS = 100_000  # of the field in one run of `flow`; the panels of Figure 1 need 4,000
 
@@ -61,8 +62,9 @@ def descend(
     every: int = 1,
     batches: Iterable[Network] | None = None,
     device: str = "cpu",
+    rule: Rule = gradient,
 ) -> Trajectory:
-    """Gradient descent theta <- theta - lr dL/dtheta, as the paper trains.
+    """Gradient descent theta <- theta - lr dL/dtheta, as the paper trains, or another rule.
 
     Parameters
     ----------
@@ -73,6 +75,7 @@ def descend(
     every : record the first and every so many steps
     batches : the networks of the mini-batches, one for each step (for example `minibatches`)
     device : "cpu" (numpy), "cuda" or "auto" (torch on the GPU where there is one)
+    rule : what a step does with the gradient, for example `optimisers.adam()`
 
     Raises
     ------
@@ -92,13 +95,14 @@ def descend(
         theta, network = torch.as_tensor(theta, device=device), network.to(device)
         batches = batches and (batch.to(device) for batch in batches)
     stream = itertools.repeat(network) if batches is None else iter(batches)
-    recorded = []
+    recorded, state = [], None
     with np.errstate(over="ignore", invalid="ignore"):
         for step in range(steps + 1):
             if step % every == 0:
                 recorded.append((step, network.loss(theta), theta))
             if step < steps:
-                theta = theta + lr * next(stream).field(theta)
+                move, state = rule(next(stream).field(theta), state)
+                theta = theta + lr * move
                 _refuse_divergence(theta, step + 1, lr)
     index, losses, thetas = zip(*recorded, strict=True)
     return Trajectory(lr * np.array(index), _stack(losses), _stack(thetas))
@@ -132,9 +136,8 @@ def flow(
     Parameters
     ----------
     network : a network whose `field` and `jacobian` are known
-    theta0 : initial units (\\*ensemble, units, features); the runs of an ensemble are integrated
-        one by one, for each has its own plateaus to step over
-    times : increasing times (T,) from 0, or an end time: then, for one run, the solver's own steps
+    theta0 : initial units (units, features) of one run; for an ensemble see `ensembles.flows`
+    times : increasing times (T,) from 0, or an end time: then the solver's own steps
     rtol : relative tolerance
 
     Raises
@@ -147,29 +150,34 @@ def flow(
     grid = np.array([0.0, times]) if own_steps else np.asarray(times, dtype=float)
     if not (np.isfinite(grid).all() and grid[0] >= 0 and (np.diff(grid) > 0).all()):
         raise ValueError("times must be finite, increasing and not negative")
-    if own_steps and theta0.ndim > 2:
+    if theta0.ndim > 2:
         raise ValueError(
-            "the runs of an ensemble take steps of their own: give `times` as an array"
+            f"theta0 has shape {theta0.shape}; `flow` takes one run (units, features): for an "
+            "ensemble use `ensembles.flows`"
         )
-    ensemble, shape = theta0.shape[:-2], theta0.shape[-2:]
-    runs = []
-    for start in theta0.reshape(-1, *shape):
-        solution = solve_ivp(
-            _budgeted(network, shape),
-            (0.0, grid[-1]),
-            start.ravel(),
-            **_solver(network, shape),
-            t_eval=None if own_steps else grid,
-            rtol=rtol,
-            atol=rtol * float(np.sqrt(np.mean(start**2))),
-        )
-        if not solution.success:
-            raise RunFailedError(
-                f"gradient flow stopped at time {solution.t[-1]:.4g}: {solution.message}"
-            )
-        runs.append(solution.y.T.reshape(-1, *shape))
-    grid = solution.t if own_steps else grid
-    theta = np.stack(runs, axis=1).reshape(len(grid), *ensemble, *shape)
+    field, flat = _budgeted(network, theta0.shape), theta0.ravel()
+    tolerance = {"rtol": rtol, "atol": rtol * float(np.sqrt(np.mean(theta0**2)))}
+
+    def jacobian(time: float, flat: np.ndarray) -> np.ndarray:
+        return network.jacobian(flat.reshape(theta0.shape))
+
+    if network.smooth and not own_steps:  # the same LSODA, without Python between its steps
+        late = grid[0] > 0
+        values, info = odeint(
+            field, flat, np.append(0, grid) if late else grid, Dfun=jacobian, tfirst=True,
+            full_output=True, mxstep=MAX_EVALUATIONS, **tolerance,
+        )  # fmt: skip
+        values, message = values[int(late) :], info["message"]
+        good = message == "Integration successful."
+    else:
+        solver = {"method": "LSODA", "jac": jacobian} if network.smooth else {"method": "RK45"}
+        at = None if own_steps else grid
+        solution = solve_ivp(field, (0.0, grid[-1]), flat, t_eval=at, **solver, **tolerance)
+        grid, values = solution.t, solution.y.T
+        good, message = solution.success, solution.message
+    theta = values.reshape(-1, *theta0.shape)
+    if not good or not np.isfinite(theta).all():
+        raise RunFailedError(f"gradient flow stopped before time {grid[-1]:.4g}: {message}")
     return Trajectory(grid, network.loss(theta), theta)
 
 
@@ -182,18 +190,12 @@ def _budgeted(network: Network, shape: tuple[int, ...]) -> Callable:
             raise RunFailedError(
                 f"gradient flow is stuck at time {time:.6g} after {MAX_EVALUATIONS} evaluations: "
                 "either a ReLU unit slides along a sample (u . x = 0, where the field jumps: use "
-                "`descend`), or the initial scale is so small (below 1e-16 of what is learned) "
+                "`ensembles.flows`), or the initial scale is so small (below 1e-16 of what is learned) "
                 "that rounding drowns the units that wait"
             )
         return network.field(flat.reshape(shape)).ravel()
 
     return field
-
-
-def _solver(network: Network, shape: tuple[int, ...]) -> dict:
-    if not network.smooth:
-        return {"method": "RK45"}
-    return {"method": "LSODA", "jac": lambda t, flat: network.jacobian(flat.reshape(shape))}
 
 
 def _refuse_divergence(theta, step: int, lr: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -73,6 +74,50 @@ def measure(
     levels = np.median(np.interp(inside, times, losses), axis=0)
     half = [_crossing(times, losses, (high + low) / 2) for high, low in pairwise(levels)]
     return Staircase(levels, starts, ends, np.array(half))
+
+
+def count(
+    times: Sequence[np.ndarray],
+    losses: Sequence[np.ndarray],
+    flat: float = 0.1,
+    min_drop: float = 0.01,
+) -> np.ndarray:
+    """How many plateaus of any duration `measure` finds on each of many curves, (curves,).
+
+    Much faster: all curves (T_curve,) are laid end to end, with slopes of zero between them.
+    ValueError for a curve of fewer than 3 points.
+    """
+    lengths = np.array([len(t) for t in times])
+    if (lengths < 3).any():
+        raise ValueError("wanted curves of three points or more")
+    curve = np.repeat(np.arange(len(lengths)), lengths)
+    place = np.arange(len(curve)) + curve  # of a point; a curve has one place more than points
+    last = np.cumsum(lengths + 1) - 2
+    starts, outside = last + 1 - lengths, np.append(last + 1, last + 1 - lengths)
+    slope, loss = np.zeros(len(curve) + len(lengths)), np.zeros(len(curve) + len(lengths))
+    loss[place] = np.concatenate(losses)
+    slope[place[1:]] = -np.diff(loss[place]) / np.diff(np.concatenate(times))
+    slope[outside] = 0
+    peaks, found = find_peaks(slope, prominence=0)
+    peaks = peaks[found["prominences"] >= slope[peaks] / 2]
+
+    # What each drop takes: from the flattest interval before it to the one behind it.
+    bounds = np.union1d(starts, peaks)
+    part = np.repeat(np.arange(len(bounds)), np.diff(np.append(bounds, len(slope))))
+    flattest = np.minimum.reduceat(slope, bounds)[part] == slope
+    edges = np.minimum.reduceat(np.where(flattest, np.arange(len(slope)), len(slope)), bounds)
+    ending = np.isin(np.append(bounds[1:], len(slope)), [*starts, len(slope)])
+    edges[ending] = last
+    drop = np.searchsorted(bounds, peaks)
+    least = min_drop * np.repeat(loss[starts], lengths + 1)
+    peaks = peaks[loss[edges[drop - 1]] - loss[edges[drop]] >= least[peaks]]
+
+    slope[outside] = np.inf
+    bounds = np.union1d(starts, peaks)
+    before = slope[bounds]  # the drop at which a part begins; inf where a curve does
+    gentler = np.minimum(before, np.append(before[1:], np.inf))
+    calm = np.minimum.reduceat(slope, bounds) < flat * gentler
+    return np.add.reduceat(calm.astype(int), np.searchsorted(bounds, starts))
 
 
 def _drops(times: np.ndarray, losses: np.ndarray, slope: np.ndarray, least: float) -> np.ndarray:

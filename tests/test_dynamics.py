@@ -19,6 +19,7 @@ from saddle_utils.dynamics import (
     resolve_device,
 )
 from saddle_utils.networks import initial_units
+from saddle_utils.optimisers import adam
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine")
 
@@ -107,9 +108,6 @@ def test_an_ensemble_is_its_members(name):
         one = descend(p.network, initial_units(p.network, 5, 0.1, k), p.step, 40, 10)
         np.testing.assert_allclose(many.member(k).theta, one.theta, rtol=1e-12)
         assert many.member(k).losses.shape == (5,)
-    flows = flow(p.network, initial_units(p.network, 3, 0.1, range(2)), np.linspace(0, 1, 4))
-    alone = flow(p.network, initial_units(p.network, 3, 0.1, 1), np.linspace(0, 1, 4))
-    np.testing.assert_array_equal(flows.member(1).theta, alone.theta)
 
 
 def test_numpy_and_torch_agree():
@@ -163,6 +161,25 @@ def test_full_minibatches_are_full_batch():
     np.testing.assert_allclose(ours.theta, descend(p.network, start, p.step, 30).theta, rtol=1e-12)
 
 
+def test_the_default_rule_is_the_loop_that_it_replaces():
+    p = panel("fig1e")
+    theta = initial_units(p.network, 6, 0.1, range(2))
+    run = descend(p.network, theta, p.step, 50)
+    for _ in range(50):
+        theta = theta + p.step * p.network.field(theta)
+    np.testing.assert_array_equal(run.theta[-1], theta)
+
+
+def test_a_rule_starts_afresh_in_every_run_and_works_on_minibatches():
+    rule, p = adam(), panel("fig1d")
+    start = initial_units(p.network, 5, 0.1, 0)
+    first, again = (descend(p.network, start, 0.01, 40, rule=rule) for _ in range(2))
+    np.testing.assert_array_equal(first.theta, again.theta)
+    batches = minibatches(p.network, 2, np.random.default_rng(0))
+    batched = descend(p.network, start, 0.01, 40, batches=batches, rule=rule)
+    np.testing.assert_allclose(batched.theta, first.theta, rtol=1e-9)
+
+
 def test_a_trajectory_answers_for_the_time_before():
     run = Trajectory(np.array([0.0, 1, 2]), np.zeros(3), np.arange(3.0)[:, None, None])
     assert [run.at(t).item() for t in (0, 0.9, 1, 5)] == [0, 0, 1, 2]
@@ -206,7 +223,7 @@ START = initial_units(NET, 3, 1e-3)
         (lambda: descend(NET, START, 0.1, 5, device="tpu"), "unknown device"),
         (lambda: flow(NET, START, [0, 2, 1]), "increasing"),
         (lambda: flow(NET, START, -1.0), "increasing"),
-        (lambda: flow(NET, np.stack([START, START]), 3.0), "as an array"),
+        (lambda: flow(NET, np.stack([START, START]), 3.0), "takes one run"),
         (lambda: flow(NET, START * np.nan, 3.0), "not finite"),
         (lambda: next(minibatches(panel("fig1d").network, 3, None)), "wanted 1 to 2"),
     ],

@@ -8,10 +8,13 @@ from saddle_utils.dynamics import RunFailedError
 from saddle_utils.explore import Explorer, Slider
 from saddle_utils.explorers import (
     hierarchy_explorer,
+    initialization_explorer,
     landscape_explorer,
     line_explorer,
     manifold_explorer,
     panel_explorer,
+    training_explorer,
+    width_explorer,
 )
 
 SECOND = {
@@ -30,6 +33,9 @@ EXPLORERS = {
     "landscape": landscape_explorer,
     "hierarchy": hierarchy_explorer,
     "manifold": manifold_explorer,
+    "training": training_explorer,
+    "initialization": initialization_explorer,
+    "width": width_explorer,
 }
 
 
