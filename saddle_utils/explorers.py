@@ -12,6 +12,8 @@ from . import (
     panel_figures,
     panels,
     phase_figures,
+    prediction_figures,
+    prediction_studies,
     robustness_figures,
     sweep_figures,
     sweeps,
@@ -241,4 +243,22 @@ def width_explorer() -> Explorer:
         kappa=Slider(1.0, 0.0, 2.0, 0.05, label="κ"),
         init_scale=Slider(1e-3, -4, -1, 0.1, log=True, label="initial scale"),
         seed=Slider(0, 0, 100),
+    )
+
+
+def prediction_explorer() -> Explorer:
+    """The explorer of predicted plateaus: a random task of an architecture, and its prediction."""
+    kinds = list(prediction_figures.COLOURS)
+
+    def simulate(architecture: int, init_scale: float, seed: int, width: int) -> dict:
+        return prediction_studies.example(kinds[architecture], seed, width, init_scale)
+
+    return Explorer(
+        simulate,
+        prediction_figures.example_figure,
+        "Loss over time of a random task, the loss curve predicted before training dashed over it",
+        architecture=Slider(0, 0, len(kinds) - 1),
+        init_scale=Slider(1e-4, -8, -2, 0.25, log=True, label="initial scale"),
+        seed=Slider(1, 0, 100),
+        width=Slider(20, 5, 50, label="units"),
     )

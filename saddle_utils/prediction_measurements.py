@@ -24,10 +24,11 @@ LONGER = 1.2  # a run is trained for so many times what it is predicted to take
 def compare(network: Network, theta0: np.ndarray, drops: int) -> pd.DataFrame:
     """Predicted and measured drops of an ensemble of runs, a row for each drop of each run.
 
-    Columns: "run"; "drop", from 1; "time" of the half-drop, "level" behind it as a fraction of the
-    initial loss, "duration" until the next half-drop (nan behind the last), each of these also
-    "predicted_..."; "leading_log", the time by `linear_waiting.leading_log` (nan if not linear);
-    "right", whether that went which was predicted to go; "tearing", e-folds of the growth of
+    Columns: "run"; "drop", from 1; "time" at which the loss passes the middle of two predicted
+    levels; "level", the loss where it is slowest behind the drop, as a fraction of the initial one;
+    "duration" until the next drop (nan behind the last); each of these also "predicted_...";
+    "leading_log", the time by `linear_waiting.leading_log` (nan if not linear); "right", whether
+    that went which was predicted to go; "rival" as predicted; "tearing", e-folds of the growth of
     differences within a ray in the wait for the drop (0 but for ReLU); and "doubt", the first of
     these by which the theory doubts itself before any training, or "none": "tie", this or an
     earlier unit has a rival that is `TIE` near; "tears", more than 4 e-folds of tearing; "short",
@@ -57,14 +58,15 @@ def due_drops(theory: Prediction) -> np.ndarray:
 def train(network: Network, theta0: np.ndarray, ends: np.ndarray) -> list[Trajectory]:
     """Gradient flow of each run to its own end: `flows`, for ReLU by short steps of fixed size."""
     if not isinstance(network, Pointwise):
-        return flows(network, theta0, ends)
+        with np.errstate(over="ignore"):  # of steps that are tried and refused
+            return flows(network, theta0, ends)
     step = relu_waiting.STEP * relu_waiting.pace(network)
     steps, runs = np.ceil(ends / step).astype(int), {}
-    for group in np.array_split(np.argsort(steps), max(len(steps) // 16, 1)):
-        nets, record = network.runs(group), [theta0[group]]
-        for _ in range(steps[group].max()):
-            record.append(relu_waiting.heun(nets.field, record[-1], step[group]))
-        path = np.stack(record)
+    order = np.argsort(steps)
+    for members in relu_waiting.groups(network, theta0.shape[1]):
+        group = order[members]
+        nets = network.runs(group)
+        path = relu_waiting.walk(nets.field, theta0[group], step[group], steps[group].max())
         losses = nets.loss(path)
         for k, i in enumerate(group):
             own = slice(0, steps[i] + 1)
@@ -141,8 +143,8 @@ def _right(network: Network, saddle: np.ndarray, path: np.ndarray, recruit: int)
     """Whether that has grown from plateau to onset, path (2, units, features), which should have.
 
     Linear networks: of the modes that the saddle leaves, the first.  Quadratic units: the recruit
-    more than any other.  ReLU units: of those that waited, the one
-    that has grown most is on its ray.
+    more than any other.  ReLU units: of those that waited, the one that has grown most is on the
+    ray of the recruit.
     """
     if isinstance(network, Linear):
         g = remainder(network, saddle).syz.reshape(network.n_v, network.n_u)

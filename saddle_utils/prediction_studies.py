@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from . import predictions, random_tasks, theory
-from .datasets import whitened
+from .datasets import stacked, whitened
 from .networks import initial_units
 from .prediction_measurements import LONGER, compare, due_drops, plateau, train
 from .waiting import crossing, curve
@@ -40,19 +40,20 @@ def errors(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_kind(table: pd.DataFrame) -> pd.DataFrame:
-    """The `errors` of each kind in percent: median and 95th percentile, of all drops and sure ones.
+    """The `errors` of each kind in percent: median and 95th percentile, and that of sure drops.
 
-    With the number of "drops", the share of "sure" ones, without doubt, and how often the "order"
-    was right.
+    With the number of drops, the share of "sure" ones, without doubt, and how often the "order"
+    was right, in percent.
     """
     rows = {}
     for kind, drops in table.groupby("kind", sort=False):
         sure = drops["doubt"] == "none"
-        row = {"drops": len(drops), "sure": 100 * sure.mean(), "order": 100 * drops["right"].mean()}
+        row = {("drops", "all"): len(drops), ("drops", "sure"): 100 * sure.mean()}
+        row["order", "right"] = 100 * drops["right"].mean()
         for of in ("time", "level", "duration"):
             gap = 100 * drops[f"{of}_error"].abs()
-            row |= {f"{of}, median": gap.median(), f"{of}, 95th": gap.quantile(0.95)}
-            row |= {f"{of}, 95th of sure": gap[sure].quantile(0.95)}
+            row |= {(of, "median"): gap.median(), (of, "95th"): gap.quantile(0.95)}
+            row[of, "95th, sure"] = gap[sure].quantile(0.95)
         rows[kind] = row
     return pd.DataFrame(rows).T
 
@@ -87,7 +88,7 @@ def degenerate(seed: int, count: int, width: int, scale: float) -> pd.DataFrame:
     """
     rng, rows = np.random.default_rng([seed, 42]), []
     strengths = np.cumprod(np.insert(rng.uniform(0.6, 1, (count, 2)), 0, 1, axis=1), axis=1)
-    network = random_tasks.stacked([whitened(list(s)) for s in strengths])
+    network = stacked([whitened(list(s)) for s in strengths])
     theta0 = scale * initial_units(network, width, 1.0, range(seed, seed + count))
     table = compare(network, theta0, 3)
     for i, drops in table.groupby("run"):

@@ -64,13 +64,13 @@ def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
     Parameters
     ----------
     network : linear (fully-connected or convolutional), quadratic or attention with one output, or
-        ReLU; with data for each run, (runs, ...), or the same for all
+        ReLU; with data for each run, (runs, ...), see `datasets.stacked`
     theta0 : initial units (runs, units, features)
     drops : how many drops to follow; where less is left to learn, the others have times of inf
 
     Raises
     ------
-    ValueError : another family of networks, or units that do not fit
+    ValueError : another family of networks, data of one run alone, or units that do not fit
     """
     theta0 = np.asarray(network.check(theta0), dtype=float)
     if theta0.ndim != 3 or drops < 1:
@@ -78,6 +78,8 @@ def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
     family = next((f for f in FAMILIES if isinstance(network, f)), None)
     if family is None or getattr(network, "phi", "relu") != "relu":
         raise ValueError("wanted a linear, quadratic or ReLU network")
+    if network.runs(np.arange(len(theta0))) is network:
+        raise ValueError("the network holds the data of one run: stack as many as there are runs")
     leave, fall = FAMILIES[family]
     saddles, levels, found = [theta0[:, :0]], [network.loss(0 * theta0)], []
     others, clock = theta0, np.zeros(len(theta0))
@@ -98,7 +100,8 @@ def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
         half = [
             waiting.crossing(*c, m) for c, m in zip(curves, (levels[-1] + level) / 2, strict=True)
         ]
-        found.append((np.where(alive, half, np.inf), first.recruit, off.rival, curves))
+        half = np.where(alive & np.isfinite(half), half, np.inf)
+        found.append((half, first.recruit, off.rival, curves))
         others, clock = drop.waiting, clock + drop.duration
         saddles.append(drop.saddle)
         levels.append(level)

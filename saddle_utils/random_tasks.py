@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from . import networks
+from .datasets import stacked
 from .networks import Network
 
 DROPS = {  # of the tasks of `prediction_tasks`
@@ -18,12 +17,6 @@ DROPS = {  # of the tasks of `prediction_tasks`
     "ReLU": 2,
     "ReLU conv": 2,
 }
-
-
-def stacked(nets: list[Network]) -> Network:
-    """Networks of one kind and size as one, their data with a leading axis (runs, ...)."""
-    data = {name: np.stack([getattr(net, name) for net in nets]) for name in nets[0].axes}
-    return replace(nets[0], **data)  # type: ignore[type-var]
 
 
 def prediction_tasks(seed: int, count: int) -> dict[str, Network]:

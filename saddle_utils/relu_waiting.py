@@ -9,6 +9,7 @@ unit whose maximum lies on a kink slides along it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from .waiting import Departure, Fall, Leaving, best_unit, remainder
 
 STEP = 0.07  # of time, of what the fastest unit takes to grow e-fold
 TURN, FALL, SETTLE = 200, 400, 800  # steps: to turn into rays, beside a drop, and after it
+CACHED = 100_000  # bytes: arrays of activations above that size are several times slower
 TINY = 1e-100  # units so small that their own part in the output is below rounding
 
 
@@ -28,8 +30,11 @@ def relu_leaving(rest: Pointwise, waiting: np.ndarray) -> Leaving:
     (14 e-folds of the fastest direction); from there each grows at the rate that it has.
     """
     fold = pace(rest)
-    for _ in range(TURN):
-        waiting = heun(lambda theta: _alone(rest, theta), waiting, STEP * fold)
+    turned = [
+        walk(partial(_alone, rest.runs(g)), waiting[g], STEP * fold[g], TURN)[-1]
+        for g in groups(rest, waiting.shape[1])
+    ]
+    waiting = np.concatenate(turned)
     field, norm = _alone(rest, waiting), np.linalg.norm(waiting, axis=-1)
     ray = waiting / np.maximum(norm, 1e-300)[..., None]
     rates = (ray * field).sum(-1) / np.maximum(norm, 1e-300)
@@ -61,27 +66,32 @@ def relu_fall(network: Pointwise, start: np.ndarray, waiting: np.ndarray) -> Fal
     """The narrow network's flow beside the units that wait; then it alone, until it is at rest."""
     units = start.shape[-2]
     first, now = pace(network), pace(remainder(network, start[:, :-1]))
-    step = np.minimum(STEP * now, 2 * STEP * first)
+    step, theta = np.minimum(STEP * now, 2 * STEP * first), np.concatenate([start, waiting], axis=1)
+    parts = [
+        walk(partial(_beside, network.runs(g), units), theta[g], step[g], FALL)
+        for g in groups(network, theta.shape[1])
+    ]
+    path = np.concatenate(parts, axis=1)
+    lead, others = path[:, :, :units], path[-1, :, units:]
+    lead = np.concatenate([lead, walk(network.field, lead[-1], 2 * STEP * first, SETTLE)[1:]])
+    steps = np.concatenate([np.arange(FALL + 1.0), np.full(SETTLE, FALL)])
+    settling = np.concatenate([np.zeros(FALL), np.arange(SETTLE + 1.0)])
+    times = np.outer(step, steps) + np.outer(2 * STEP * first, settling)
+    return Fall(lead[-1], others, FALL * step, list(zip(times, network.loss(lead).T, strict=True)))
 
-    def both(theta: np.ndarray) -> np.ndarray:
-        lead = theta[:, :units]
-        alone = _alone(remainder(network, lead), theta[:, units:])
-        return np.concatenate([network.field(lead), alone], axis=1)
 
-    times, losses = [np.zeros(len(start))], [network.loss(start)]
+def _beside(network: Pointwise, units: int, theta: np.ndarray) -> np.ndarray:
+    """The field of the first `units`, beside all others as these see it (they have no size)."""
+    lead, others = theta[:, :units], theta[:, units:]
+    return np.concatenate([network.field(lead), _alone(remainder(network, lead), others)], axis=1)
 
-    def walk(field: Callable, theta: np.ndarray, step: np.ndarray, count: int) -> np.ndarray:
-        for _ in range(count):
-            theta = heun(field, theta, step)
-            times.append(times[-1] + step)
-            losses.append(network.loss(theta[:, :units]))
-        return theta
 
-    theta = walk(both, np.concatenate([start, waiting], axis=1), step, FALL)
-    duration = times[-1]
-    saddle = walk(network.field, theta[:, :units], 2 * STEP * first, SETTLE)
-    curves = list(zip(np.stack(times, axis=1), np.stack(losses, axis=1), strict=True))
-    return Fall(saddle, theta[:, units:], duration, curves)
+def walk(field: Callable, theta: np.ndarray, step: np.ndarray, count: int) -> np.ndarray:
+    """`count` steps of `heun`, and the start, (count + 1, runs, units, features)."""
+    path = [theta]
+    for _ in range(count):
+        path.append(heun(field, path[-1], step))
+    return np.stack(path)
 
 
 def tearing_rate(network: Pointwise, saddle: np.ndarray) -> np.ndarray:
@@ -95,6 +105,13 @@ def tearing_rate(network: Pointwise, saddle: np.ndarray) -> np.ndarray:
     on = (u[:, None] @ network.x.mT > 0) * 1.0  # (runs, patches, units, samples)
     pulls = np.einsum("ros,rphs,rpsk->rhopk", rest.y / network.samples, on, network.x)
     return np.linalg.norm(pulls.reshape(*u.shape[:2], -1, network.n_u), 2, axis=(2, 3)).max(-1)
+
+
+def groups(network: Pointwise, units: int) -> list[np.ndarray]:
+    """Indices of the runs (runs,) in groups that fit into the cache, and are so much faster."""
+    count = network.x.shape[0]
+    each = 8 * units * network.patches * network.samples
+    return np.array_split(np.arange(count), -(-count * each // CACHED))
 
 
 def _alone(rest: Pointwise, theta: np.ndarray) -> np.ndarray:

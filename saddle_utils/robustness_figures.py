@@ -92,7 +92,7 @@ def learning_rate_figure(
         xlim=(multiples[0], multiples[-1]),
         ylim=(-0.01, 0.4),
     )
-    draw_words(axes[2], [("linear", BLUE), ("ReLU", ORANGE)], top=0.2)
+    _draw_words_left(axes[2], [("linear", BLUE), ("ReLU", ORANGE)])
     return fig
 
 

@@ -96,11 +96,14 @@ def pass_kinks(
     """
     crossed = good[:, None, None] & ((old.network.kinks(steps.new) > 0) != (old.on > 0))
     crossed[tuple(old.held)] = False
-    part = _until_crossing(old.network, crossed, steps, rtol)
-    leaves = np.zeros(0, dtype=bool)
+    part, leaves = np.ones(len(crossed)), np.zeros(0, dtype=bool)
+    if crossed.any():
+        part = _until_crossing(old.network, crossed, steps, rtol)
     if old.held.size:
-        before, after = old.factors(steps.theta), old.factors(steps.new)
+        after = old.factors(steps.new)
         leaves = good[old.held[0]] & ((after < 0) | (after > 1))
+    if leaves.any():
+        before = old.factors(steps.theta)
         border = np.where(after > 1, 1.0, 0.0)
         late = leaves & (np.abs(after - border) > EXIT) & (np.abs(before - 0.5) < 0.5)
         root = (border - before) / np.where(after == before, 1, after - before)

@@ -13,6 +13,7 @@ from saddle_utils.explorers import (
     line_explorer,
     manifold_explorer,
     panel_explorer,
+    prediction_explorer,
     training_explorer,
     width_explorer,
 )
@@ -33,6 +34,7 @@ EXPLORERS = {
     "landscape": landscape_explorer,
     "hierarchy": hierarchy_explorer,
     "manifold": manifold_explorer,
+    "prediction": prediction_explorer,
     "training": training_explorer,
     "initialization": initialization_explorer,
     "width": width_explorer,
