@@ -17,7 +17,8 @@ from .ensembles import flows
 from .linear_saddles import escape_rates, linear_saddle
 from .networks import Network, initial_units
 from .optimisers import adam, momentum, two_cycle
-from .robustness import Curves, first_times, half_drops, mode_drops, progress
+from .plateaus import drop_times, first_times
+from .robustness import Curves, mode_drops, progress
 from .stochastic import Samples, regression, saddle_growth, sample_batches
 from .theory import linear_levels
 from .units import effective_width
@@ -122,7 +123,7 @@ def measure_fitted_noise(data: Samples, scale: float, seed: int) -> dict[str, np
     ranks = len(strengths)
     expected = escape.whitened_half_times(net, theta0) - np.log(1 + np.sqrt(2)) / (2 * strengths)
     run = flow(net, theta0, 1.5 * expected[-1])
-    drops = half_drops(run, levels[: ranks + 1])
+    drops = drop_times(run, levels[: ranks + 1])
     middles = (drops + np.append(drops[1:], run.times[-1])) / 2
     reached = np.interp(middles, run.times, run.losses)
     return {

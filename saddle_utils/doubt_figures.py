@@ -42,9 +42,22 @@ def scale_figure(groups: Groups) -> Figure:
     return fig
 
 
-def doubt_figure(degenerate: Mapping[str, np.ndarray], groups: Groups) -> Figure:
-    """Where theory fails: levels between close strengths (left), and rays that tear (right)."""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.6), sharey=True)
+def doubt_figure(degenerate: Mapping[str, np.ndarray], groups: Groups, rates: np.ndarray) -> Figure:
+    """Where theory fails: levels between close strengths, and rays that tear.
+
+    `rates` of tearing are predicted and measured, (rays, 2); `groups` hold second drops of ReLU.
+    """
+    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(10.2, 3.5))
+    ends = rates.min() / 1.4, rates.max() * 1.4
+    middle.plot(ends, ends, color=INK, lw=0.9, ls=DASHED)
+    middle.plot(*rates.T, "o", color=COLOURS["ReLU conv"], ms=4.5, mec="white", mew=0.3)
+    middle.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
+    middle.set(xlabel="rate at which a ray tears, predicted", ylabel="measured")
+    middle.set_title("rays of a ReLU convolution")
+    marks = [t for t in (0.01, 0.03, 0.1, 0.3, 1, 3) if ends[0] < t < ends[1]]
+    middle.set_xticks(marks, map(str, marks))
+    middle.set_yticks(marks, map(str, marks))
+    middle.minorticks_off()
     between = np.asarray(degenerate["drop"]) < 3
     ratio, level = (np.asarray(degenerate[name])[between] for name in ("ratio", "level"))
     styles = {"predicted": {"mfc": "none", "mec": BLUE}, "closed": {"color": INK, "mec": "none"}}
@@ -54,7 +67,7 @@ def doubt_figure(degenerate: Mapping[str, np.ndarray], groups: Groups) -> Figure
     left.set(
         yscale="log", xlabel="closest strengths, $s_{k+1}/s_k$", ylabel="error", ylim=(1e-6, 2)
     )
-    left.set_title("levels of plateaus, linear, whitened")
+    left.set_title("levels, linear, whitened")
     draw_words(left, [("level of the saddle", BLUE), ("whole curve in closed form", INK)], 0.16)
     rng = np.random.default_rng(0)
     for kind, drops in groups.items():
@@ -71,7 +84,9 @@ def doubt_figure(degenerate: Mapping[str, np.ndarray], groups: Groups) -> Figure
     for (word, colour), height in zip(words, (0.16, 0.07), strict=False):
         right.text(0.03, height, word, color=colour, fontweight="bold", transform=right.transAxes)
     ticks = 10.0 ** np.arange(-6, 1)
-    left.set_yticks(ticks, [f"{100 * t:g}%" for t in ticks])
+    for ax in (left, right):
+        ax.set(yscale="log", ylabel="error", ylim=(1e-6, 2))
+        ax.set_yticks(ticks, [f"{100 * t:g}%" for t in ticks])
     return fig
 
 

@@ -190,8 +190,8 @@ def _budgeted(network: Network, shape: tuple[int, ...]) -> Callable:
             raise RunFailedError(
                 f"gradient flow is stuck at time {time:.6g} after {MAX_EVALUATIONS} evaluations: "
                 "either a ReLU unit slides along a sample (u . x = 0, where the field jumps: use "
-                "`ensembles.flows`), or the initial scale is so small (below 1e-16 of what is learned) "
-                "that rounding drowns the units that wait"
+                "`ensembles.flows`), or the initial scale is so small (below 1e-16 of what is "
+                "learned) that rounding drowns the units that wait"
             )
         return network.field(flat.reshape(shape)).ravel()
 

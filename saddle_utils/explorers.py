@@ -198,7 +198,7 @@ def initialization_explorer() -> Explorer:
         s = power_law(kappa)
         theta = low_rank_units(network, width, rank, init_scale, seed)
         end = 1.2 * (wide_limit.times_at(s, mass, 0.5) + 5 / np.hypot(s, mass)).max()
-        (run,) = flows(network, np.linalg.qr(theta)[1][None], end)
+        (run,) = flows(network, theta[None], end)
         learned = wide_limit.modes(s, mass, run.times[:, None])
         calm = wide_limit.calm(strengths, np.multiply.outer(width * scales**2, np.ones(25)))
         wide = ((s - learned) ** 2).sum(1) / 2

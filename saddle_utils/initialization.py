@@ -12,7 +12,8 @@ from .dynamics import Trajectory
 from .ensembles import flows
 from .manifolds import growth_bound
 from .networks import Attention, Linear, Network
-from .sweeps import drop_times, levels
+from .plateaus import drop_times
+from .sweeps import levels
 from .theory import linear_levels
 
 SIZE = 1.0  # norm of a large unit
@@ -53,7 +54,7 @@ def low_rank_starts(
         low_rank_units(network, width, rank, perturbation, seed)
         for seed in seeds for perturbation in perturbations
     ])  # fmt: skip
-    return np.linalg.qr(theta)[1] if isinstance(network, Linear) else theta
+    return network.reduce(theta)[1]
 
 
 def low_rank_runs(

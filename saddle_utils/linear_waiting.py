@@ -53,15 +53,16 @@ def linear_fall(network: Linear, start: np.ndarray, waiting: np.ndarray) -> Fall
     """
     count, units, features = start.shape
     g, size = _drive(remainder(network, start[:, :-1])), np.linalg.norm(start[:, -1], axis=-1)
-    rate, size = np.linalg.norm(g, 2, axis=(1, 2)), np.where(size > 0, size, 1)
-    alone = flows(network, start, 100 / rate, rtol=1e-9)
+    fold = np.where(size > 0, 1 / np.maximum(np.linalg.norm(g, 2, axis=(1, 2)), 1e-300), 0.01)
+    size = np.where(size > 0, size, 1)
+    alone = flows(network, start, 100 * fold, rtol=1e-9)
     nets = [network.runs(np.array([i])) for i in range(count)]
     saddle = np.stack([run.theta[-1] for run in alone])
     q, _, r = np.linalg.svd(_drive(remainder(network, saddle)))
     turn = np.zeros((count, features, features))
     turn[:, : network.n_v, : network.n_v], turn[:, network.n_v :, network.n_v :] = q, r.mT
     rest = [_rest(net, run) for net, run in zip(nets, alone, strict=True)]
-    duration = np.minimum(rest, 30 / rate)
+    duration = np.minimum(rest, 30 * fold)
     both = np.concatenate([start, size[:, None, None] * turn], axis=1)
     runs = flows(_Carrying(network, units, q, r), both, duration, rtol=1e-9)
     carried = np.stack([run.theta[-1, units:] for run in runs]) / size[:, None, None]

@@ -31,7 +31,7 @@ def linear_phases(
     for scale in scales:
         mass = width * scale**2
         ends = wide_limit.times_at(strengths, mass, 0.5) + 4 / np.hypot(strengths, mass)
-        theta = np.tile(np.linalg.qr(scale * draws)[1], (len(kappas), 1, 1))
+        theta = np.tile(nets.reduce(scale * draws)[1], (len(kappas), 1, 1))
         runs = flows(nets, theta, np.repeat(1.2 * ends.max(1), len(seeds)))
         counts = plateaus.count([r.times for r in runs], [r.losses for r in runs], min_drop=1e-3)
         found["plateaus"].append(counts - 1)

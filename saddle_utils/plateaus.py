@@ -9,6 +9,8 @@ from itertools import pairwise
 import numpy as np
 from scipy.signal import find_peaks
 
+from .dynamics import Trajectory
+
 
 @dataclass(frozen=True)
 class Staircase:
@@ -118,6 +120,24 @@ def count(
     gentler = np.minimum(before, np.append(before[1:], np.inf))
     calm = np.minimum.reduceat(slope, bounds) < flat * gentler
     return np.add.reduceat(calm.astype(int), np.searchsorted(bounds, starts))
+
+
+def drop_times(run: Trajectory, levels: Sequence[float]) -> np.ndarray:
+    """Times at which the losses of a run first pass midway between levels (n,).
+
+    Shape (\\*ensemble, n - 1), nan for what is not reached.
+    """
+    middles = [(high + low) / 2 for high, low in pairwise(levels)]
+    return np.stack([first_times(run.times, -run.losses, -middle) for middle in middles], axis=-1)
+
+
+def first_times(times: np.ndarray, rising: np.ndarray, level: float) -> np.ndarray:
+    """Times at which curves (T, \\*ensemble) first reach a level, between records; else nan."""
+    above = rising >= level
+    k = np.maximum(above.argmax(0), 1)
+    low, high = (np.take_along_axis(rising, i[None], 0)[0] for i in (k - 1, k))
+    part = np.clip((level - low) / np.where(high == low, 1, high - low), 0, 1)
+    return np.where(above.any(0), times[k - 1] + part * (times[k] - times[k - 1]), np.nan)
 
 
 def _drops(times: np.ndarray, losses: np.ndarray, slope: np.ndarray, least: float) -> np.ndarray:

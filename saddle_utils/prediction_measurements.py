@@ -49,17 +49,17 @@ def compare(network: Network, theta0: np.ndarray, drops: int) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def due_drops(theory: Prediction) -> np.ndarray:
+def due_drops(theory: Prediction, smallest: float = SMALLEST) -> np.ndarray:
     """Which drops of a prediction are followed, (runs, drops): those before the first small one."""
     taken = -np.diff(theory.levels, axis=1) / theory.levels[:, :1]
-    return np.logical_and.accumulate(np.isfinite(theory.times) & (taken > SMALLEST), axis=1)
+    return np.logical_and.accumulate(np.isfinite(theory.times) & (taken > smallest), axis=1)
 
 
+@np.errstate(over="ignore")  # of steps that are tried and refused
 def train(network: Network, theta0: np.ndarray, ends: np.ndarray) -> list[Trajectory]:
     """Gradient flow of each run to its own end: `flows`, for ReLU by short steps of fixed size."""
     if not isinstance(network, Pointwise):
-        with np.errstate(over="ignore"):  # of steps that are tried and refused
-            return flows(network, theta0, ends)
+        return flows(network, theta0, ends)
     step = relu_waiting.STEP * relu_waiting.pace(network)
     steps, runs = np.ceil(ends / step).astype(int), {}
     order = np.argsort(steps)

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from . import predictions, random_tasks, theory
+from . import predictions, random_tasks, relu_waiting, theory
 from .datasets import stacked, whitened
 from .networks import initial_units
 from .prediction_measurements import LONGER, compare, due_drops, plateau, train
@@ -67,7 +67,7 @@ def example(kind: str, seed: int, width: int, scale: float) -> dict:
     network, drops = random_tasks.prediction_tasks(seed, 1)[kind], random_tasks.DROPS[kind]
     theta0 = scale * initial_units(network, width, 1.0, [seed])
     expected = predictions.predict(network, theta0, drops)
-    due = expected.times[0, : due_drops(expected).sum()]
+    due = expected.times[0, : due_drops(expected, 0.01).sum()]
     end = LONGER * due.max(initial=1.0)
     (run,) = train(network, theta0, np.array([end]))
     times, losses = curve(network, run) if network.smooth else (run.times, run.losses)
@@ -101,3 +101,31 @@ def degenerate(seed: int, count: int, width: int, scale: float) -> pd.DataFrame:
         found = {"closed_time": half, "closed_level": flat / levels[0]}
         rows.append(drops.assign(ratio=(s[1:] / s[:-1]).max(), **found))
     return errors(pd.concat(rows, ignore_index=True))
+
+
+def tearing(seed: int, count: int, width: int) -> np.ndarray:
+    """Rates at which the units of one ray part, predicted and measured, (rays, 2).
+
+    At the first saddles of random ReLU convolutions: `width` units share the ray of the narrow
+    network at random, 1e-7 off it.  Measured is the growth of the second singular value of the
+    units over the second four of eight e-folds; predicted, `relu_waiting.tearing_rate`.  Left out
+    are rays that lie on a kink, or that tear twenty times slower than small units grow.
+    """
+    network, rng = (
+        random_tasks.prediction_tasks(seed, count)["ReLU conv"],
+        np.random.default_rng(seed),
+    )
+    theta0 = 1e-6 * initial_units(network, width, 1.0, range(seed, seed + count))
+    ray, fold = predictions.predict(network, theta0, 1).saddles[1], relu_waiting.pace(network)
+    rates, speed = relu_waiting.tearing_rate(network, ray), np.abs(network.field(ray)).max((1, 2))
+    some = np.flatnonzero((speed * fold < 1e-5) & (rates * fold > 0.05))
+    rates, fold, ray = rates[some], fold[some], ray[some]
+    share = np.sqrt(rng.dirichlet(np.ones(width), len(some)))[..., None]
+    start = share * ray + 1e-7 * rng.standard_normal((len(some), width, ray.shape[-1]))
+    step = np.minimum(0.02 / rates, 0.1 * fold)
+    half = np.round(4 / rates / step).astype(int)
+    path = relu_waiting.walk(network.runs(some).field, start, step, 2 * half.max())
+    spread = np.linalg.svd(path, compute_uv=False)[..., 1]
+    runs = np.arange(len(some))
+    grown = np.log(spread[2 * half, runs] / spread[half, runs])
+    return np.stack([rates, grown / (half * step)], axis=1)

@@ -58,6 +58,7 @@ class Prediction:
         return total
 
 
+@np.errstate(over="ignore")  # of steps that are tried and refused
 def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
     """Levels, order and times of the first `drops` drops, from data and initial weights alone.
 
@@ -89,7 +90,7 @@ def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
         first = leave(rest, others)
         size, taken = waiting.best_unit(rest, first.direction)
         off = first.at(START[network.degree] * size)
-        alive = np.isfinite(off.time) & (taken > LEAST * levels[0])
+        alive = np.isfinite(off.time) & (taken > LEAST * levels[0]) & (count < theta0.shape[1])
         clock = np.where(alive, clock + off.time, np.inf)
         if count == drops:
             break

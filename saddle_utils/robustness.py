@@ -7,7 +7,6 @@ gradient-flow time for plain gradient descent.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ from .dynamics import RunFailedError, Trajectory, descend, flow
 from .ensembles import flows
 from .networks import Linear, Network
 from .optimisers import Rule, adam, gradient, momentum, slowdown
+from .plateaus import drop_times, first_times
 from .units import effective_width
 
 RULES: dict[str, Rule] = {"gradient descent": gradient, "momentum": momentum(), "Adam": adam()}
@@ -80,21 +80,6 @@ def progress(network: Linear, theta: np.ndarray) -> np.ndarray:
     return np.einsum("ak,...ab,bk->...k", e, covered, e) / values[:rank]
 
 
-def first_times(times: np.ndarray, rising: np.ndarray, level: float) -> np.ndarray:
-    """Times at which curves (T, \\*ensemble) first reach a level, between records; else nan."""
-    above = rising >= level
-    k = np.maximum(above.argmax(0), 1)
-    low, high = (np.take_along_axis(rising, i[None], 0)[0] for i in (k - 1, k))
-    part = np.clip((level - low) / np.where(high == low, 1, high - low), 0, 1)
-    return np.where(above.any(0), times[k - 1] + part * (times[k] - times[k - 1]), np.nan)
-
-
-def half_drops(run: Trajectory, levels: Sequence[float]) -> np.ndarray:
-    """Times at which the loss first passes midway between levels (n,), (\\*ensemble, n - 1)."""
-    middles = [(high + low) / 2 for high, low in pairwise(levels)]
-    return np.stack([first_times(run.times, -run.losses, -m) for m in middles], axis=-1)
-
-
 def mode_drops(network: Linear, run: Trajectory, modes: int) -> np.ndarray:
     """Times at which half of the loss of each mode is gone, (\\*ensemble, modes).
 
@@ -115,13 +100,13 @@ def measure_learning_rates(
     """
     limit = flow(network, theta0, end, rtol=1e-9)
     levels = plateaus.measure(limit.times, limit.losses, min_drop=0.02).levels
-    edge, waits = edge_of_stability(network, limit.theta[-1]), half_drops(limit, levels)
+    edge, waits = edge_of_stability(network, limit.theta[-1]), drop_times(limit, levels)
     lrs, times = np.asarray(fractions) * (1 + beta) * edge, []
     for lr in lrs:
         longest = 1.3 * waits[-1] * slowdown(lr / edge, beta)
         rule = momentum(beta) if beta else gradient
         run = descend(network, theta0, lr, int(longest / lr) + 5, rule=rule)
-        times.append(half_drops(run, levels))
+        times.append(drop_times(run, levels))
     return LearningRates(edge, lrs, waits, np.array(times))
 
 

@@ -15,8 +15,9 @@ from . import escape, wide_limit
 from .datasets import figure2, power_law
 from .dynamics import Trajectory
 from .networks import initial_units
+from .plateaus import drop_times
 from .predictions import predict
-from .sweeps import QUANTILES, drop_times, levels, starts
+from .sweeps import QUANTILES, levels, starts
 
 SERVING = 3 / 8 + 1 / (4 * np.pi)  # E[(u + v)^2 / 2; u > 0, u + v > 0] of normal u and v
 

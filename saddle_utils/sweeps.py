@@ -83,13 +83,11 @@ def starts(
 ) -> tuple[Network, np.ndarray]:
     """Network and initial units (n * seeds, units, features) of every seed at settings (n,).
 
-    A linear network is reduced: the map, and so the flow, depend on the units through Theta' Theta
-    alone, which R of Theta = O R has too, in no more units than features.
+    The units of a linear network come reduced (`Linear.reduce`).
     """
     nets = [figure2(name, kappa) for kappa in kappas]
     theta = np.concatenate([initial_units(nets[0], width, scale, seeds) for scale in scales])
-    if isinstance(nets[0], Linear):
-        theta = np.linalg.qr(theta)[1]
+    theta = nets[0].reduce(theta)[1]
     return stacked([net for net in nets for _ in seeds]), theta
 
 
@@ -120,19 +118,13 @@ def sweep(
         found = train(name, kappas[members], int(width), scales[members], seeds)
         for k, runs in zip(members, found, strict=True):
             saddles = levels(name, kappas[k])
-            times[k] = [drop_times(run, saddles) for run in runs]
+            times[k] = [plateaus.drop_times(run, saddles) for run in runs]
             typical = runs[_nearest(times[k])]
             curves[k] = (typical.times, typical.losses / saddles[0])
             moved = [i for i, run in enumerate(runs) if len(run.times) > 2]  # not all ReLUs dead
             counts = plateaus.count([runs[i].times for i in moved], [runs[i].losses for i in moved])
             drops[k, moved] = counts - 1
     return Sweep(times, drops, [curves[k] for k in range(len(widths))])
-
-
-def drop_times(run: Trajectory, levels: np.ndarray) -> np.ndarray:
-    """Times (n,) at which the loss of a run, which only falls, passes midway between levels."""
-    middles = (levels[1:] + levels[:-1]) / 2
-    return np.interp(-middles, -run.losses, run.times, right=np.nan)
 
 
 def _nearest(times: np.ndarray) -> int:

@@ -149,8 +149,7 @@ def quadratic_fall(network: Quadratic, start: np.ndarray, waiting: np.ndarray) -
     g = remainder(network, start[:, :-1])
     rate = np.abs(np.linalg.eigvalsh(g.matrix(g.syz)[:, 0])).max(-1)
     ends = 1000 / rate + np.where(size > 0, 10 / (rate * np.where(size > 0, size, 1)), 0)
-    with np.errstate(over="ignore"):  # of steps that are tried and refused
-        runs = flows(network, start, ends, rtol=1e-8)
+    runs = flows(network, start, ends, rtol=1e-8)
     saddle = np.stack([run.theta[-1] for run in runs])
     kicks = []
     for i, run in enumerate(runs):

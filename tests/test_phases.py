@@ -14,8 +14,9 @@ from saddle_utils.dynamics import flow
 from saddle_utils.ensembles import flows
 from saddle_utils.escape import projected_correlation
 from saddle_utils.networks import Linear, initial_units
+from saddle_utils.plateaus import drop_times
 from saddle_utils.random_tasks import covariance_tasks
-from saddle_utils.sweeps import drop_times, levels
+from saddle_utils.sweeps import levels
 from saddle_utils.theory import linear_levels
 
 S = np.array([1.3, 0.6, 0.2])

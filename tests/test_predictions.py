@@ -71,6 +71,11 @@ def test_general_covariance_leads_to_the_saddles_in_closed_form():
         np.testing.assert_allclose(found.levels[k], theory.linear_levels(task), atol=1e-6)
         np.testing.assert_allclose(logs[k], escape.leading_log_times(task), rtol=1e-3)
     assert np.isinf(found.after).all()
+    beyond = predict(net, 1e-6 * initial_units(net, 9, 1.0, range(4)), 3)
+    np.testing.assert_allclose(beyond.times[:, :2], found.times, rtol=1e-6)
+    assert np.isinf(beyond.times[:, 2]).all()
+    few = predict(net, 1e-6 * initial_units(net, 1, 1.0, range(4)), 2)
+    assert np.isfinite(few.times[:, 0]).all() and np.isinf(few.times[:, 1]).all()
 
 
 def test_whitened_times_are_those_of_the_closed_solution():

@@ -15,6 +15,7 @@ from saddle_utils.dynamics import RunFailedError, descend
 from saddle_utils.linear_saddles import escape_rates, linear_saddle
 from saddle_utils.networks import initial_units
 from saddle_utils.optimisers import adam, growth_rate, momentum, two_cycle
+from saddle_utils.plateaus import first_times
 from saddle_utils.stochastic import regression, saddle_growth, sample_batches
 
 RULES = {
@@ -188,7 +189,7 @@ def test_progress_counts_modes_at_any_covariance():
 
 def test_first_times_are_interpolated_and_nan_where_not_reached():
     times, curves = np.array([0.0, 1, 3]), np.array([[0.0, 5, 0], [1, 5, 0], [3, 5, 0]])
-    found = robustness.first_times(times, curves, 2.0)
+    found = first_times(times, curves, 2.0)
     np.testing.assert_array_equal(found, [2, 0, np.nan])
     np.testing.assert_array_equal(robustness.horizons(whitened([1.0]), [1e-2, 1e-4], 5), [5, 10])
     square = robustness.horizons(panel("fig1g").network, [1e-2, 1e-4], 5)

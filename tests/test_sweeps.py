@@ -9,6 +9,7 @@ from saddle_utils import networks, sweep_theory, sweeps
 from saddle_utils.datasets import figure2, power_law, stacked
 from saddle_utils.dynamics import Trajectory, flow
 from saddle_utils.escape import escape_time
+from saddle_utils.plateaus import drop_times
 from saddle_utils.theory import narrow_levels
 
 NAMES = ("linear", "attention", "quadratic", "relu", "conv")
@@ -68,14 +69,12 @@ def test_the_reduced_linear_network_has_the_same_loss():
     theta = networks.initial_units(net, 9, 1e-3, 4)
     whole = flow(net, theta, np.linspace(0, 40, 801), rtol=1e-9)
     found = sweeps.levels("linear", 1.0)
-    assert sweeps.drop_times(runs[1], found) == pytest.approx(
-        sweeps.drop_times(whole, found), rel=1e-3
-    )
+    assert drop_times(runs[1], found) == pytest.approx(drop_times(whole, found), rel=1e-3)
 
 
 def test_drop_times_and_bands_of_a_staircase():
     run = Trajectory(np.arange(5.0), np.array([4.0, 4.0, 2.0, 2.0, 1.9]), np.zeros((5, 1, 1)))
-    first, second = sweeps.drop_times(run, np.array([4.0, 2.0, 0.0]))
+    first, second = drop_times(run, np.array([4.0, 2.0, 0.0]))
     assert first == 1.5 and np.isnan(second)
     times = np.array([[[3.0], [np.nan], [1.0], [2.0], [np.nan]]])
     low, middle, high = sweeps.band(times)[:, 0, 0]
