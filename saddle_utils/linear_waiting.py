@@ -20,6 +20,7 @@ from .networks.base import concat
 from .waiting import Departure, Fall, Leaving, curve, remainder
 
 ARRIVED = 1e-5  # of its largest gradient: a narrow network at its fixed point
+SLOWEST = 0.004  # of the rate at zero: slower directions are not followed
 
 
 def linear_leaving(rest: Linear, waiting: np.ndarray) -> Leaving:
@@ -52,10 +53,11 @@ def linear_fall(network: Linear, start: np.ndarray, waiting: np.ndarray) -> Fall
     at the next saddle: else the slow ones would drown in the errors of the fast.
     """
     count, units, features = start.shape
-    g, size = _drive(remainder(network, start[:, :-1])), np.linalg.norm(start[:, -1], axis=-1)
-    fold = np.where(size > 0, 1 / np.maximum(np.linalg.norm(g, 2, axis=(1, 2)), 1e-300), 0.01)
-    size = np.where(size > 0, size, 1)
-    alone = flows(network, start, 100 * fold, rtol=1e-9)
+    nets, size = (network, remainder(network, start[:, :-1])), np.linalg.norm(start[:, -1], axis=-1)
+    first, rate = (np.linalg.norm(_drive(net), 2, axis=(1, 2)) for net in nets)
+    goes = (size > 0) & (rate > SLOWEST * first)
+    fold, size = 1 / np.where(goes, rate, first), np.where(size > 0, size, 1)
+    alone = flows(network, start, np.minimum(100 * fold, 40 * fold + 3000 / first), rtol=1e-9)
     nets = [network.runs(np.array([i])) for i in range(count)]
     saddle = np.stack([run.theta[-1] for run in alone])
     q, _, r = np.linalg.svd(_drive(remainder(network, saddle)))
