@@ -7,7 +7,7 @@ NB      ?=
 ARGS    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help figures run test lint unit notebooks refresh lab clean
+.PHONY: help figures run test lint unit notebooks bench refresh lab clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ notebooks: $(READY)
 
 refresh: $(READY)  ## run what is out of date and copy the clean results back to notebooks/
 	@$(PYTHON) -m saddle_utils.run --jobs $(JOBS) --refresh
+
+bench: $(READY)  ## time the plain way, descend and flow side by side: figures/BENCHMARKS.md
+	@$(PYTHON) -m saddle_utils.bench
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(VENV)/bin/jupyter lab notebooks

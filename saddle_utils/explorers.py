@@ -5,34 +5,29 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from . import (
-    manifold_figures,
-    manifold_measurements,
-    manifolds,
-    panel_figures,
-    panels,
-    phase_figures,
-    prediction_figures,
-    prediction_studies,
-    robustness_figures,
-    sweep_figures,
-    sweeps,
-    task_figures,
-    wide_limit,
-)
 from .datasets import figure2, line, panel, power_law, whitened
 from .dynamics import Trajectory, descend
 from .ensembles import flows
 from .explore import Explorer, Slider
-from .initialization import low_rank_units
-from .landscape import Landscape, draw_run
+from .figures import (
+    manifold_figures,
+    panel_figures,
+    phase_figures,
+    prediction_figures,
+    robustness_figures,
+    sweep_figures,
+    task_figures,
+)
+from .figures.landscape import Landscape, draw_run
+from .figures.saddle_figures import hierarchy_figure
+from .measurements import manifold_measurements, panels, prediction_studies, sweeps
+from .measurements.initialization import low_rank_units
+from .measurements.panels import PanelRun
+from .measurements.robustness import RULES
+from .measurements.saddle_measurements import visited_modes
 from .networks import Linear, initial_units
-from .panels import PanelRun
-from .robustness import RULES
-from .saddle_figures import hierarchy_figure
-from .saddle_measurements import visited_modes
-from .stochastic import regression, sample_batches
-from .theory import linear_levels
+from .theory import linear_levels, manifolds, wide_limit
+from .theory.stochastic import regression, sample_batches
 
 
 def panel_explorer(name: str, **knobs: Slider) -> Explorer:

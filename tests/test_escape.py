@@ -7,11 +7,12 @@ import pytest
 from conftest import relative
 from scipy.integrate import solve_ivp
 
-from saddle_utils import escape, measurements, networks, plateaus, relu_escape, theory
+from saddle_utils import measurements, networks, plateaus, theory
 from saddle_utils.datasets import panel, whitened
 from saddle_utils.dynamics import flow
 from saddle_utils.networks import initial_units
 from saddle_utils.random_tasks import covariance_tasks
+from saddle_utils.theory import escape, relu_escape
 
 
 def skewed(seed, outputs=2, inputs=3):

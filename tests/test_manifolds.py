@@ -9,8 +9,8 @@ from saddle_utils import networks
 from saddle_utils.datasets import panel
 from saddle_utils.dynamics import Trajectory, descend, flow
 from saddle_utils.explorers import manifold_explorer
-from saddle_utils.manifold_measurements import drift, random_task, relations
-from saddle_utils.manifolds import (
+from saddle_utils.measurements.manifold_measurements import drift, random_task, relations
+from saddle_utils.theory.manifolds import (
     Relation,
     conserved,
     dependent,

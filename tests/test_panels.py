@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saddle_utils import checks, panels, theory
+from saddle_utils import theory
 from saddle_utils.claims import Ledger
 from saddle_utils.datasets import PANELS, digitised, panel
+from saddle_utils.measurements import checks, panels
 
 
 @pytest.mark.parametrize("name", ["fig1b", "fig1c", "fig1d", "fig1e"])

@@ -7,17 +7,18 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.integrate import solve_ivp
 
-from saddle_utils import head_waits, phases, plateaus, wide_limit
-from saddle_utils import initialization as start
+from saddle_utils import plateaus
 from saddle_utils.datasets import figure2, power_law
 from saddle_utils.dynamics import flow
 from saddle_utils.ensembles import flows
-from saddle_utils.escape import projected_correlation
+from saddle_utils.measurements import initialization as start
+from saddle_utils.measurements import phases
+from saddle_utils.measurements.sweeps import levels
 from saddle_utils.networks import Linear, initial_units
 from saddle_utils.plateaus import drop_times
 from saddle_utils.random_tasks import covariance_tasks
-from saddle_utils.sweeps import levels
-from saddle_utils.theory import linear_levels
+from saddle_utils.theory import head_waits, linear_levels, wide_limit
+from saddle_utils.theory.escape import projected_correlation
 
 S = np.array([1.3, 0.6, 0.2])
 NET = Linear(np.diag(S), np.eye(3), float((S**2).sum()))

@@ -8,21 +8,14 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from saddle_utils import (
-    escape,
-    linear_waiting,
-    networks,
-    prediction_measurements,
-    prediction_studies,
-    relu_waiting,
-    theory,
-    waiting,
-)
+from saddle_utils import networks, theory
 from saddle_utils.datasets import panel, stacked, whitened
 from saddle_utils.dynamics import descend, flow
+from saddle_utils.measurements import prediction_measurements, prediction_studies
 from saddle_utils.networks import initial_units
-from saddle_utils.predictions import predict
 from saddle_utils.random_tasks import DROPS, covariance_tasks, prediction_tasks
+from saddle_utils.theory import escape, linear_waiting, relu_waiting, waiting
+from saddle_utils.theory.predictions import predict
 from saddle_utils.units import contributions
 
 

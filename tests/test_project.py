@@ -5,29 +5,24 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from graphlib import TopologicalSorter
+from pathlib import Path
 
 from conftest import in_subprocess
 
 from saddle_utils.files import PROJECT
 
 PACKAGE = PROJECT / "saddle_utils"
-FLOORS = [  # a module imports only from floors above it in this list
-    ["files", "networks"],
-    ["datasets", "random_tasks", "dynamics", "plateaus", "units", "claims", "linear_saddles"],
-    ["sliding"],
-    ["ensembles"],
-    ["theory", "panels", "parameters", "figures", "explore", "tasks", "saddles", "manifolds"],
-    ["checks", "escape", "relu_escape", "panel_figures", "task_figures", "run"],
-    [
-        "saddle_measurements",
-        "manifold_measurements",
-        "saddle_figures",
-        "manifold_figures",
-        "measurements",
-        "escape_figures",
-        "landscape",
-    ],
-    ["explorers"],
+CODE = sorted(PACKAGE.rglob("*.py"))
+FLOORS = [  # a module, or a package of modules, imports only from floors above it in this list
+    ["files", "networks", "optimisers"],
+    ["dynamics"],
+    ["datasets", "plateaus", "units", "sliding", "claims", "parameters", "explore", "tasks"],
+    ["random_tasks", "ensembles", "run"],
+    ["theory"],
+    ["measurements"],
+    ["figures"],
+    ["explorers", "bench"],
 ]
 
 
@@ -56,17 +51,36 @@ def test_every_dependency_is_pinned_and_used():
         assert re.search(rf"^\s*(import|from) {name}\b", code, flags=re.M), name
 
 
+def imports(path: Path) -> set[str]:
+    """The modules of the project that a module imports, as dotted names below the project's."""
+    here = path.relative_to(PACKAGE).with_suffix("").parts
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*here[: len(here) - node.level], *(node.module or "").split(".")]
+            base = [part for part in base if part]
+            names = [] if (PACKAGE.joinpath(*base).with_suffix(".py")).exists() else node.names
+            inside = [a.name for a in names if list(PACKAGE.joinpath(*base).glob(f"{a.name}*"))]
+            found |= {".".join([*base, name]) for name in inside} or {".".join(base)}
+    return found
+
+
 def test_modules_import_only_from_the_floors_below():
     floor = {name: level for level, names in enumerate(FLOORS) for name in names}
-    modules = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"} | {"networks"}
-    assert modules == set(floor)
-    for path in PACKAGE.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.level == 1:
-                below = [node.module] if node.module else [alias.name for alias in node.names]
-                for name in below:
-                    target = name.split(".")[0]
-                    assert floor[target] < floor[path.stem], (path.stem, target)
+    modules = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in CODE}
+    assert modules - {"__init__"} == set(floor)
+    for path in CODE:
+        own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        for name in {name.split(".")[0] for name in imports(path)} - {own, ""}:
+            assert floor[name] < floor[own], (path.name, name)
+
+
+def test_modules_of_a_package_do_not_import_each_other_in_circles():
+    graph = {}
+    for path in CODE:
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        graph[name.removesuffix(".__init__")] = imports(path)
+    list(TopologicalSorter(graph).static_order())  # raises CycleError
 
 
 def test_public_functions_say_what_they_do():

@@ -9,14 +9,16 @@ import pytest
 import torch
 from conftest import relative
 
-from saddle_utils import batch_measurements, networks, robustness, stochastic
+from saddle_utils import networks
 from saddle_utils.datasets import panel, stacked, whitened
 from saddle_utils.dynamics import RunFailedError, descend
-from saddle_utils.linear_saddles import escape_rates, linear_saddle
+from saddle_utils.measurements import batch_measurements, robustness
 from saddle_utils.networks import initial_units
 from saddle_utils.optimisers import adam, growth_rate, momentum, two_cycle
 from saddle_utils.plateaus import first_times
-from saddle_utils.stochastic import regression, saddle_growth, sample_batches
+from saddle_utils.theory import stochastic
+from saddle_utils.theory.linear_saddles import escape_rates, linear_saddle
+from saddle_utils.theory.stochastic import regression, saddle_growth, sample_batches
 
 RULES = {
     "momentum": (momentum(), lambda p, lr: torch.optim.SGD(p, lr=lr, momentum=0.9)),

@@ -7,12 +7,13 @@ import pytest
 import torch
 from conftest import relative
 
-from saddle_utils import linear_saddles, networks, saddles
-from saddle_utils import saddle_measurements as measured
+from saddle_utils import networks
 from saddle_utils.datasets import panel, whitened
+from saddle_utils.measurements import saddle_measurements as measured
+from saddle_utils.measurements.panels import train
 from saddle_utils.networks import deep, pack, unpack
-from saddle_utils.panels import train
 from saddle_utils.random_tasks import random_tasks
+from saddle_utils.theory import linear_saddles, saddles
 
 SEEDS = [11, 512, 90210]
 

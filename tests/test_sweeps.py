@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saddle_utils import networks, sweep_theory, sweeps
+from saddle_utils import networks
 from saddle_utils.datasets import figure2, power_law, stacked
 from saddle_utils.dynamics import Trajectory, flow
-from saddle_utils.escape import escape_time
+from saddle_utils.measurements import sweep_theory, sweeps
 from saddle_utils.plateaus import drop_times
 from saddle_utils.theory import narrow_levels
+from saddle_utils.theory.escape import escape_time
 
 NAMES = ("linear", "attention", "quadratic", "relu", "conv")
 

@@ -1,0 +1,128 @@
+"""Waiting in linear networks, fully-connected or convolutional, with any input covariance.
+
+Small units obey dTheta = Theta [[0, G], [G', 0]] with one matrix G for all (Eq. 9): waiting is an
+exponential, and as any rotation among the units is a symmetry, one may always be singled out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from ..dynamics import Trajectory
+from ..ensembles import flows
+from ..networks import Linear, Network
+from ..networks.base import concat
+from . import escape
+from .waiting import Departure, Fall, Leaving, curve, remainder
+
+ARRIVED = 1e-5  # of its largest gradient: a narrow network at its fixed point
+SLOWEST = 0.004  # of the rate at zero: slower directions are not followed
+
+
+def linear_leaving(rest: Linear, waiting: np.ndarray) -> Leaving:
+    """The fastest pair of singular vectors of G: what all units have of it leaves as one (Eq. 9).
+
+    Those parts are one direction of unit space.  Rotated to be a unit of its own, it leaves the
+    others with nothing of the mode (the Schur complement in `theory.whitened_modes`).
+    """
+    g = _drive(rest)
+    blank = [np.zeros((len(g), n, n)) for n in g.shape[1:]]
+    rates, modes = np.linalg.eigh(np.block([[blank[0], g], [g.mT, blank[1]]]))
+    mode = modes[..., -1:].mT
+    strength = waiting @ mode.mT
+    norm = np.maximum(np.linalg.norm(strength, axis=1), 1e-300)
+    common = strength / norm[..., None]
+    others = waiting - common @ (common.mT @ waiting)
+
+    def at(size: np.ndarray) -> Departure:
+        wait = np.log(size / norm[:, 0]) / rates[:, -1]
+        grown = (others @ modes * np.exp(rates * wait[:, None])[:, None]) @ modes.mT
+        return Departure(wait, size[:, None, None] * mode, grown, rates[:, -2] / rates[:, -1])
+
+    return Leaving(mode, np.full(len(g), -1), at)
+
+
+def linear_fall(network: Linear, start: np.ndarray, waiting: np.ndarray) -> Fall:
+    """The narrow network's flow, and what it does to each feature of the units that wait.
+
+    Waiting is linear, so a basis of features is carried along, in coordinates that grow one by one
+    at the next saddle: else the slow ones would drown in the errors of the fast.
+    """
+    count, units, features = start.shape
+    drives = (_drive(net) for net in (network, remainder(network, start[:, :-1])))
+    first, rate = (np.maximum(np.linalg.norm(g, 2, axis=(1, 2)), 1e-300) for g in drives)
+    size = np.linalg.norm(start[:, -1], axis=-1)
+    goes = (size > 0) & (rate > SLOWEST * first)
+    fold, size = 1 / np.where(goes, rate, first), np.where(size > 0, size, 1)
+    alone = flows(network, start, np.minimum(100 * fold, 40 * fold + 3000 / first), rtol=1e-9)
+    nets = [network.runs(np.array([i])) for i in range(count)]
+    saddle = np.stack([run.theta[-1] for run in alone])
+    q, _, r = np.linalg.svd(_drive(remainder(network, saddle)))
+    turn = np.zeros((count, features, features))
+    turn[:, : network.n_v, : network.n_v], turn[:, network.n_v :, network.n_v :] = q, r.mT
+    rest = [_rest(net, run) for net, run in zip(nets, alone, strict=True)]
+    duration = np.minimum(rest, 30 * fold)
+    both = np.concatenate([start, size[:, None, None] * turn], axis=1)
+    runs = flows(_Carrying(network, units, q, r), both, duration, rtol=1e-9)
+    carried = np.stack([run.theta[-1, units:] for run in runs]) / size[:, None, None]
+    curves = [curve(net, run) for net, run in zip(nets, alone, strict=True)]
+    return Fall(saddle, waiting @ carried @ turn.mT, duration, curves)
+
+
+def leading_log(network: Linear, saddles: Sequence[np.ndarray]) -> np.ndarray:
+    """Times of the drops over ln(1 / eps), (runs, drops), by `escape.log_race`.
+
+    From the rates at the saddles (runs, units, features) behind which the drops begin, with or
+    without convolution: what remains of a time when its constant is left out.
+    """
+    rates = [np.linalg.svd(_drive(remainder(network, s)), compute_uv=False) for s in saddles]
+    return np.array([escape.log_race(run) for run in zip(*rates, strict=True)])
+
+
+def _drive(network: Linear) -> np.ndarray:
+    """Syz as (runs, n_v, n_u), which drives all small units."""
+    return network.syz.reshape(-1, network.n_v, network.n_u)
+
+
+def _rest(network: Linear, run: Trajectory) -> float:
+    """When a run has come to rest at a fixed point; its end if it has not."""
+    speed = np.abs(network.field(run.theta)).max((1, 2))
+    moving = np.flatnonzero(speed > ARRIVED * speed.max())[-1]
+    return float(run.times[min(moving + 1, len(speed) - 1)])
+
+
+@dataclass(frozen=True)
+class _Carrying(Network):
+    """A linear network of `lead` units, and others that see its residual but are not seen.
+
+    The others are in coordinates turned by q (runs, n_v, n_v) and r (runs, n_u, n_u).
+    """
+
+    network: Linear
+    lead: int
+    q: np.ndarray
+    r: np.ndarray
+    degree: ClassVar[float] = 1
+
+    @property
+    def n_v(self) -> int:  # type: ignore[override]
+        return self.network.n_v
+
+    @property
+    def n_u(self) -> int:  # type: ignore[override]
+        return self.network.n_u
+
+    def runs(self, index: np.ndarray) -> _Carrying:
+        return replace(self, network=self.network.runs(index), q=self.q[index], r=self.r[index])
+
+    def loss(self, theta: np.ndarray) -> np.ndarray:
+        return self.network.loss(theta[..., : self.lead, :])
+
+    def field(self, theta: np.ndarray) -> np.ndarray:
+        lead, (v, u) = theta[..., : self.lead, :], self.split(theta[..., self.lead :, :])
+        g = self.q.mT @ self.network.residual(self.network.moment_map(lead)) @ self.r.mT
+        return np.concatenate([self.network.field(lead), concat([u @ g.mT, v @ g])], axis=-2)

@@ -1,0 +1,141 @@
+"""Mini-batches and label noise: what random gradients do at a saddle.
+
+The units that wait at a saddle of a linear network obey theta <- (1 + lr A_b) theta on a batch b,
+A_b = [[0, G_b], [G_b', 0]] with G_b the residual matrix of the batch.  Noise multiplies the units,
+it never adds to them: a unit at zero stays there on any batch (Theorem 3 holds for any loss).  So
+it cannot kick them out.  What counts is how the product of these random matrices grows: its
+Lyapunov exponents.  Rates are per unit of gradient-flow time, lr times the number of steps.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import ortho_group
+
+from .. import networks
+from ..networks import Linear, Network, Quadratic
+
+
+class Samples(NamedTuple):
+    """A linear or quadratic network and the samples it sees, x and y (samples, features)."""
+
+    network: Linear | Quadratic
+    x: np.ndarray
+    y: np.ndarray
+
+
+def regression(
+    seed: int,
+    strengths: tuple[float, ...] = (1.0, 0.4),
+    size: int = 4,
+    samples: int = 128,
+    label_noise: float = 0.0,
+    whiten: bool = False,
+) -> Samples:
+    """Linear regression from `size` inputs to `size` outputs: inputs N(0, I), a teacher with these
+    singular values in random directions, and noise of this deviation on the labels, drawn once.
+
+    The covariance of the samples is not quite I, unless they are to `whiten`.
+    """
+    rng = np.random.default_rng(seed)
+    q, r = ortho_group.rvs(size, 2, random_state=rng)[..., : len(strengths)]
+    x = rng.standard_normal((samples, size))
+    if whiten:
+        x = np.linalg.qr(x)[0] * np.sqrt(samples)
+    y = x @ r * strengths @ q.T + label_noise * rng.standard_normal((samples, size))
+    return Samples(networks.linear(x, y), x, y)
+
+
+def sample_batches(
+    data: Samples, size: int, runs: int, rng: np.random.Generator, label_noise: float = 0.0
+) -> Iterator[Network]:
+    """Endless mini-batches by epochs, each run with an order of its own: moments (runs, ...).
+
+    `label_noise` is the standard deviation of what is added to the labels afresh in every batch.
+    What does not fill a batch at the end of an epoch is left out.  ValueError for a size that is
+    not between 1 and the number of samples.
+    """
+    z, samples = data.network.features(data.x), len(data.x)
+    if not 1 <= size <= samples:
+        raise ValueError(f"a batch of {size} of {samples} samples; wanted 1 to {samples}")
+    if size == samples and not label_noise:
+        yield from itertools.repeat(data.network)
+    count = samples // size
+    while True:
+        order = rng.permuted(np.tile(np.arange(samples), (runs, 1)), axis=1)
+        order = order[:, : count * size].reshape(runs, count, size)
+        labels, inputs = data.y[order], z[order]
+        if label_noise:
+            labels = labels + label_noise * rng.standard_normal(labels.shape)
+        syz, szz = labels.mT @ inputs / size, inputs.mT @ inputs / size
+        for k in range(count):
+            yield replace(data.network, syz=syz[:, k], szz=szz[:, k])
+
+
+def saddle_growth(
+    network: Linear,
+    active: np.ndarray,
+    batches: Iterator[Network],
+    lr: float,
+    steps: int,
+    runs: int,
+    probes: int = 1,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lyapunov exponents of the units that wait at a saddle, (runs, probes), and the loss there.
+
+    `active` (rank, features) are the units that have learned; they train on, on the same `batches`
+    (one a step).  Beside them `probes` units, too small to be felt, start where flow would turn
+    them and are orthonormalised after each step; the logarithms of what that takes average to the
+    exponents of the product of 1 + lr A_b, largest first.  No wide network is trained.  The first
+    fifth of the steps does not count, for the noise has yet to settle.
+    The loss of `network` (runs,), averaged likewise, is the level of a plateau under noise.
+    """
+    tiny, g = 1e-8, network.residual(network.moment_map(active))
+    blocks = np.block([[np.zeros((len(g),) * 2), g], [g.T, np.zeros((g.shape[1],) * 2)]])
+    values, vectors = np.linalg.eigh(30 * blocks / (np.linalg.norm(network.syz) or 1.0))
+    generic = np.random.default_rng(0).standard_normal((len(blocks), probes))
+    q = np.linalg.qr((vectors * np.exp(values)) @ vectors.T @ generic)[0]  # generic where G = 0
+    (rank, features), first = active.shape, steps // 5
+    active = np.broadcast_to(active, (runs, rank, features))
+    q = np.broadcast_to(q, (runs, features, probes))
+    growth, loss = np.zeros((runs, probes)), np.zeros(runs)
+    for step in range(steps):
+        theta = np.concatenate([active, tiny * q.mT], axis=1)
+        theta = theta + lr * next(batches).field(theta)
+        active = theta[:, :rank]
+        q, r = np.linalg.qr(theta[:, rank:].mT)
+        if step >= first:
+            growth += np.log(np.abs(np.diagonal(r, axis1=1, axis2=2)) / tiny)
+            loss += network.loss(active) if rank else network.zero_loss()
+    return growth / (lr * (steps - first)), loss / (steps - first)
+
+
+def batch_growth_rate(data: Samples, size: int, lr: float, label_noise: float = 0.0) -> float:
+    """Top Lyapunov exponent at zero of a linear network, to second order in lr times the noise.
+
+    (ln(1 + lr s) - lr^2 Var(t'A_b t) / (2 (1 + lr s)^2)) / lr with t = (q_1; r_1) / sqrt 2.  Only
+    noise along t counts, and it slows the growth: what noise across t adds to the length of a unit
+    is what the misalignment that it causes costs.  Batches are drawn without replacement.
+    """
+    q, s, r = np.linalg.svd(data.network.syz)
+    along, samples = data.x @ r[0], len(data.x)
+    left = (samples - size) / max(samples - 1, 1)  # of the variance, without replacement
+    variance = np.var(data.y @ q[:, 0] * along) * left + label_noise**2 * np.mean(along**2)
+    slowing = lr**2 * variance / (2 * size * (1 + lr * s[0]) ** 2)
+    return float((np.log1p(lr * s[0]) - slowing) / lr)
+
+
+def recruiting_rate(inputs: int, rank: int, lr: float, label_noise: float, size: int) -> float:
+    """Rate at which fresh label noise alone drives units at a saddle with nothing left to learn.
+
+    lr (sigma^2 / size) (inputs / 2 - rank - 1), for white inputs and as many outputs.  With A_b =
+    noise N of independent entries, E|N t|^2 / 2 = inputs / 2 lengthens units, E(t'Nt)^2 = 1
+    shortens them; the part of N t along the `rank` learned directions, which training takes back,
+    costs rank / 2 twice.  Negative in low dimension, where noise makes waiting units decay.
+    """
+    return lr * label_noise**2 / size * (inputs / 2 - rank - 1)
