@@ -136,8 +136,9 @@ def flow(
     Parameters
     ----------
     network : a network whose `field` and `jacobian` are known
-    theta0 : initial units (units, features) of one run; for an ensemble see `ensembles.flows`
-    times : increasing times (T,) from 0, or an end time: then the solver's own steps
+    theta0 : initial units (\\*ensemble, units, features); the runs of an ensemble are integrated
+        one by one and in all units: `ensembles.flows` is faster
+    times : increasing times (T,) from 0, or an end time: then, for one run, the solver's own steps
     rtol : relative tolerance
 
     Raises
@@ -150,11 +151,12 @@ def flow(
     grid = np.array([0.0, times]) if own_steps else np.asarray(times, dtype=float)
     if not (np.isfinite(grid).all() and grid[0] >= 0 and (np.diff(grid) > 0).all()):
         raise ValueError("times must be finite, increasing and not negative")
+    if theta0.ndim > 2 and own_steps:
+        raise ValueError("runs of an ensemble take steps of their own: use `ensembles.flows`")
     if theta0.ndim > 2:
-        raise ValueError(
-            f"theta0 has shape {theta0.shape}; `flow` takes one run (units, features): for an "
-            "ensemble use `ensembles.flows`"
-        )
+        runs = [flow(network, start, grid, rtol) for start in theta0]
+        losses, theta = (np.stack([getattr(r, k) for r in runs], 1) for k in ("losses", "theta"))
+        return Trajectory(grid, losses, theta)
     field, flat = _budgeted(network, theta0.shape), theta0.ravel()
     tolerance = {"rtol": rtol, "atol": rtol * float(np.sqrt(np.mean(theta0**2)))}
 

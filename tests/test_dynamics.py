@@ -108,6 +108,9 @@ def test_an_ensemble_is_its_members(name):
         one = descend(p.network, initial_units(p.network, 5, 0.1, k), p.step, 40, 10)
         np.testing.assert_allclose(many.member(k).theta, one.theta, rtol=1e-12)
         assert many.member(k).losses.shape == (5,)
+    both = flow(p.network, initial_units(p.network, 3, 0.1, range(2)), np.linspace(0, 1, 4))
+    alone = flow(p.network, initial_units(p.network, 3, 0.1, 1), np.linspace(0, 1, 4))
+    np.testing.assert_array_equal(both.member(1).theta, alone.theta)
 
 
 def test_numpy_and_torch_agree():
@@ -223,7 +226,7 @@ START = initial_units(NET, 3, 1e-3)
         (lambda: descend(NET, START, 0.1, 5, device="tpu"), "unknown device"),
         (lambda: flow(NET, START, [0, 2, 1]), "increasing"),
         (lambda: flow(NET, START, -1.0), "increasing"),
-        (lambda: flow(NET, np.stack([START, START]), 3.0), "takes one run"),
+        (lambda: flow(NET, np.stack([START, START]), 3.0), "steps of their own"),
         (lambda: flow(NET, START * np.nan, 3.0), "not finite"),
         (lambda: next(minibatches(panel("fig1d").network, 3, None)), "wanted 1 to 2"),
     ],

@@ -7,7 +7,7 @@ import pytest
 
 from saddle_utils import networks
 from saddle_utils.datasets import panel
-from saddle_utils.dynamics import Trajectory, descend, flow
+from saddle_utils.dynamics import descend, flow
 from saddle_utils.explorers import manifold_explorer
 from saddle_utils.measurements.manifold_measurements import drift, random_task, relations
 from saddle_utils.theory.manifolds import (
@@ -62,13 +62,6 @@ def start(network, seed, size=0.7):
     return size * network.draw(np.random.default_rng(seed), UNITS)
 
 
-def each_flow(network, starts, times, rtol):
-    """One by one, in all units: `ensembles.flows` reduces them, which trusts the theorem."""
-    runs = [flow(network, theta, times, rtol) for theta in starts]
-    losses, theta = (np.stack([getattr(run, k) for run in runs], 1) for k in ("losses", "theta"))
-    return Trajectory(times, losses, theta)
-
-
 @pytest.mark.parametrize("architecture", TRUE)
 def test_relations_are_kept_or_left_as_theory_says(architecture):
     """By flow at rtol 1e-12 (ReLU: small steps of descent) until time 5; four tasks each."""
@@ -79,7 +72,7 @@ def test_relations_are_kept_or_left_as_theory_says(architecture):
         if architecture == "relu":
             run = descend(net, theta, 2e-3, 2500, every=2500)
         else:
-            run = each_flow(net, theta, np.array([0, 5.0]), 1e-12)
+            run = flow(net, theta, np.array([0, 5.0]), 1e-12)
         for k, relation in enumerate(RELATIONS.values()):
             assert distance(net, relation, theta[k]) < 1e-14
             off[seed, k] = distance(net, relation, run.theta[-1, k])
@@ -170,7 +163,7 @@ def test_rank_is_constant_and_the_volume_conserved(seed):
     net = random_task("linear", seed)
     theta = start(net, seed, 0.3)
     low = project(net, spanned(np.random.default_rng(seed).standard_normal((UNITS, 2))), theta)
-    run = each_flow(net, np.stack([theta, low]), np.linspace(0, 5, 41), 1e-12)
+    run = flow(net, np.stack([theta, low]), np.linspace(0, 5, 41), 1e-12)
     values = np.linalg.svd(run.theta, compute_uv=False)
     assert (values[:, 1, 2] / values[:, 1, 0]).max() < 1e-10
     assert values[:, 1, 1].min() > 1e-3
@@ -182,7 +175,7 @@ def test_rank_is_constant_and_the_volume_conserved(seed):
 def test_conserved_quantities_of_the_panels(name):
     p = panel(name)
     theta = networks.initial_units(p.network, 6, 0.1, range(2))
-    run = each_flow(p.network, theta, np.linspace(0, p.epochs * p.step / 8, 21), 1e-11)
+    run = flow(p.network, theta, np.linspace(0, p.epochs * p.step / 8, 21), 1e-11)
     found = conserved(p.network, run.theta)
     assert np.abs(run.theta[-1] - run.theta[0]).max() > 0.1  # it did train
     np.testing.assert_allclose(found, np.broadcast_to(found[0], found.shape), atol=1e-8)
@@ -247,7 +240,7 @@ def test_relu_growth_rate_is_the_maximum_over_directions(outputs):
 def test_relu_units_grow_no_faster_than_their_bound():
     p = panel("fig1d")
     theta = networks.initial_units(p.network, 8, 1e-4, range(3))
-    run = each_flow(p.network, theta, np.linspace(0, 20, 401), 1e-9)
+    run = flow(p.network, theta, np.linspace(0, 20, 401), 1e-9)
     norm = np.linalg.norm(run.theta, axis=-1)
     bound = growth_bound(p.network, run)
     assert bound.shape == norm.shape[:2]
