@@ -123,7 +123,11 @@ def minibatches(network: Network, size: int, rng: np.random.Generator) -> Iterat
 
 
 def flow(
-    network: Network, theta0: np.ndarray, times: np.ndarray | float, rtol: float = 1e-8
+    network: Network,
+    theta0: np.ndarray,
+    times: np.ndarray | float,
+    rtol: float = 1e-8,
+    reduce: bool = True,
 ) -> Trajectory:
     """Gradient flow dtheta/dt = -dL/dtheta (section 2), the object of the theory.
 
@@ -137,9 +141,11 @@ def flow(
     ----------
     network : a network whose `field` and `jacobian` are known
     theta0 : initial units (\\*ensemble, units, features); the runs of an ensemble are integrated
-        one by one and in all units: `ensembles.flows` is faster
+        one by one: `ensembles.flows` is faster
     times : increasing times (T,) from 0, or an end time: then, for one run, the solver's own steps
     rtol : relative tolerance
+    reduce : integrate a linear network in as many units as features, exactly (`Linear.reduce`);
+        not where that is itself the claim (Theorem 3)
 
     Raises
     ------
@@ -154,11 +160,12 @@ def flow(
     if theta0.ndim > 2 and own_steps:
         raise ValueError("runs of an ensemble take steps of their own: use `ensembles.flows`")
     if theta0.ndim > 2:
-        runs = [flow(network, start, grid, rtol) for start in theta0]
+        runs = [flow(network, start, grid, rtol, reduce) for start in theta0]
         losses, theta = (np.stack([getattr(r, k) for r in runs], 1) for k in ("losses", "theta"))
         return Trajectory(grid, losses, theta)
-    field, flat = _budgeted(network, theta0.shape), theta0.ravel()
     tolerance = {"rtol": rtol, "atol": rtol * float(np.sqrt(np.mean(theta0**2)))}
+    basis, theta0 = network.reduce(theta0) if reduce else (None, theta0)
+    field, flat = _budgeted(network, theta0.shape), theta0.ravel()
 
     def jacobian(time: float, flat: np.ndarray) -> np.ndarray:
         return network.jacobian(flat.reshape(theta0.shape))
@@ -180,7 +187,7 @@ def flow(
     theta = values.reshape(-1, *theta0.shape)
     if not good or not np.isfinite(theta).all():
         raise RunFailedError(f"gradient flow stopped before time {grid[-1]:.4g}: {message}")
-    return Trajectory(grid, network.loss(theta), theta)
+    return Trajectory(grid, network.loss(theta), theta if basis is None else basis @ theta)
 
 
 def _budgeted(network: Network, shape: tuple[int, ...]) -> Callable:

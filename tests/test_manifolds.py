@@ -72,7 +72,7 @@ def test_relations_are_kept_or_left_as_theory_says(architecture):
         if architecture == "relu":
             run = descend(net, theta, 2e-3, 2500, every=2500)
         else:
-            run = flow(net, theta, np.array([0, 5.0]), 1e-12)
+            run = flow(net, theta, np.array([0, 5.0]), rtol=1e-12, reduce=False)
         for k, relation in enumerate(RELATIONS.values()):
             assert distance(net, relation, theta[k]) < 1e-14
             off[seed, k] = distance(net, relation, run.theta[-1, k])
@@ -163,7 +163,7 @@ def test_rank_is_constant_and_the_volume_conserved(seed):
     net = random_task("linear", seed)
     theta = start(net, seed, 0.3)
     low = project(net, spanned(np.random.default_rng(seed).standard_normal((UNITS, 2))), theta)
-    run = flow(net, np.stack([theta, low]), np.linspace(0, 5, 41), 1e-12)
+    run = flow(net, np.stack([theta, low]), np.linspace(0, 5, 41), rtol=1e-12, reduce=False)
     values = np.linalg.svd(run.theta, compute_uv=False)
     assert (values[:, 1, 2] / values[:, 1, 0]).max() < 1e-10
     assert values[:, 1, 1].min() > 1e-3
@@ -175,7 +175,9 @@ def test_rank_is_constant_and_the_volume_conserved(seed):
 def test_conserved_quantities_of_the_panels(name):
     p = panel(name)
     theta = networks.initial_units(p.network, 6, 0.1, range(2))
-    run = flow(p.network, theta, np.linspace(0, p.epochs * p.step / 8, 21), 1e-11)
+    run = flow(
+        p.network, theta, np.linspace(0, p.epochs * p.step / 8, 21), rtol=1e-11, reduce=False
+    )
     found = conserved(p.network, run.theta)
     assert np.abs(run.theta[-1] - run.theta[0]).max() > 0.1  # it did train
     np.testing.assert_allclose(found, np.broadcast_to(found[0], found.shape), atol=1e-8)
@@ -200,7 +202,7 @@ def test_conserved_quantities_are_those_of_theory():
 def test_linear_growth_stays_below_its_bound(seed):
     """Random tasks of general covariance, random manifolds of several ranks."""
     net, rng = random_task("linear", seed), np.random.default_rng(seed)
-    run = flow(net, start(net, seed, 0.05), np.linspace(0, 5, 401), rtol=1e-11)
+    run = flow(net, start(net, seed, 0.05), np.linspace(0, 5, 401), rtol=1e-11, reduce=False)
     bound = growth_bound(net, run)
     for rank in (1, 2, 4):
         away = distance(net, spanned(rng.standard_normal((UNITS, rank))), run.theta)
@@ -211,7 +213,7 @@ def test_the_bound_is_attained_by_one_mode():
     """Scalar network, v_i = u_i: every distance grows at the rate G exactly."""
     net = networks.Linear(np.array([[1.5]]), np.eye(1), 2.25)
     theta = 0.01 * np.repeat(np.random.default_rng(0).standard_normal((4, 1)), 2, axis=1)
-    run = flow(net, theta, np.linspace(0, 8, 401), rtol=1e-11)
+    run = flow(net, theta, np.linspace(0, 8, 401), rtol=1e-11, reduce=False)
     away = distance(net, spanned(np.eye(4)[:, :1]), run.theta)
     np.testing.assert_allclose(away / away[0], growth_bound(net, run), rtol=1e-6)
     slow = growth_rate(net, run.theta) * 0.9
@@ -240,7 +242,7 @@ def test_relu_growth_rate_is_the_maximum_over_directions(outputs):
 def test_relu_units_grow_no_faster_than_their_bound():
     p = panel("fig1d")
     theta = networks.initial_units(p.network, 8, 1e-4, range(3))
-    run = flow(p.network, theta, np.linspace(0, 20, 401), 1e-9)
+    run = flow(p.network, theta, np.linspace(0, 20, 401), rtol=1e-9, reduce=False)
     norm = np.linalg.norm(run.theta, axis=-1)
     bound = growth_bound(p.network, run)
     assert bound.shape == norm.shape[:2]

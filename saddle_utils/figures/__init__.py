@@ -45,6 +45,7 @@ def save_figure(
     for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
         buffer = io.BytesIO()
         fig.savefig(buffer, format=kind, metadata=metadata)
+        fig.set_layout_engine("none")  # once laid out, it stays so
         content = buffer.getvalue()
         files[folder / f"{name}.{kind}"] = _canonical(content) if kind == "svg" else content
     plt.close(fig)

@@ -25,9 +25,6 @@ class Moments(Network):
     def features(self, u: Array) -> Array:
         raise NotImplementedError
 
-    def pull(self, u: Array, dpsi: Array) -> Array:
-        raise NotImplementedError
-
     def moment_map(self, theta: Array) -> Array:
         """M = sum_i v_i psi(u_i)' of all units, shape (\\*ensemble, outputs, N)."""
         v, u = self.split(theta)
@@ -48,13 +45,6 @@ class Moments(Network):
 
     def zero_loss(self) -> float:
         return self.syy / 2
-
-    def field(self, theta: Array) -> Array:
-        v, u = self.split(theta)
-        psi = self.features(u)
-        m = v.mT @ psi
-        g = self.residual(m.reshape(*m.shape[:-2], *self.syz.shape[-2:]))
-        return concat([psi @ g.mT, self.pull(u, v @ g)])
 
     def curvature(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         v, u = self.split(theta)
@@ -94,8 +84,10 @@ class Linear(Moments):
     def features(self, u: Array) -> Array:
         return u
 
-    def pull(self, u: Array, dpsi: Array) -> Array:
-        return dpsi
+    def field(self, theta: Array) -> Array:
+        v, u = self.split(theta)
+        g = self.residual(self.moment_map(theta))
+        return concat([u @ g.mT, v @ g])
 
     def reduce(self, theta: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
         """theta = basis @ R by QR: the field acts on the features, so the basis never moves.
@@ -135,11 +127,35 @@ class Quadratic(Moments):
         return round(self.syz.shape[-1] ** 0.5)
 
     def features(self, u: Array) -> Array:
-        return (u[..., :, None] * u[..., None, :]).reshape(*u.shape[:-1], -1)
+        left, right = self.sides(u)
+        return (left[..., :, None] * right[..., None, :]).reshape(*u.shape[:-1], -1)
 
-    def pull(self, u: Array, dpsi: Array) -> Array:
-        symmetric = dpsi.reshape(*u.shape, u.shape[-1])  # G is symmetric because Z is
-        return 2 * (symmetric @ u[..., None])[..., 0]
+    def sides(self, u: Array) -> tuple[Array, Array]:
+        """The two vectors whose outer product is psi(u)."""
+        return u, u
+
+    def moment_map(self, theta: Array) -> Array:
+        v, u = self.split(theta)
+        left, right = self.sides(u)
+        if self.n_v == 1:
+            m = ((v * left).mT @ right)[..., None, :, :]
+        else:
+            m = (v.mT[..., None] * left[..., None, :, :]).mT @ right[..., None, :, :]
+        return m.reshape(*m.shape[:-2], -1)
+
+    def field(self, theta: Array) -> Array:
+        v, u = self.split(theta)
+        g = self.residual(self.moment_map(theta))
+        if self.n_v == 1:
+            force = self.force(u, g[..., 0, :])
+            return concat([(force * u).sum(-1)[..., None], 2 * v * force])
+        force = self.force(u[..., None, :, :], g)  # (*ensemble, n_v, units, n_u)
+        dv = (force * u[..., None, :, :]).sum(-1).mT
+        return concat([dv, 2 * (v.mT[..., None] * force).sum(-3)])
+
+    def force(self, u: Array, g: Array) -> Array:
+        """Half the gradient of <g, psi(u)> with respect to u, shape of u."""
+        return u @ g.reshape(*g.shape[:-1], self.n_u, self.n_u)  # symmetric because Z is
 
     def matrix(self, g: Array) -> Array:
         """The symmetric matrix S of <g, psi(u)> = u' S u, (\\*ensemble, n_v, n_u, n_u)."""
@@ -171,14 +187,14 @@ class Attention(Quadratic):
     def n_u(self) -> int:  # type: ignore[override]
         return 2 * round(self.syz.shape[-1] ** 0.5)
 
-    def features(self, u: Array) -> Array:
+    def sides(self, u: Array) -> tuple[Array, Array]:
         d = self.n_u // 2
-        return (u[..., :d, None] * u[..., None, d:]).reshape(*u.shape[:-1], -1)
+        return u[..., :d], u[..., d:]
 
-    def pull(self, u: Array, dpsi: Array) -> Array:
+    def force(self, u: Array, g: Array) -> Array:
         d = self.n_u // 2
-        g = dpsi.reshape(*u.shape[:-1], d, d)
-        return concat([(g @ u[..., d:, None])[..., 0], (g.mT @ u[..., :d, None])[..., 0]])
+        g = g.reshape(*g.shape[:-1], d, d) / 2
+        return concat([u[..., d:] @ g.mT, u[..., :d] @ g])
 
     def matrix(self, g: Array) -> Array:
         d = self.n_u // 2

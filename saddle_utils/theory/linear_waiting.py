@@ -20,7 +20,9 @@ from . import escape
 from .waiting import Departure, Fall, Leaving, curve, remainder
 
 ARRIVED = 1e-5  # of its largest gradient: a narrow network at its fixed point
-SLOWEST = 0.004  # of the rate at zero: slower directions are not followed
+LONGEST = (
+    40_000  # of time, times the largest curvature: what `flows` can do without an implicit step
+)
 
 
 def linear_leaving(rest: Linear, waiting: np.ndarray) -> Leaving:
@@ -53,12 +55,19 @@ def linear_fall(network: Linear, start: np.ndarray, waiting: np.ndarray) -> Fall
     at the next saddle: else the slow ones would drown in the errors of the fast.
     """
     count, units, features = start.shape
-    drives = (_drive(net) for net in (network, remainder(network, start[:, :-1])))
-    first, rate = (np.maximum(np.linalg.norm(g, 2, axis=(1, 2)), 1e-300) for g in drives)
     size = np.linalg.norm(start[:, -1], axis=-1)
-    goes = (size > 0) & (rate > SLOWEST * first)
-    fold, size = 1 / np.where(goes, rate, first), np.where(size > 0, size, 1)
-    alone = flows(network, start, np.minimum(100 * fold, 40 * fold + 3000 / first), rtol=1e-9)
+    rate = np.linalg.norm(_drive(remainder(network, start[:, :-1])), 2, axis=(1, 2))
+    best = network.syz @ np.linalg.pinv(network.szz, hermitian=True)
+    curvature = 2 * np.prod(
+        [np.linalg.norm(m, 2, axis=(1, 2)) for m in (best, network.szz)], axis=0
+    )
+    longest = LONGEST / np.maximum(curvature, 1e-300)
+    goes = (size > 0) & (40 < rate * longest)  # 40 e-folds: the least to leave and to settle
+    fold, size = (
+        np.where(goes, 1 / np.maximum(rate, 1e-300), longest / 1e3),
+        np.where(size > 0, size, 1),
+    )
+    alone = flows(network, start, np.minimum(100 * fold, longest), rtol=1e-9)
     nets = [network.runs(np.array([i])) for i in range(count)]
     saddle = np.stack([run.theta[-1] for run in alone])
     q, _, r = np.linalg.svd(_drive(remainder(network, saddle)))

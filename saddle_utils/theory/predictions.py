@@ -67,8 +67,8 @@ def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
     network : linear (fully-connected or convolutional), quadratic or attention with one output, or
         ReLU; with data for each run, (runs, ...), see `datasets.stacked`
     theta0 : initial units (runs, units, features)
-    drops : how many drops to follow; where less is left to learn, or a linear unit would leave at
-        less than a 250th of the rate of the first, they have times of inf
+    drops : how many drops to follow; where less is left to learn, or a linear unit would leave a
+        thousand times slower than the largest curvature, they have times of inf
 
     Raises
     ------

@@ -1,0 +1,55 @@
+"""The same tasks the plain way, by `descend` and by `flow`, side by side: `make bench`.
+
+Writes BENCHMARKS.md and the figure bench_scaling to the output folder.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ["MKL_NUM_THREADS"] = "1"
+
+from time import perf_counter
+
+from ..figures import save_figure, use_style
+from ..files import output_folder, write_whole
+from . import gpu, scaling, table
+from .engines import measure
+from .rows import rows
+
+
+def main() -> None:
+    """Measure everything, print each row as it is done, and write the page and the figure."""
+    use_style()
+    folder, start, results = output_folder(), perf_counter(), []
+    for row in rows():
+        results.append(measure(row))
+        print(table.table(results)[-1], flush=True)
+    sweeps = {
+        "quadratic network to its second drop; 1 / initial scale": scaling.by_scale(
+            [result for result in results if result.row.group == "quadratic"]
+        ),
+        "linear network (1B); units": scaling.by_width(),
+        "linear network; samples": scaling.by_samples(),
+        "ensemble of linear networks (1B); seeds": scaling.by_seeds(),
+    }
+    scale, units, samples, seeds = sweeps.values()
+    save_figure(
+        scaling.draw(sweeps),
+        "bench_scaling",
+        "Time of three engines against initial scale, units, samples and seeds, on log axes",
+        scale.columns("inverse_scale"),
+        units=units.columns("units"),
+        samples=samples.columns("samples"),
+        seeds=seeds.columns("seeds"),
+    )
+    text = table.page(results, samples, gpu.section(results))
+    write_whole(folder / "BENCHMARKS.md", text.encode())
+    print("\n".join(table.targets(results, samples)))
+    print(f"{folder / 'BENCHMARKS.md'} after {perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
