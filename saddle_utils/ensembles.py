@@ -88,10 +88,10 @@ def flows(
     for _ in range(MAX_STEPS):
         new, new_field, error = attempt(nets, theta, field, step)
         scale = floor[runs] + rtol * np.maximum(np.abs(theta), np.abs(new))
-        size = np.sqrt(np.mean((error / scale) ** 2, axis=(1, 2)))
-        good = size <= 1  # not for nan
-        growth = 0.9 * np.where(size > 0, size, 1e-10) ** (-1 / order)
-        factor = np.where(np.isfinite(growth), np.clip(growth, 0.2, 5.0), 0.2)
+        with np.errstate(over="ignore", invalid="ignore"):
+            size = np.sqrt(np.mean((error / scale) ** 2, axis=(1, 2)))
+        size = np.where(np.isfinite(size), np.maximum(size, 1e-10), np.inf)
+        good, factor = size <= 1, np.clip(0.9 * size ** (-1 / order), 0.2, 5.0)
         if not network.smooth:
             tried = Steps(theta, field, new, new_field, step)
             part, after = pass_kinks(nets, tried, good, rtol)

@@ -135,7 +135,8 @@ def test_the_gpu_agrees(name):
 def test_one_thread_and_two_give_the_same_bits():
     code = (
         "from saddle_utils.measurements import panels; from saddle_utils.datasets import panel;"
-        "from saddle_utils.dynamics import flow; from saddle_utils.networks import *; import hashlib, torch;"
+        "from saddle_utils.dynamics import flow; from saddle_utils.networks import *;"
+        "import hashlib, torch;"
         "p = panel('fig1b'); t = initial_units(p.network, 50, 1e-6, range(4));"
         "a = panels.train(p, 0, n_seeds=4).trajectory.theta; b = flow(p.network, t[0], 40.0).theta;"
         "from saddle_utils.dynamics import descend;"

@@ -81,4 +81,4 @@ def _curve(row: Row, member: int) -> Trajectory:
 
 def _twice(row: Row) -> bool:
     """Whether the reference is solved again at given times, or interpolated: what is too large."""
-    return row.solver == "flow" or row.theta.ndim == 3
+    return row.solver == "flow" or row.theta.ndim == 3 or not row.network.smooth

@@ -42,7 +42,7 @@ def save_figure(
     folder = output_folder(output_dir)
     csv = {"": data, **{f"_{key}": table for key, table in tables.items()}}
     files = {folder / "data" / f"{name}{key}.csv": _csv(table) for key, table in csv.items()}
-    for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
+    for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
         buffer = io.BytesIO()
         fig.savefig(buffer, format=kind, metadata=metadata)
         fig.set_layout_engine("none")  # once laid out, it stays so

@@ -20,6 +20,7 @@ from ..dynamics import Trajectory
 from ..ensembles import flows
 from ..networks import Linear, Network, initial_units
 from ..theory import attention_levels
+from ..theory.waiting import curve
 
 QUANTILES = (0.1, 0.5, 0.9)  # of a band over seeds
 
@@ -120,7 +121,8 @@ def sweep(
             saddles = levels(name, kappas[k])
             times[k] = [plateaus.drop_times(run, saddles) for run in runs]
             typical = runs[_nearest(times[k])]
-            curves[k] = (typical.times, typical.losses / saddles[0])
+            moments, losses = curve(figure2(name, kappas[k]), typical, finer=4)
+            curves[k] = (moments, losses / saddles[0])
             moved = [i for i, run in enumerate(runs) if len(run.times) > 2]  # not all ReLUs dead
             counts = plateaus.count([runs[i].times for i in moved], [runs[i].losses for i in moved])
             drops[k, moved] = counts - 1
