@@ -20,8 +20,8 @@ COLUMNS = (
 NOTES = """\
 - **plain**: `torch.nn` modules, `torch.optim.SGD` and `backward()` in a Python loop, float64, one
   run after the other. **descend**: the same steps by closed-form gradients, in moments of the data
-  where there are any, all runs of an ensemble at once. **flow**: gradient flow; ensembles, ReLU, the
-  network of MNIST's size and the one in ten dimensions by `ensembles.flows`, the rest by
+  where there are any, all runs of an ensemble at once. **flow**: gradient flow; ensembles, ReLU,
+  the network of MNIST's size and the one in ten dimensions by `ensembles.flows`, the rest by
   `dynamics.flow`. A short run is recorded at every step, a long flow at the solver's own.
 - Times are seconds of one thread as the processor counts them, which other work on the machine
   disturbs less than a clock on the wall: medians of five turns, which the engines take one after
