@@ -55,7 +55,6 @@ def due_drops(theory: Prediction, smallest: float = SMALLEST) -> np.ndarray:
     return np.logical_and.accumulate(np.isfinite(theory.times) & (taken > smallest), axis=1)
 
 
-@np.errstate(over="ignore")  # of steps that are tried and refused
 def train(network: Network, theta0: np.ndarray, ends: np.ndarray) -> list[Trajectory]:
     """Gradient flow of each run to its own end: `flows`, for ReLU by short steps of fixed size."""
     if not isinstance(network, Pointwise):

@@ -58,7 +58,6 @@ class Prediction:
         return total
 
 
-@np.errstate(over="ignore")  # of steps that are tried and refused
 def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
     """Levels, order and times of the first `drops` drops, from data and initial weights alone.
 
