@@ -34,7 +34,7 @@ class Pattern:
 
     def field(self, theta: np.ndarray) -> np.ndarray:
         """Gradient field of this pattern, du projected for the units that slide."""
-        field = self.network.field(theta, self.on)
+        field = self.network.field(theta, on=self.on)
         if self.held.size:
             du = field[..., self.network.n_v :]
             force = self._force(du)[:, None] * self._samples(*self.held[::2])
@@ -43,7 +43,7 @@ class Pattern:
 
     def factors(self, theta: np.ndarray) -> np.ndarray:
         """lambda of what slides, (n,): between 0 and 1 as long as it does."""
-        force = self._force(self.network.field(theta, self.on)[..., self.network.n_v :])
+        force = self._force(self.network.field(theta, on=self.on)[..., self.network.n_v :])
         pull = self.network.pulls(theta)[tuple(self.held)]
         return -force / np.where(pull == 0, np.finfo(float).tiny, pull)
 
@@ -66,7 +66,7 @@ class Pattern:
         return np.sum(self.dual * du[tuple(self.held[:2])], axis=1)
 
     def _samples(self, run: np.ndarray, sample: np.ndarray) -> np.ndarray:
-        x = self.network.flat_x()
+        x = self.network.flat_x
         return x[run, sample] if x.ndim == 3 else x[sample]
 
 
@@ -146,7 +146,7 @@ def _until_crossing(
         slope = d0 + root * (2 * c2 + 3 * root * c3)
         value = a0 + root * (d0 + root * (c2 + root * c3))
         root = np.clip(root - value / np.where(slope == 0, np.inf, slope), 0, 1)
-    size = np.linalg.norm(network.flat_x(), axis=-1)
+    size = np.linalg.norm(network.flat_x, axis=-1)
     far = np.abs(a1) > reach * (size[at[::2]] if size.ndim == 2 else size[at[2]])
     part = np.ones(len(crossed))
     np.minimum.at(part, at[0][far], np.clip(root[far] + rtol, 0, 0.9))

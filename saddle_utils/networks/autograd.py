@@ -56,13 +56,13 @@ class Autograd(Network):
             lambda t: self.predict(t, torch.as_tensor(self.x, device=t.device)), theta
         )
 
-    def loss(self, theta: Array) -> Array:
+    def loss(self, theta: Array, forward: None = None) -> Array:
         return self._mapped(self._one, theta)
 
     def zero_loss(self) -> float:
         return float((self.y * self.y).sum() / (2 * self.y.shape[0]))
 
-    def field(self, theta: Array) -> Array:
+    def field(self, theta: Array, forward: None = None) -> Array:
         import torch
 
         return -self._mapped(torch.func.grad(self._one), theta)

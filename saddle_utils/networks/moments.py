@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
-from .base import Array, Network, concat
+from .base import Array, Network, concat, product
 
 
 class Moments(Network):
@@ -28,7 +29,7 @@ class Moments(Network):
     def moment_map(self, theta: Array) -> Array:
         """M = sum_i v_i psi(u_i)' of all units, shape (\\*ensemble, outputs, N)."""
         v, u = self.split(theta)
-        m = v.mT @ self.features(u)
+        m = product(v.mT, self.features(u))
         return m.reshape(*m.shape[:-2], *self.syz.shape[-2:])
 
     def output(self, theta: Array) -> Array:
@@ -36,12 +37,17 @@ class Moments(Network):
 
     def residual(self, m: Array) -> Array:
         """Residual matrix G = Syz - M Szz (Eq. 9), shape (\\*ensemble, n_v, N / patches)."""
-        g = self.syz - m @ self.szz
+        g = self.syz - product(m, self.szz)
         return g.reshape(*g.shape[:-2], self.n_v, -1)
 
-    def loss(self, theta: Array) -> Array:
+    def forward(self, theta: Array) -> tuple[Array, Array]:
+        """M and the residual matrix G."""
         m = self.moment_map(theta)
-        return self.syy / 2 - ((self.syz - m @ self.szz / 2) * m).sum((-2, -1))
+        return m, self.residual(m)
+
+    def loss(self, theta: Array, forward: tuple[Array, Array] | None = None) -> Array:
+        m, g = forward or self.forward(theta)
+        return (self.syy - ((self.syz + g.reshape(m.shape)) * m).sum((-2, -1))) / 2
 
     def zero_loss(self) -> float:
         return self.syy / 2
@@ -73,21 +79,21 @@ class Linear(Moments):
     degree: ClassVar[float] = 1
     parity: ClassVar[int] = -1
 
-    @property
+    @cached_property
     def n_v(self) -> int:  # type: ignore[override]
         return self.syz.shape[-2] * self.patches
 
-    @property
+    @cached_property
     def n_u(self) -> int:  # type: ignore[override]
         return self.syz.shape[-1] // self.patches
 
     def features(self, u: Array) -> Array:
         return u
 
-    def field(self, theta: Array) -> Array:
+    def field(self, theta: Array, forward: tuple[Array, Array] | None = None) -> Array:
         v, u = self.split(theta)
-        g = self.residual(self.moment_map(theta))
-        return concat([u @ g.mT, v @ g])
+        g = (forward or self.forward(theta))[1]
+        return concat([product(u, g.mT), product(v, g)])
 
     def reduce(self, theta: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
         """theta = basis @ R by QR: the field acts on the features, so the basis never moves.
@@ -118,11 +124,11 @@ class Quadratic(Moments):
     degree: ClassVar[float] = 2
     parity: ClassVar[int] = 1
 
-    @property
+    @cached_property
     def n_v(self) -> int:  # type: ignore[override]
         return self.syz.shape[-2]
 
-    @property
+    @cached_property
     def n_u(self) -> int:  # type: ignore[override]
         return round(self.syz.shape[-1] ** 0.5)
 
@@ -138,14 +144,14 @@ class Quadratic(Moments):
         v, u = self.split(theta)
         left, right = self.sides(u)
         if self.n_v == 1:
-            m = ((v * left).mT @ right)[..., None, :, :]
+            m = product((v * left).mT, right)[..., None, :, :]
         else:
             m = (v.mT[..., None] * left[..., None, :, :]).mT @ right[..., None, :, :]
         return m.reshape(*m.shape[:-2], -1)
 
-    def field(self, theta: Array) -> Array:
+    def field(self, theta: Array, forward: tuple[Array, Array] | None = None) -> Array:
         v, u = self.split(theta)
-        g = self.residual(self.moment_map(theta))
+        g = (forward or self.forward(theta))[1]
         if self.n_v == 1:
             force = self.force(u, g[..., 0, :])
             return concat([(force * u).sum(-1)[..., None], 2 * v * force])
@@ -155,7 +161,7 @@ class Quadratic(Moments):
 
     def force(self, u: Array, g: Array) -> Array:
         """Half the gradient of <g, psi(u)> with respect to u, shape of u."""
-        return u @ g.reshape(*g.shape[:-1], self.n_u, self.n_u)  # symmetric because Z is
+        return product(u, self.matrix(g))
 
     def matrix(self, g: Array) -> Array:
         """The symmetric matrix S of <g, psi(u)> = u' S u, (\\*ensemble, n_v, n_u, n_u)."""
@@ -183,7 +189,7 @@ class Attention(Quadratic):
     but of u u' only k q' counts, so the moments are those of z x_q', (1, d^2).
     """
 
-    @property
+    @cached_property
     def n_u(self) -> int:  # type: ignore[override]
         return 2 * round(self.syz.shape[-1] ** 0.5)
 
@@ -194,7 +200,7 @@ class Attention(Quadratic):
     def force(self, u: Array, g: Array) -> Array:
         d = self.n_u // 2
         g = g.reshape(*g.shape[:-1], d, d) / 2
-        return concat([u[..., d:] @ g.mT, u[..., :d] @ g])
+        return concat([product(u[..., d:], g.mT), product(u[..., :d], g)])
 
     def matrix(self, g: Array) -> Array:
         d = self.n_u // 2

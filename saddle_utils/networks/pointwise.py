@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
-from .base import Array, Network, concat
+from .base import Array, Network, concat, product
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,15 @@ class Pointwise(Network):
         if self.phi not in ACTIVATIONS:
             raise ValueError(f"unknown activation {self.phi!r}; known: {', '.join(ACTIVATIONS)}")
 
-    @property
+    @cached_property
     def n_v(self) -> int:  # type: ignore[override]
         return self.y.shape[-2] * self.patches
 
-    @property
+    @cached_property
     def n_u(self) -> int:  # type: ignore[override]
         return self.x.shape[-1]
 
-    @property
+    @cached_property
     def patches(self) -> int:  # type: ignore[override]
         return self.x.shape[-3]
 
@@ -92,26 +93,29 @@ class Pointwise(Network):
 
     def kinks(self, theta: Array) -> Array:
         """u . x of each unit and sample, whose sign is the pattern (\\*ensemble, units, P * S)."""
-        return theta[..., self.n_v :] @ self.flat_x().mT
+        return product(theta[..., self.n_v :], self.flat_x.mT)
 
+    @cached_property
     def flat_x(self) -> Array:
         """The inputs of all patches as (patches * samples, n_u)."""
         return self.x.reshape(*self.x.shape[:-3], -1, self.n_u)
 
     def pulls(self, theta: Array) -> Array:
         """v . residual of each unit and sample, which drives u, (\\*ensemble, units, P * S)."""
-        v, a, _, f = self._map(theta, self.x)
-        return (v @ ((self.y - f) / self.samples)).reshape(a.shape)
+        v, a, _, r = self.forward(theta)
+        return product(v, r).reshape(a.shape)
 
     def _map(self, theta: Array, x: Array, on: Array = None) -> tuple[Array, Array, Array, Array]:
         """Read-out (units * patches, outputs), a and sigma (units, patches * samples), and f."""
         v, u = self.split(theta)
-        a = u @ x.reshape(*x.shape[:-3], -1, x.shape[-1]).mT
+        flat = self.flat_x if x is self.x else x.reshape(*x.shape[:-3], -1, x.shape[-1])
+        a = product(u, flat.mT)
         phi = ACTIVATIONS[self.phi].f(a) if on is None else a * on
         if self.patches > 1:
+            v = concat([v])  # a copy in the same order, where a reshape would reorder it
             v = v.reshape(*v.shape[:-1], -1, self.patches).mT
             v = v.reshape(*v.shape[:-3], -1, v.shape[-1])
-        return v, a, phi, v.mT @ self._by_patch(phi)
+        return v, a, phi, product(v.mT, self._by_patch(phi))
 
     def _by_patch(self, of_units: Array) -> Array:
         """(units, patches * samples) as (units * patches, samples)."""
@@ -120,33 +124,37 @@ class Pointwise(Network):
             return of_units
         return of_units.reshape(*shape[:-2], shape[-2] * self.patches, -1)
 
-    def loss(self, theta: Array) -> Array:
-        residual = self.y - self.output(theta)
-        return (residual * residual).sum((-2, -1)) / (2 * self.samples)
+    def forward(self, theta: Array, on: Array = None) -> tuple[Array, Array, Array, Array]:
+        """What `_map` gives, with (y - f) / samples in place of f."""
+        v, a, phi, f = self._map(theta, self.x, on)
+        return v, a, phi, (self.y - f) / self.samples
+
+    def loss(self, theta: Array, forward: tuple | None = None) -> Array:
+        r = (forward or self.forward(theta))[-1]
+        return (r * r).sum((-2, -1)) * (self.samples / 2)
 
     def zero_loss(self) -> float:
         return float((self.y * self.y).sum() / (2 * self.samples))
 
-    def field(self, theta: Array, on: Array = None) -> Array:
+    def field(self, theta: Array, forward: tuple | None = None, on: Array = None) -> Array:
         """-dL/dtheta; `on` (\\*ensemble, units, P * S) holds the pattern of ReLU units fixed."""
-        v, a, phi, f = self._map(theta, self.x, on)
-        r = (self.y - f) / self.samples
-        dv = self._by_patch(phi) @ r.mT
+        v, a, phi, r = forward or self.forward(theta, on)
+        dv = product(self._by_patch(phi), r.mT)
         if self.patches > 1:
             dv = dv.reshape(*theta.shape[:-1], self.patches, -1).mT
             dv = dv.reshape(*theta.shape[:-1], self.n_v)
         slope = ACTIVATIONS[self.phi].df(a, phi) if on is None else on
-        back = (v @ r).reshape(a.shape) * slope
-        return concat([dv, back @ self.flat_x()])
+        back = product(v, r).reshape(a.shape) * slope
+        return concat([dv, product(back, self.flat_x)])
 
     def curvature(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         act = ACTIVATIONS[self.phi]
-        v, a, phi, f = self._map(theta, self.x)
+        v, a, phi, r = self.forward(theta)
         outputs, samples = self.y.shape[-2:]
         units, ensemble = theta.shape[-2], theta.shape[:-2]
         v = v.reshape(*ensemble, units, -1, outputs).swapaxes(-3, -2).mT  # (P, outputs, units)
         a, phi = (t.reshape(*ensemble, units, -1, samples).swapaxes(-3, -2) for t in (a, phi))
-        r, slope = (self.y - f) / samples, act.df(a, phi)
+        slope = act.df(a, phi)
         d = np.zeros((*theta.shape, outputs, samples))
         dv = d[..., : self.n_v, :, :].reshape(*theta.shape[:-1], outputs, -1, outputs, samples)
         dv[..., range(outputs), :, range(outputs), :] = np.moveaxis(phi, -2, -3)[None]
