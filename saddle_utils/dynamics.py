@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.integrate import odeint, solve_ivp
 
-from .networks import Network
+from .networks import Network, runs_last
 from .optimisers import Rule, gradient
 
 MAX_EVALUATIONS = 100_000  # of the field in one run of `flow`; the panels of Figure 1 need 4,000
+CHECK = 50  # steps between two looks at whether a descent diverges
 
 
 @dataclass(frozen=True)
@@ -20,21 +22,30 @@ class Trajectory:
     """A run, or an ensemble of runs, at the times asked for.
 
     times (T,) in gradient-flow time, losses (T, \\*ensemble), theta (T, \\*ensemble, units,
-    features); numpy arrays whatever the engine and the device.
+    features); numpy arrays whatever the engine and the device.  A linear network moves in as many
+    units as features (`Linear.reduce`): theta = basis @ core, multiplied when it is asked for.
     """
 
     times: np.ndarray
     losses: np.ndarray
-    theta: np.ndarray
+    core: np.ndarray
+    basis: np.ndarray | None = None
+
+    @cached_property
+    def theta(self) -> np.ndarray:
+        """The units (T, \\*ensemble, units, features)."""
+        return self.core if self.basis is None else self.basis @ self.core
 
     def at(self, time: float) -> np.ndarray:
         """The units (\\*ensemble, units, features) recorded last at or before `time`."""
-        return self.theta[max(np.searchsorted(self.times, time, side="right") - 1, 0)]
+        core = self.core[max(np.searchsorted(self.times, time, side="right") - 1, 0)]
+        return core if self.basis is None else self.basis @ core
 
     def member(self, index: int | tuple[int, ...]) -> Trajectory:
         """The run at this index of the ensemble."""
         index = index if isinstance(index, tuple) else (index,)
-        return Trajectory(self.times, self.losses[:, *index], self.theta[:, *index])
+        basis = None if self.basis is None else self.basis[index]
+        return Trajectory(self.times, self.losses[:, *index], self.core[:, *index], basis)
 
 
 class RunFailedError(RuntimeError):
@@ -63,6 +74,7 @@ def descend(
     batches: Iterable[Network] | None = None,
     device: str = "cpu",
     rule: Rule = gradient,
+    reduce: bool = True,
 ) -> Trajectory:
     """Gradient descent theta <- theta - lr dL/dtheta, as the paper trains, or another rule.
 
@@ -76,36 +88,46 @@ def descend(
     batches : the networks of the mini-batches, one for each step (for example `minibatches`)
     device : "cpu" (numpy), "cuda" or "auto" (torch on the GPU where there is one)
     rule : what a step does with the gradient, for example `optimisers.adam()`
+    reduce : descend a linear network in as many units as features, exactly (`Linear.reduce`), where
+        the rule is plain descent
 
     Raises
     ------
     ValueError : a parameter out of range, shapes that do not fit, no GPU where one is asked for
-    RunFailedError : the learning rate is too large; says at which step
+    RunFailedError : the learning rate is too large; says by which step (it looks every 50)
     """
     if not 0 < lr < np.inf:
         raise ValueError(f"the learning rate is {lr}; it must be positive and finite")
     if steps < 1 or every < 1:
         raise ValueError(f"steps ({steps}) and every ({every}) must be 1 or more")
     device = resolve_device(device)
-    theta = network.check(theta0)
+    theta, basis = network.check(theta0), None
+    if reduce and rule is gradient and isinstance(theta, np.ndarray):
+        basis, theta = network.reduce(theta)
     if device == "cuda" or not isinstance(theta, np.ndarray):
         import torch
 
         device = device if device == "cuda" else str(theta.device)
         theta, network = torch.as_tensor(theta, device=device), network.to(device)
         batches = batches and (batch.to(device) for batch in batches)
-    stream = itertools.repeat(network) if batches is None else iter(batches)
+    else:
+        theta = runs_last(theta)
+    stream = None if batches is None else iter(batches)
     recorded, state = [], None
     with np.errstate(over="ignore", invalid="ignore"):
         for step in range(steps + 1):
-            if step % every == 0:
-                recorded.append((step, network.loss(theta), theta))
+            now = step % every == 0
+            shared = network.forward(theta) if now or stream is None else None
+            if now:
+                recorded.append((step, network.loss(theta, shared), theta))
+            if step % CHECK == 0 or step == steps:
+                _refuse_divergence(theta, step, lr)
             if step < steps:
-                move, state = rule(next(stream).field(theta), state)
+                field = next(stream).field(theta) if stream else network.field(theta, shared)
+                move, state = rule(field, state)
                 theta = theta + lr * move
-                _refuse_divergence(theta, step + 1, lr)
     index, losses, thetas = zip(*recorded, strict=True)
-    return Trajectory(lr * np.array(index), _stack(losses), _stack(thetas))
+    return Trajectory(lr * np.array(index), _stack(losses), _stack(thetas), basis)
 
 
 def minibatches(network: Network, size: int, rng: np.random.Generator) -> Iterator[Network]:
@@ -161,8 +183,9 @@ def flow(
         raise ValueError("runs of an ensemble take steps of their own: use `ensembles.flows`")
     if theta0.ndim > 2:
         runs = [flow(network, start, grid, rtol, reduce) for start in theta0]
-        losses, theta = (np.stack([getattr(r, k) for r in runs], 1) for k in ("losses", "theta"))
-        return Trajectory(grid, losses, theta)
+        losses, core = (np.stack([getattr(r, k) for r in runs], 1) for k in ("losses", "core"))
+        basis = None if runs[0].basis is None else np.stack([run.basis for run in runs])
+        return Trajectory(grid, losses, core, basis)
     tolerance = {"rtol": rtol, "atol": rtol * float(np.sqrt(np.mean(theta0**2)))}
     basis, theta0 = network.reduce(theta0) if reduce else (None, theta0)
     field, flat = _budgeted(network, theta0.shape), theta0.ravel()
@@ -187,7 +210,7 @@ def flow(
     theta = values.reshape(-1, *theta0.shape)
     if not good or not np.isfinite(theta).all():
         raise RunFailedError(f"gradient flow stopped before time {grid[-1]:.4g}: {message}")
-    return Trajectory(grid, network.loss(theta), theta if basis is None else basis @ theta)
+    return Trajectory(grid, network.loss(theta), theta, basis)
 
 
 def _budgeted(network: Network, shape: tuple[int, ...]) -> Callable:
@@ -215,7 +238,7 @@ def _refuse_divergence(theta, step: int, lr: float) -> None:
     bad = [int(i) for i in np.ravel(members[0] if isinstance(members, tuple) else members)]
     which = "" if total.ndim == 0 else f" (run {bad[0]} of the ensemble, {len(bad)} in all)"
     raise RunFailedError(
-        f"gradient descent diverged at step {step}{which}: the learning rate {lr:g} is too large. "
+        f"gradient descent diverged by step {step}{which}: the learning rate {lr:g} is too large. "
         f"Try {lr / 4:g}, or `flow`, which needs none"
     )
 

@@ -19,7 +19,7 @@ from saddle_utils.dynamics import (
     resolve_device,
 )
 from saddle_utils.networks import initial_units
-from saddle_utils.optimisers import adam
+from saddle_utils.optimisers import adam, momentum
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine")
 
@@ -99,6 +99,23 @@ def test_descend_equals_a_plain_torch_loop():
     np.testing.assert_allclose(run.losses, losses, rtol=1e-10)  # two outputs: L is the mean
 
 
+@pytest.mark.parametrize("name", ["fig1b", "fig1c"])
+@pytest.mark.parametrize("seeds", [3, [3, 4]])
+def test_descent_in_as_many_units_as_features_is_exact(name, seeds):
+    p = panel(name)
+    start = initial_units(p.network, 50, p.init_scale, seeds)
+    whole, core = (
+        descend(p.network, start, p.step, p.epochs, 100, reduce=r) for r in (False, True)
+    )
+    assert core.core.shape[-2:] == (4, 4) and whole.basis is None
+    np.testing.assert_allclose(core.losses, whole.losses, rtol=1e-9, atol=1e-14)
+    np.testing.assert_allclose(core.theta, whole.theta, atol=1e-9)
+    np.testing.assert_array_equal(core.at(7.0), core.theta[np.sum(core.times <= 7.0) - 1])
+    if start.ndim > 2:
+        np.testing.assert_allclose(core.member(1).theta, core.theta[:, 1], rtol=1e-12, atol=1e-15)
+    assert descend(p.network, start, p.step, 2, rule=momentum()).basis is None
+
+
 @pytest.mark.parametrize("name", PANELS)
 def test_an_ensemble_is_its_members(name):
     p = panel(name)
@@ -171,7 +188,7 @@ def test_the_default_rule_is_the_loop_that_it_replaces():
     run = descend(p.network, theta, p.step, 50)
     for _ in range(50):
         theta = theta + p.step * p.network.field(theta)
-    np.testing.assert_array_equal(run.theta[-1], theta)
+    np.testing.assert_allclose(run.theta[-1], theta, rtol=1e-12, atol=1e-15)
 
 
 def test_a_rule_starts_afresh_in_every_run_and_works_on_minibatches():
@@ -189,19 +206,21 @@ def test_a_trajectory_answers_for_the_time_before():
     assert [run.at(t).item() for t in (0, 0.9, 1, 5)] == [0, 0, 1, 2]
 
 
-def test_divergence_names_the_step_and_the_run():
+def test_divergence_names_a_step_and_the_run():
     p = panel("fig1b")
     start = initial_units(p.network, 5, 0.1, range(3))
     start[1] *= 100
-    with pytest.raises(RunFailedError, match=r"diverged at step \d+ \(run 1 of the ensemble, 1"):
+    with pytest.raises(RunFailedError, match=r"diverged by step \d+ \(run 1 of the ensemble, 1"):
         descend(p.network, start, p.step, 200)
-    step = 1
-    theta = start[1]
+    step, theta = 1, start[1]
     with np.errstate(all="ignore"):
         while np.isfinite((theta := theta + p.step * p.network.field(theta)).sum()):
             step += 1
-    with pytest.raises(RunFailedError, match=f"step {step}: the learning rate"):
-        descend(p.network, start[1], p.step, 200)
+    for steps, found in ((200, 50), (step, step)):  # it looks every 50 steps, and at the last
+        assert step <= found
+        with pytest.raises(RunFailedError, match=f"by step {found}: the learning rate"):
+            descend(p.network, start[1], p.step, steps)
+    descend(p.network, start[1], p.step, step - 1)
 
 
 def test_a_sliding_relu_unit_is_reported_not_awaited():

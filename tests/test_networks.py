@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from saddle_utils import networks
 from saddle_utils.datasets import PANELS, panel
-from saddle_utils.networks import initial_units
+from saddle_utils.networks import initial_units, runs_last
+from saddle_utils.networks.base import product
 
 SETTINGS = settings(max_examples=60, deadline=None, derandomize=True)
 architectures = st.sampled_from(["linear", "identity", "relu", "tanh", "cubic", "quadratic"])
@@ -56,6 +57,40 @@ def test_jacobian_equals_autograd(architecture, patches, outputs, seed):
     net, reference = random_network(architecture, rng, 6, patches, 2, outputs)
     theta = rng.standard_normal((3, net.n_v + net.n_u))
     assert relative(net.jacobian(theta), reference.jacobian(theta)) < 1e-11
+
+
+@pytest.mark.parametrize("architecture", ["linear", "relu", "quadratic", "attention"])
+@pytest.mark.parametrize("ensemble", [(40,), (5, 9)])
+@pytest.mark.parametrize(("patches", "outputs"), [(1, 1), (1, 2), (3, 1), (2, 2)])
+def test_runs_fastest_in_memory_change_nothing(architecture, ensemble, patches, outputs):
+    if architecture in ("quadratic", "attention") and patches > 1:
+        pytest.skip("no convolution of this family")
+    rng = np.random.default_rng(4)
+    if architecture == "attention":
+        net = networks.attention(rng.standard_normal((8, 4, 3)), rng.standard_normal((8, 4)))
+    else:
+        net = random_network(architecture, rng, 6, patches, 3, outputs)[0]
+    theta = rng.standard_normal((*ensemble, 4, net.n_v + net.n_u))
+    moved = runs_last(theta)
+    assert moved.strides[-3] == theta.itemsize
+    np.testing.assert_array_equal(moved, theta)
+    shared = net.forward(moved)
+    np.testing.assert_allclose(net.field(moved, shared), net.field(theta), rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(net.loss(moved, shared), net.loss(theta), rtol=1e-11)
+    few = theta[(slice(0, 3),) * len(ensemble)]
+    assert runs_last(few) is few
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("ensemble", [(), (3,), (64,), (8, 7)])
+def test_products_are_products(ensemble, shared):
+    rng = np.random.default_rng(5)
+    a, b = rng.standard_normal((*ensemble, 3, 4)), rng.standard_normal((*ensemble, 4, 2))
+    b = b[(0,) * len(ensemble)] if shared else b
+    for left in (a, runs_last(a), runs_last(a.mT).mT):
+        np.testing.assert_allclose(product(left, b), a @ b, rtol=1e-12, atol=1e-13)
+    ours = product(torch.as_tensor(a), torch.as_tensor(b))
+    np.testing.assert_allclose(ours.numpy(), a @ b, rtol=1e-12, atol=1e-13)
 
 
 def attention_by_loops(theta, x, y):

@@ -58,7 +58,7 @@ def drift(
     for half, size in zip(network.split(theta), (1, 2), strict=True):
         half[:3] *= size / np.linalg.norm(half[:3], axis=1, keepdims=True)
     start = np.stack([project(network, relation, theta) for relation in among.values()])
-    run = descend(network, start, 0.01, round(time / 0.01), every=4)
+    run = descend(network, start, 0.01, round(time / 0.01), every=4, reduce=False)
     found = [distance(network, r, run.theta[:, k]) for k, r in enumerate(among.values())]
     # the manifold is a linear space, so the part of the field across it is the field's distance
     field = network.field(start)

@@ -25,7 +25,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from .autograd import Autograd, deep, pack, unpack
-from .base import Network
+from .base import Network, runs_last
 from .moments import Attention, Linear, Quadratic
 from .pointwise import ACTIVATIONS, Pointwise
 
@@ -47,6 +47,7 @@ __all__ = [
     "pack",
     "pointwise",
     "quadratic",
+    "runs_last",
     "unpack",
 ]
 
