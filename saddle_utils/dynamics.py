@@ -210,7 +210,7 @@ def flow(
     theta = values.reshape(-1, *theta0.shape)
     if not good or not np.isfinite(theta).all():
         raise RunFailedError(f"gradient flow stopped before time {grid[-1]:.4g}: {message}")
-    return Trajectory(grid, network.loss(theta), theta, basis)
+    return Trajectory(grid, network.loss(runs_last(theta)), theta, basis)
 
 
 def _budgeted(network: Network, shape: tuple[int, ...]) -> Callable:

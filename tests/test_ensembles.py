@@ -47,7 +47,8 @@ def test_steps_have_their_order(name, order):
     attempt = ensembles._rodas if order == 4 else ensembles._dormand_prince
     errors = []
     for step in (0.01, 0.005):
-        new = attempt(p.network, theta, p.network.field(theta), np.array([step]))[0]
+        h, field = np.array([step]), p.network.field(theta)
+        new = attempt(p.network, theta, field, h, np.array([False]))[0]
         errors.append(np.abs(new[0] - tight(p.network, theta[0], np.array([0, step]))[-1]).max())
     assert np.log2(errors[0] / errors[1]) == pytest.approx(order + 1, abs=0.3)
 
