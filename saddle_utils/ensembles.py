@@ -86,11 +86,12 @@ def flows(
     runs, theta, time = np.arange(len(theta0)), runs_last(theta0), np.zeros(len(theta0))
     nets = network if network.smooth else pattern(network, theta)
     field, limited = nets.field(theta), np.zeros(len(theta0), dtype=int)
+    can_turn = network.smooth and type(network).curvature is not Network.curvature
     step = _first_step(theta, field, ends)
     record = [(runs, time, theta)]
     for _ in range(MAX_STEPS):
         implicit = limited >= PATIENCE
-        far = (ends[runs] - time > PAYS * step) & network.smooth
+        far = (ends[runs] - time > PAYS * step) & can_turn
         new, new_field, error, slow = _attempt(nets, theta, field, step, implicit, far)
         scale = floor[runs] + rtol * np.maximum(np.abs(theta), np.abs(new))
         size = np.sqrt(np.mean((error / scale) ** 2, axis=(1, 2)))

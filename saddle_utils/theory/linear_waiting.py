@@ -40,10 +40,12 @@ def linear_leaving(rest: Linear, waiting: np.ndarray) -> Leaving:
     common = strength / norm[..., None]
     others = waiting - common @ (common.mT @ waiting)
 
+    fastest = np.maximum(rates[:, -1], 1e-300)  # of a task that is learned, 0
+
     def at(size: np.ndarray) -> Departure:
-        wait = np.log(size / norm[:, 0]) / rates[:, -1]
+        wait = np.log(np.maximum(size, 1e-300) / norm[:, 0]) / fastest
         grown = (others @ modes * np.exp(rates * wait[:, None])[:, None]) @ modes.mT
-        return Departure(wait, size[:, None, None] * mode, grown, rates[:, -2] / rates[:, -1])
+        return Departure(wait, size[:, None, None] * mode, grown, rates[:, -2] / fastest)
 
     return Leaving(mode, np.full(len(g), -1), at)
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.interpolate import CubicHermiteSpline
+from scipy.interpolate import CubicHermiteSpline, CubicSpline
 
 from ..dynamics import Trajectory
 from ..ensembles import flows
@@ -154,7 +154,7 @@ def quadratic_fall(network: Quadratic, start: np.ndarray, waiting: np.ndarray) -
     kicks = []
     for i, run in enumerate(runs):
         left = remainder(network.runs(np.array([i])), run.theta).syz
-        kicks.append(np.trapezoid(left - left[-1], run.times, axis=0))
+        kicks.append(CubicSpline(run.times, left - left[-1]).integrate(0, run.times[-1]))
     impulse = replace(g, syz=np.stack(kicks), szz=0 * g.szz)
     curves = [curve(network.runs(np.array([i])), run) for i, run in enumerate(runs)]
     return Fall(saddle, waiting + impulse.field(waiting), np.zeros(len(start)), curves)
