@@ -86,7 +86,7 @@ def flows(
     runs, theta, time = np.arange(len(theta0)), runs_last(theta0), np.zeros(len(theta0))
     nets = network if network.smooth else pattern(network, theta)
     field, limited = nets.field(theta), np.zeros(len(theta0), dtype=int)
-    can_turn = network.smooth and type(network).curvature is not Network.curvature
+    can_turn = network.smooth and network.degree is not None and network.degree > 1
     step = _first_step(theta, field, ends)
     record = [(runs, time, theta)]
     for _ in range(MAX_STEPS):
