@@ -10,6 +10,7 @@ lambda reaches 0 or 1.  A unit whose u_i passes through zero passes all samples 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -37,14 +38,15 @@ class Pattern:
         field = self.network.field(theta, on=self.on)
         if self.held.size:
             du = field[..., self.network.n_v :]
-            force = self._force(du)[:, None] * self._samples(*self.held[::2])
+            force = self._force(du)[:, None] * self._samples
             np.subtract.at(du, tuple(self.held[:2]), force)
         return field
 
     def factors(self, theta: np.ndarray) -> np.ndarray:
         """lambda of what slides, (n,): between 0 and 1 as long as it does."""
-        force = self._force(self.network.field(theta, on=self.on)[..., self.network.n_v :])
-        pull = self.network.pulls(theta)[tuple(self.held)]
+        shared = self.network.forward(theta, self.on)
+        force = self._force(self.network.field(theta, shared, self.on)[..., self.network.n_v :])
+        pull = self.network.pulls(shared)[tuple(self.held)]
         return -force / np.where(pull == 0, np.finfo(float).tiny, pull)
 
     def runs(self, left: np.ndarray) -> Pattern:
@@ -59,15 +61,15 @@ class Pattern:
         dual = np.zeros((held.shape[1], self.network.n_u))
         for run, unit in {tuple(pair) for pair in held[:2].T.tolist()}:
             mine = (held[0] == run) & (held[1] == unit)
-            dual[mine] = np.linalg.pinv(self._samples(held[0, mine], held[2, mine])).T
+            dual[mine] = np.linalg.pinv(_samples(self.network, held[:, mine])).T
         return Pattern(self.network, on, held, dual)
 
     def _force(self, du: np.ndarray) -> np.ndarray:
-        return np.sum(self.dual * du[tuple(self.held[:2])], axis=1)
+        return np.vecdot(self.dual, du[tuple(self.held[:2])])
 
-    def _samples(self, run: np.ndarray, sample: np.ndarray) -> np.ndarray:
-        x = self.network.flat_x
-        return x[run, sample] if x.ndim == 3 else x[sample]
+    @cached_property
+    def _samples(self) -> np.ndarray:
+        return _samples(self.network, self.held)
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,12 @@ class Steps:
     new: np.ndarray
     new_field: np.ndarray
     size: np.ndarray
+
+
+def _samples(network: Pointwise, held: np.ndarray) -> np.ndarray:
+    """The samples (n, n_u) that the units slide along."""
+    x = network.flat_x
+    return x[held[0], held[2]] if x.ndim == 3 else x[held[2]]
 
 
 def pattern(network: Pointwise, theta: np.ndarray) -> Pattern:

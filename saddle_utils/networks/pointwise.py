@@ -100,9 +100,9 @@ class Pointwise(Network):
         """The inputs of all patches as (patches * samples, n_u)."""
         return self.x.reshape(*self.x.shape[:-3], -1, self.n_u)
 
-    def pulls(self, theta: Array) -> Array:
+    def pulls(self, forward: tuple) -> Array:
         """v . residual of each unit and sample, which drives u, (\\*ensemble, units, P * S)."""
-        v, a, _, r = self.forward(theta)
+        v, a, _, r = forward
         return product(v, r).reshape(a.shape)
 
     def _map(self, theta: Array, x: Array, on: Array = None) -> tuple[Array, Array, Array, Array]:
