@@ -84,7 +84,7 @@ def flows(
     floor = rtol * np.sqrt(np.mean(theta0**2, axis=(1, 2), keepdims=True))
     basis, theta0 = network.reduce(theta0)
     runs, theta, time = np.arange(len(theta0)), runs_last(theta0), np.zeros(len(theta0))
-    nets = network if network.smooth else pattern(network, theta)
+    nets = network.runs(runs) if network.smooth else pattern(network, theta)
     field, limited = nets.field(theta), np.zeros(len(theta0), dtype=int)
     can_turn = network.smooth and network.degree is not None and network.degree > 1
     step = _first_step(theta, field, ends)

@@ -96,12 +96,16 @@ class Network:
         raise NotImplementedError
 
     def runs(self, index: np.ndarray) -> Network:
-        """The networks of these runs, where the data have a leading axis of runs; else itself."""
+        """The networks of these runs, where the data have a leading axis of runs; else itself.
+
+        Matrices come in the order of memory that `product` likes.
+        """
         leading = {
             name: getattr(self, name)[index]
             for name, axes in self.axes.items()
             if np.ndim(getattr(self, name)) > axes
         }
+        leading = {k: runs_last(a) if a.ndim == 3 else a for k, a in leading.items()}
         return dataclasses.replace(self, **leading) if leading else self  # type: ignore[type-var]
 
     def to(self, device: str) -> Network:
