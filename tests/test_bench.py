@@ -67,9 +67,9 @@ def test_a_row_is_measured_whole(seeds):
     assert result.errors["descend"][0] == pytest.approx(gap / ours.losses[0], rel=0.1)
 
 
-def logistic(middle, level=0.0):
+def logistic(middle, level=0.0, rate=2.0):
     times = np.linspace(0, 100, 20_001)
-    losses = level + (1 - level) / (1 + np.exp(2 * (times - middle)))
+    losses = level + (1 - level) / (1 + np.exp(np.minimum(rate * (times - middle), 700)))
     return Trajectory(times, losses, np.empty(0))
 
 
@@ -78,8 +78,13 @@ def test_errors_of_a_curve_are_distances_in_time_or_loss():
     exact, late, high = logistic(50), logistic(51), logistic(50, 0.03)
     at_equal_times, curve = accuracy._errors(late, exact.losses, exact)
     assert at_equal_times == pytest.approx(np.tanh(0.5), rel=1e-3)
-    assert curve == pytest.approx(0.01, rel=1e-3)
+    steepest = 0.5 * 100  # in fractions of both ranges; a square meets it a little sooner
+    assert curve == pytest.approx(0.01 / (1 + 1 / steepest), rel=1e-3)
     assert accuracy._errors(high, exact.losses, exact) == pytest.approx((0.03, 0.03), rel=0.1)
+    # a drop, steep, that is early by 2e-4 of the time, to a floor that rounding has lowered
+    exact, early = logistic(50, 0.1, 1e4), logistic(49.98, 0.1 - 1e-15, 1e4)
+    at_equal_times, curve = accuracy._errors(early, exact.losses, exact)
+    assert at_equal_times > 0.8 and curve == pytest.approx(2e-4, rel=0.05)
 
 
 class Clock:

@@ -3,8 +3,8 @@
 The reference is a tight flow.  The error at equal times is the largest vertical distance of the
 curves.  Where a run waits for 1e8 units of time and drops within three, that asks for the moment
 of the drop to 1e-14, and is not what one reads off a curve.  There the error of the curve counts,
-the largest distance in the plane of loss and time as fractions of their full range: at each point
-the smaller of the distances along the two axes.
+the largest distance from it in the plane of loss and time, as fractions of their full range: how
+far a square around a point must reach along both axes to meet the exact curve.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from ..dynamics import Trajectory, flow
 from ..ensembles import flows
 from .rows import Row
 
-TOLERANCES = [float(f"1e-{k}") for k in range(5, 14)]
+TOLERANCES = [float(f"{digit}e-{k}") for k in range(5, 14) for digit in (3, 1)][1:]
+BISECTIONS = 40  # of a distance, down to rounding
 MEMBERS = 8  # of an ensemble whose accuracy is measured
 GRID = 5000  # steps up to which a flow is recorded at each of them, as the other engines are
 
@@ -56,10 +57,17 @@ def members(row: Row, run: Trajectory) -> list[Trajectory]:
 
 
 def _errors(run: Trajectory, exact: np.ndarray, curve: Trajectory) -> Errors:
-    vertical = np.abs(run.losses - exact) / curve.losses[0]
-    falling = np.maximum.accumulate(-curve.losses)
-    horizontal = np.abs(run.times - np.interp(-run.losses, falling, curve.times)) / curve.times[-1]
-    return vertical.max(), np.minimum(vertical, horizontal).max()
+    first, last, falling = curve.losses[0], curve.times[-1], -np.maximum.accumulate(-curve.losses)
+    vertical = np.abs(run.losses - exact) / first
+    low, high = np.zeros(len(vertical)), vertical
+    for _ in range(BISECTIONS):
+        size = (low + high) / 2
+        before, after = (
+            np.interp(run.times + side * size * last, curve.times, falling) for side in (-1, 1)
+        )
+        meets = (before >= run.losses - size * first) & (after <= run.losses + size * first)
+        low, high = np.where(meets, low, size), np.where(meets, size, high)
+    return vertical.max(), high.max()
 
 
 def _reference(row: Row, member: int, times: np.ndarray) -> tuple[np.ndarray, Trajectory]:
