@@ -68,17 +68,19 @@ def work(row: Row) -> tuple[float, float]:
     Pointwise, with S samples, H units and n inputs: u x' and its gradient take 2 S H n each, v and
     its gradient and the way back 2 S H each an output; x is read twice and theta read and written.
     With moments, of N features psi: v' psi, psi g' and v g, 2 H N each an output, and M Szz.
+    Linear networks have as many units as features (`Linear.reduce`).
     """
-    net, units = row.network, row.theta.shape[-2]
+    net, theta = row.network, row.network.reduce(row.theta)[1]
+    units = theta.shape[-2]
     outputs = net.n_v // net.patches
     if isinstance(net, Pointwise):
         mapped = net.patches * net.samples * units
         return 4.0 * mapped * net.n_u + 6.0 * mapped * outputs, 2.0 * (
-            net.x.nbytes + row.theta.nbytes
+            net.x.nbytes + theta.nbytes
         )
     features = net.szz.shape[-1]
     flops = row.runs * outputs * (6.0 * units * features + 2.0 * features**2)
-    return flops, 2.0 * row.theta.nbytes + net.szz.nbytes
+    return flops, 2.0 * theta.nbytes + net.szz.nbytes
 
 
 def peaks() -> tuple[float, float]:
