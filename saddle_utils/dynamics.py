@@ -116,13 +116,13 @@ def descend(
     recorded, state = [], None
     with np.errstate(over="ignore", invalid="ignore"):
         for step in range(steps + 1):
-            now = step % every == 0
-            shared = network.forward(theta) if now or stream is None else None
+            now, last = step % every == 0, step == steps
+            shared = network.forward(theta) if now or not (last or stream) else None
             if now:
                 recorded.append((step, network.loss(theta, shared), theta))
-            if step % CHECK == 0 or step == steps:
+            if last or step % CHECK == 0:
                 _refuse_divergence(theta, step, lr)
-            if step < steps:
+            if not last:
                 field = next(stream).field(theta) if stream else network.field(theta, shared)
                 move, state = rule(field, state)
                 theta = theta + lr * move
