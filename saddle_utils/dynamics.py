@@ -1,55 +1,30 @@
-"""Two engines, one trajectory: gradient flow, and gradient descent with a learning rate."""
+"""Two engines, one trajectory: gradient flow, and gradient descent with a learning rate.
+
+Why they are fast.  A plain loop through autograd spends its time on the way to the arithmetic.
+Fields are in closed form here, a few array operations each, in moments of the data where these
+suffice, so that the number of samples does not matter; loss and field share a forward pass.
+A linear network moves in as many units as it has features, however wide it is (`Linear.reduce`).
+
+`descend` takes the steps of gradient descent, all runs of an ensemble at once with the runs
+fastest in memory (`networks.runs_last`).  `flow` is the limit of vanishing learning rate, by LSODA:
+steps as long as the accuracy allows, implicit with the exact Jacobian over a plateau, whose length
+then costs no more than its logarithm.  Ensembles of flows: `ensembles.flows`.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy.integrate import odeint, solve_ivp
 
 from .networks import Network, runs_last
 from .optimisers import Rule, gradient
+from .trajectories import RunFailedError, Trajectory
 
 MAX_EVALUATIONS = 100_000  # of the field in one run of `flow`; the panels of Figure 1 need 4,000
 CHECK = 50  # steps between two looks at whether a descent diverges
-
-
-@dataclass(frozen=True)
-class Trajectory:
-    """A run, or an ensemble of runs, at the times asked for.
-
-    times (T,) in gradient-flow time, losses (T, \\*ensemble), theta (T, \\*ensemble, units,
-    features); numpy arrays whatever the engine and the device.  A linear network moves in as many
-    units as features (`Linear.reduce`): theta = basis @ core, multiplied when it is asked for.
-    """
-
-    times: np.ndarray
-    losses: np.ndarray
-    core: np.ndarray
-    basis: np.ndarray | None = None
-
-    @cached_property
-    def theta(self) -> np.ndarray:
-        """The units (T, \\*ensemble, units, features)."""
-        return self.core if self.basis is None else self.basis @ self.core
-
-    def at(self, time: float) -> np.ndarray:
-        """The units (\\*ensemble, units, features) recorded last at or before `time`."""
-        core = self.core[max(np.searchsorted(self.times, time, side="right") - 1, 0)]
-        return core if self.basis is None else self.basis @ core
-
-    def member(self, index: int | tuple[int, ...]) -> Trajectory:
-        """The run at this index of the ensemble."""
-        index = index if isinstance(index, tuple) else (index,)
-        basis = None if self.basis is None else self.basis[index]
-        return Trajectory(self.times, self.losses[:, *index], self.core[:, *index], basis)
-
-
-class RunFailedError(RuntimeError):
-    """A run could not be carried to its end: it diverged, or the integration got stuck."""
 
 
 def resolve_device(device: str) -> str:

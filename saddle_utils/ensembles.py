@@ -1,59 +1,35 @@
-r"""Gradient flow of a whole ensemble at once: every run takes steps of its own.
+"""Gradient flow of a whole ensemble at once: every run takes steps of its own.
 
 Why this is fast.  The runs of an ensemble wait for different times, so one step size for all would
 crawl at the pace of whichever run drops; integrating them one by one pays Python's overhead for
 each.  Here all runs advance in one batched array operation, and time and step size are vectors.
+The runs are fastest in memory, so that an operation on a pair of weights goes along all of them
+(`networks.runs_last`), and the slopes of a step are summed by BLAS.
 
-Units of degree 1 leave saddles exponentially: an explicit pair of orders 5 and 4 (Dormand and
-Prince, coefficients from scipy) takes a few dozen steps a drop.  Units of higher degree wait for
-1 / eps and more, and there what has been learned makes the problem stiff.  Then an L-stable
-Rosenbrock method of order 4 (RODAS, Hairer and Wanner, Solving ODEs II, section VI.4) steps over
-the wait.  Its linear systems have the structure of Eq. 1: units interact only through the output,
-so the Jacobian is block diagonal, less a part of low rank (`Network.curvature`), and Woodbury's
-identity makes a solve linear in the number of units.
+Every run begins with explicit steps (`runge_kutta`): a few dozen a drop.  Units of degree above 1
+wait for 1 / eps and more, and there what has been learned makes the problem stiff.  A run whose
+steps are limited by stability, not by accuracy, turns implicit for good and steps over the wait,
+unless the end is near.  Units of degree 1 leave saddles exponentially, which takes few explicit
+steps; an implicit one would not see what grows below its tolerance.
 
-ReLU networks jump where a unit passes a sample.  Steps end there, and units that slide along a
-sample are projected (`sliding`).
-
-Linear networks are integrated in as many units as features, exactly (`Linear.reduce`).
+Linear networks are integrated in as many units as features, exactly (`Linear.reduce`); the weights
+are multiplied out when they are asked for.  ReLU networks jump where a unit passes a sample: steps
+end there, and units that slide along a sample are projected (`sliding`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-from scipy.integrate import RK45
 
-from .dynamics import RunFailedError, Trajectory
 from .networks import Network, runs_last
-from .sliding import Pattern, Steps, pass_kinks, pattern
+from .runge_kutta import attempt
+from .sliding import Steps, pass_kinks, pattern
+from .trajectories import RunFailedError, Trajectory
 
 MAX_STEPS = 20_000  # of one run; a run with three drops takes about 300
-EDGE = 3.0  # step times rate at which stability limits the explicit method, 3.3, less a margin
 PATIENCE = 10  # explicit steps at that edge before a run turns implicit for good
 CHUNK = 2048  # points of all runs whose losses are computed together
 PAYS = 400  # explicit steps to the end of a run for which it would not
-
-# RODAS in the variables that need no product with the Jacobian.
-GAMMA = 0.25
-A = [np.array(row) for row in (
-    [],
-    [1.544],
-    [0.9466785280815826, 0.2557011698983284],
-    [3.314825187068521, 2.896124015972201, 0.9986419139977817],
-    [1.221224509226641, 6.019134481288629, 12.53708332932087, -0.6878860361058950],
-    [1.221224509226641, 6.019134481288629, 12.53708332932087, -0.6878860361058950, 1.0],
-)]  # fmt: skip
-C = [np.array(row) for row in (
-    [],
-    [-5.6688],
-    [-2.430093356833875, -0.2063599157091915],
-    [-0.1073529058151375, -9.594562251023355, -20.47028614809616],
-    [7.496443313967647, -10.24680431464352, -33.99990352819905, 11.70890893206160],
-    [8.083246795921522, -7.981132988064893, -31.52159432874371, 16.31930543123136,
-     -6.058818238834054],
-)]  # fmt: skip
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -92,7 +68,7 @@ def flows(
     for _ in range(MAX_STEPS):
         implicit = limited >= PATIENCE
         far = (ends[runs] - time > PAYS * step) & can_turn
-        new, new_field, error, slow = _attempt(nets, theta, field, step, implicit, far)
+        new, new_field, error, slow = attempt(nets, theta, field, step, implicit, far)
         scale = floor[runs] + rtol * np.maximum(np.abs(theta), np.abs(new))
         size = np.sqrt(np.mean((error / scale) ** 2, axis=(1, 2)))
         size = np.where(np.isfinite(size), np.maximum(size, 1e-10), np.inf)
@@ -128,100 +104,6 @@ def flows(
         "are not done): the first layer of a ReLU unit is caught at zero (use `descend`), or the "
         "initial scale is so small that rounding drowns the units that wait"
     )
-
-
-# the units a step later, the field there, the error, and whether stability limits the step
-Stepped = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-
-
-def _attempt(
-    nets: Network | Pattern,
-    theta: np.ndarray,
-    field: np.ndarray,
-    step: np.ndarray,
-    implicit: np.ndarray,
-    far: np.ndarray,
-) -> Stepped:
-    """A step of each run by its method; what turns implicit is `far` from its end."""
-    if not implicit.any():
-        return _dormand_prince(nets, theta, field, step, far)
-    if implicit.all():
-        return _rodas(nets, theta, field, step, far)
-    parts = []
-    for method, mine in ((_dormand_prince, ~implicit), (_rodas, implicit)):
-        few = (runs_last(a[mine]) for a in (theta, field))
-        parts.append(method(nets.runs(mine), *few, step[mine], far[mine]))
-    back = np.argsort(np.concatenate([np.flatnonzero(~implicit), np.flatnonzero(implicit)]))
-    new, new_field, error, slow = (np.concatenate(p)[back] for p in zip(*parts, strict=True))
-    return runs_last(new), runs_last(new_field), runs_last(error), slow
-
-
-def _dormand_prince(
-    network: Network | Pattern,
-    theta: np.ndarray,
-    field: np.ndarray,
-    step: np.ndarray,
-    far: np.ndarray,
-) -> Stepped:
-    h, (slopes, combine) = step[:, None, None], _workspace(theta, 7)
-    slopes[0] = field
-    for k, row in enumerate(RK45.A[1:], 1):
-        at = theta + h * combine(row[:k])
-        slopes[k] = network.field(at)
-    new = theta + h * combine(RK45.B)
-    slopes[6] = network.field(new)
-    if far.any():  # slopes 5 and 6 are at the same time: their difference shows the largest rate
-        bend, move = slopes[6] - slopes[5], new - at
-        rate = (bend * bend).sum((1, 2)) / (move * move).sum((1, 2))
-        far = far & (step * np.sqrt(rate) > EDGE)
-    return new, slopes[6], h * combine(RK45.E), far
-
-
-def _rodas(
-    network: Network, theta: np.ndarray, field: np.ndarray, step: np.ndarray, far: np.ndarray
-) -> Stepped:
-    h, (stages, combine) = step[:, None, None], _workspace(theta, 6)
-    solve, at, here = _solver(network, theta, GAMMA * step), theta, field
-    for k, (a, c) in enumerate(zip(A, C, strict=True)):
-        if k:
-            at = theta + combine(a)
-            here = network.field(at) + combine(c) / h
-        stages[k] = solve(here)
-    new = at + stages[5]
-    return new, network.field(new), stages[5], np.ones_like(far)
-
-
-def _workspace(theta: np.ndarray, count: int) -> tuple[np.ndarray, Callable]:
-    """Room for `count` arrays like theta, and the function that sums the first with weights.
-
-    The room has theta's order of memory, so that a sum is one product of BLAS.
-    """
-    order = np.argsort(theta.strides)[::-1]
-    back = np.argsort(order)
-    shape = [theta.shape[axis] for axis in order]
-    rows = np.empty((count, theta.size))
-
-    def combine(weights: np.ndarray) -> np.ndarray:
-        return (weights @ rows[: len(weights)]).reshape(shape).transpose(back)
-
-    return rows.reshape(count, *shape).transpose(0, *back + 1), combine
-
-
-def _solver(
-    network: Network, theta: np.ndarray, step: np.ndarray
-) -> Callable[[np.ndarray], np.ndarray]:
-    """The solution x of (1 / step - J) x = r for each run, as a function of r (runs, units, f)."""
-    blocks, d, e = network.curvature(theta)
-    shape = theta.shape
-    inverse = np.linalg.inv(np.eye(shape[-1]) / step[:, None, None, None] - blocks)
-    d = (inverse @ d.reshape(*shape, -1)).reshape(d.shape)
-    inner = np.linalg.inv(np.eye(d.shape[-1]) + e.mT @ d) @ e.mT  # (runs, rank, units * f)
-
-    def solve(r: np.ndarray) -> np.ndarray:
-        x = (inverse @ r[..., None]).reshape(len(r), -1, 1)
-        return (x - d @ (inner @ x)).reshape(shape)
-
-    return solve
 
 
 def _first_step(theta: np.ndarray, field: np.ndarray, ends: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .datasets import figure2, line, panel, power_law, whitened
-from .dynamics import Trajectory, descend
+from .dynamics import descend
 from .ensembles import flows
 from .explore import Explorer, Slider
 from .figures import (
@@ -28,6 +28,7 @@ from .measurements.saddle_measurements import visited_modes
 from .networks import Linear, initial_units
 from .theory import linear_levels, manifolds, wide_limit
 from .theory.stochastic import regression, sample_batches
+from .trajectories import Trajectory
 
 
 def panel_explorer(name: str, **knobs: Slider) -> Explorer:

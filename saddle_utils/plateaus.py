@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.signal import find_peaks
 
-from .dynamics import Trajectory
+from .trajectories import Trajectory
 
 
 @dataclass(frozen=True)

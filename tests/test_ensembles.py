@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from saddle_utils import ensembles, networks, sliding
+from saddle_utils import ensembles, networks, runge_kutta, sliding
 from saddle_utils.datasets import PANELS, panel, whitened
 from saddle_utils.dynamics import RunFailedError, descend
 from saddle_utils.ensembles import flows
@@ -44,7 +44,7 @@ def test_steps_have_their_order(name, order):
     """Halving a step divides the error of one step by 2^(order + 1)."""
     p = panel(name)
     theta = initial_units(p.network, 4, 0.5, [3])
-    attempt = ensembles._rodas if order == 4 else ensembles._dormand_prince
+    attempt = runge_kutta._rodas if order == 4 else runge_kutta._dormand_prince
     errors = []
     for step in (0.01, 0.005):
         h, field = np.array([step]), p.network.field(theta)
@@ -58,7 +58,7 @@ def test_woodbury_equals_a_dense_solve():
     theta = initial_units(p.network, 5, 0.4, [1, 2])
     r = np.random.default_rng(0).standard_normal(theta.shape)
     steps = np.array([0.3, 7.0])
-    x = ensembles._solver(p.network, theta, steps)(r)
+    x = runge_kutta._solver(p.network, theta, steps)(r)
     for one, step, rhs, found in zip(theta, steps, r, x, strict=True):
         matrix = np.eye(one.size) / step - p.network.jacobian(one)
         np.testing.assert_allclose(found.ravel(), np.linalg.solve(matrix, rhs.ravel()), rtol=1e-8)

@@ -15,9 +15,9 @@ from saddle_utils.files import PROJECT
 PACKAGE = PROJECT / "saddle_utils"
 CODE = sorted(PACKAGE.rglob("*.py"))
 FLOORS = [  # a module, or a package of modules, imports only from floors above it in this list
-    ["files", "networks", "optimisers"],
-    ["dynamics"],
-    ["datasets", "plateaus", "units", "sliding", "claims", "parameters", "explore", "tasks"],
+    ["files", "networks", "optimisers", "trajectories"],
+    ["dynamics", "runge_kutta", "sliding"],
+    ["datasets", "plateaus", "units", "claims", "parameters", "explore", "tasks"],
     ["random_tasks", "ensembles", "run"],
     ["theory"],
     ["measurements"],

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..dynamics import Trajectory, descend
+from ..dynamics import descend
+from ..trajectories import Trajectory
 from .accuracy import Errors, accuracy, flow_runs, members, tolerance
 from .rows import Row
 

@@ -75,9 +75,7 @@ def work(row: Row) -> tuple[float, float]:
     outputs = net.n_v // net.patches
     if isinstance(net, Pointwise):
         mapped = net.patches * net.samples * units
-        return 4.0 * mapped * net.n_u + 6.0 * mapped * outputs, 2.0 * (
-            net.x.nbytes + theta.nbytes
-        )
+        return 4.0 * mapped * net.n_u + 6.0 * mapped * outputs, 2.0 * (net.x.nbytes + theta.nbytes)
     features = net.szz.shape[-1]
     flops = row.runs * outputs * (6.0 * units * features + 2.0 * features**2)
     return flops, 2.0 * theta.nbytes + net.szz.nbytes

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 
-from ..dynamics import Trajectory, flow
+from ..dynamics import flow
 from ..measurements.panels import PanelRun
 from ..networks import Linear, initial_units
+from ..trajectories import Trajectory
 from . import BLUE, INK, ORANGE
 from .panel_figures import draw_loss, draw_weights_at
 

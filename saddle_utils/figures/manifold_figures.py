@@ -10,8 +10,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..dynamics import Trajectory
 from ..networks import Network
+from ..trajectories import Trajectory
 from . import BLUE, DASHED, FAINT, GREEN, INK, ORANGE, PURPLE, RED, draw_words
 
 FLOOR = 1e-18  # below this a distance is drawn here: a logarithmic axis has no zero

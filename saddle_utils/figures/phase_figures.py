@@ -12,7 +12,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from ..dynamics import Trajectory
+from ..trajectories import Trajectory
 from . import BLUE, DASHED, INK, ORANGE, draw_words
 
 COUNTS = sns.blend_palette(["#f4f1e4", "#a9d0b4", "#4d9a9c", "#2f5f8a"], as_cmap=True)

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..dynamics import Trajectory
 from ..measurements.robustness import Curves, Waits
 from ..optimisers import slowdown, two_cycle
+from ..trajectories import Trajectory
 from . import BLUE, BROWN, DASHED, FAINT, GREEN, INK, ORANGE, PURPLE, RED, SKY, draw_words
 
 

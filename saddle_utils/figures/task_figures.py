@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..datasets import Line
-from ..dynamics import Trajectory
 from ..plateaus import Staircase
+from ..trajectories import Trajectory
 from ..units import kinks
 from . import BLUE, DASHED, FAINT, INK, RED, draw_levels, draw_words
 

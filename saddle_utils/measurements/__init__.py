@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..datasets import Panel
-from ..dynamics import Trajectory, descend, flow
+from ..dynamics import descend, flow
 from ..networks import Linear, Pointwise, initial_units, pointwise
 from ..theory import escape, linear_levels, relu_escape
+from ..trajectories import Trajectory
 from ..units import contributions
 from . import panels
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..dynamics import Trajectory, descend, flow
+from ..dynamics import descend, flow
 from ..ensembles import flows
 from ..networks import Network, initial_units
 from ..optimisers import adam, momentum, two_cycle
@@ -19,6 +19,7 @@ from ..plateaus import drop_times, first_times
 from ..theory import escape, linear_levels
 from ..theory.linear_saddles import escape_rates, linear_saddle
 from ..theory.stochastic import Samples, regression, saddle_growth, sample_batches
+from ..trajectories import Trajectory
 from ..units import effective_width
 from .robustness import Curves, mode_drops, progress
 

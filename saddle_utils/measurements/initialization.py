@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..datasets import figure2, power_law
-from ..dynamics import Trajectory
 from ..ensembles import flows
 from ..networks import Attention, Linear, Network
 from ..plateaus import drop_times
 from ..theory import escape, head_waits, linear_levels
 from ..theory.manifolds import growth_bound
+from ..trajectories import Trajectory
 from .sweeps import levels
 
 SIZE = 1.0  # norm of a large unit

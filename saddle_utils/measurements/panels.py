@@ -8,10 +8,11 @@ import numpy as np
 
 from .. import plateaus, units
 from ..datasets import Panel
-from ..dynamics import Trajectory, descend
+from ..dynamics import descend
 from ..ensembles import flows
 from ..networks import initial_units
 from ..plateaus import Staircase
+from ..trajectories import Trajectory
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import numpy as np
 
 from .. import plateaus
 from ..datasets import figure2, power_law, stacked
-from ..dynamics import Trajectory
 from ..ensembles import flows
 from ..networks import Linear, initial_units
 from ..theory import head_waits, linear_levels, wide_limit
+from ..trajectories import Trajectory
 
 
 def linear_phases(

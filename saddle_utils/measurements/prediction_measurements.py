@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..dynamics import Trajectory
 from ..ensembles import flows
 from ..networks import Linear, Network, Pointwise
 from ..theory import linear_waiting, predictions, relu_waiting
 from ..theory.predictions import Prediction
 from ..theory.waiting import crossing, curve, remainder
+from ..trajectories import Trajectory
 from ..units import contributions
 
 SMALLEST = 0.05  # of the initial loss: what a predicted drop must take to be followed

@@ -12,11 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import plateaus
-from ..dynamics import RunFailedError, Trajectory, descend, flow
+from ..dynamics import descend, flow
 from ..ensembles import flows
 from ..networks import Linear, Network
 from ..optimisers import Rule, adam, gradient, momentum, slowdown
 from ..plateaus import drop_times, first_times
+from ..trajectories import RunFailedError, Trajectory
 from ..units import effective_width
 
 RULES: dict[str, Rule] = {"gradient descent": gradient, "momentum": momentum(), "Adam": adam()}

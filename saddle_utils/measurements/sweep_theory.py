@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike
 from scipy.stats import chi2, kstest
 
 from ..datasets import figure2, power_law
-from ..dynamics import Trajectory
 from ..networks import initial_units
 from ..plateaus import drop_times
 from ..theory import escape, wide_limit
 from ..theory.predictions import predict
+from ..trajectories import Trajectory
 from .sweeps import QUANTILES, levels, starts
 
 SERVING = 3 / 8 + 1 / (4 * np.pi)  # E[(u + v)^2 / 2; u > 0, u + v > 0] of normal u and v

@@ -16,11 +16,11 @@ from numpy.typing import ArrayLike
 
 from .. import plateaus
 from ..datasets import figure2, power_law, stacked
-from ..dynamics import Trajectory
 from ..ensembles import flows
 from ..networks import Linear, Network, initial_units
 from ..theory import attention_levels
 from ..theory.waiting import curve
+from ..trajectories import Trajectory
 
 QUANTILES = (0.1, 0.5, 0.9)  # of a band over seeds
 

@@ -12,10 +12,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..dynamics import Trajectory
 from ..ensembles import flows
 from ..networks import Linear, Network
 from ..networks.base import concat
+from ..trajectories import Trajectory
 from . import escape
 from .waiting import Departure, Fall, Leaving, curve, remainder
 

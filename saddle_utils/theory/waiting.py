@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.interpolate import CubicHermiteSpline, CubicSpline
 
-from ..dynamics import Trajectory
 from ..ensembles import flows
 from ..networks import Network, Pointwise, Quadratic
 from ..networks.base import concat
+from ..trajectories import Trajectory
 from . import escape
 
 
