@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .base import Array, Network, concat, product
+from .base import Array, Network, concat, dots, product
 
 
 class Moments(Network):
@@ -38,7 +38,7 @@ class Moments(Network):
     def residual(self, m: Array) -> Array:
         """Residual matrix G = Syz - M Szz (Eq. 9), shape (\\*ensemble, n_v, N / patches)."""
         g = self.syz - product(m, self.szz)
-        return g.reshape(*g.shape[:-2], self.n_v, -1)
+        return g if self.patches == 1 else g.reshape(*g.shape[:-2], self.n_v, -1)
 
     def forward(self, theta: Array) -> tuple[Array, Array]:
         """M and the residual matrix G."""
@@ -144,9 +144,9 @@ class Quadratic(Moments):
         v, u = self.split(theta)
         left, right = self.sides(u)
         if self.n_v == 1:
-            m = product((v * left).mT, right)[..., None, :, :]
-        else:
-            m = (v.mT[..., None] * left[..., None, :, :]).mT @ right[..., None, :, :]
+            m = product((v * left).mT, right)
+            return m.reshape(*m.shape[:-2], 1, -1)
+        m = (v.mT[..., None] * left[..., None, :, :]).mT @ right[..., None, :, :]
         return m.reshape(*m.shape[:-2], -1)
 
     def field(self, theta: Array, forward: tuple[Array, Array] | None = None) -> Array:
@@ -154,7 +154,7 @@ class Quadratic(Moments):
         g = (forward or self.forward(theta))[1]
         if self.n_v == 1:
             force = self.force(u, g[..., 0, :])
-            return concat([(force * u).sum(-1)[..., None], 2 * v * force])
+            return concat([dots(force, u), v * (force + force)])
         force = self.force(u[..., None, :, :], g)  # (*ensemble, n_v, units, n_u)
         dv = (force * u[..., None, :, :]).sum(-1).mT
         return concat([dv, 2 * (v.mT[..., None] * force).sum(-3)])
