@@ -9,6 +9,7 @@ lambda reaches 0 or 1.  A unit whose u_i passes through zero passes all samples 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -58,10 +59,12 @@ class Pattern:
 
     def holding(self, on: np.ndarray, held: np.ndarray) -> Pattern:
         """The same network with another pattern."""
-        dual = np.zeros((held.shape[1], self.network.n_u))
-        for run, unit in {tuple(pair) for pair in held[:2].T.tolist()}:
+        x = _samples(self.network, held)
+        dual = x / np.maximum(np.vecdot(x, x), np.finfo(float).tiny)[:, None]
+        several = Counter(zip(*held[:2].tolist(), strict=True))
+        for run, unit in (pair for pair, count in several.items() if count > 1):
             mine = (held[0] == run) & (held[1] == unit)
-            dual[mine] = np.linalg.pinv(_samples(self.network, held[:, mine])).T
+            dual[mine] = np.linalg.pinv(x[mine]).T
         return Pattern(self.network, on, held, dual)
 
     def _force(self, du: np.ndarray) -> np.ndarray:
