@@ -115,12 +115,17 @@ def _first_step(theta: np.ndarray, field: np.ndarray, ends: np.ndarray) -> np.nd
 def _trajectories(
     network: Network, record: list[tuple], basis: np.ndarray | None, count: int
 ) -> list[Trajectory]:
-    runs, times, theta = (np.concatenate(part) for part in zip(*record, strict=True))
-    order = np.argsort(runs, kind="stable")
-    ends = np.cumsum(np.bincount(runs, minlength=count))[:-1]
+    runs, times, thetas = zip(*record, strict=True)
+    order = np.argsort(np.concatenate(runs), kind="stable")
+    theta = np.empty((len(order), *thetas[0].shape[1:]))
+    places = np.split(np.argsort(order), np.cumsum([len(part) for part in runs])[:-1])
+    for place, part in zip(
+        places, thetas, strict=True
+    ):  # each weight is copied once: they are many
+        theta[place] = part
+    runs, times = np.concatenate(runs)[order], np.concatenate(times)[order]
     parts = [slice(i, i + CHUNK) for i in range(0, len(runs), CHUNK)]
-    losses = [network.runs(runs[part]).loss(runs_last(theta[part])) for part in parts]
-    each = zip(
-        *(np.split(a[order], ends) for a in (times, np.concatenate(losses), theta)), strict=True
-    )
+    losses = np.concatenate([network.runs(runs[p]).loss(runs_last(theta[p])) for p in parts])
+    ends = np.cumsum(np.bincount(runs, minlength=count))[:-1]
+    each = zip(*(np.split(a, ends) for a in (times, losses, theta)), strict=True)
     return [Trajectory(*run, None if basis is None else basis[i]) for i, run in enumerate(each)]
