@@ -77,7 +77,8 @@ def relu_fall(network: Pointwise, start: np.ndarray, waiting: np.ndarray) -> Fal
     steps = np.concatenate([np.arange(FALL + 1.0), np.full(SETTLE, FALL)])
     settling = np.concatenate([np.zeros(FALL), np.arange(SETTLE + 1.0)])
     times = np.outer(step, steps) + np.outer(2 * STEP * first, settling)
-    return Fall(lead[-1], others, FALL * step, list(zip(times, network.loss(lead).T, strict=True)))
+    losses = np.stack([network.loss(theta) for theta in lead], axis=1)
+    return Fall(lead[-1], others, FALL * step, list(zip(times, losses, strict=True)))
 
 
 def _beside(network: Pointwise, units: int, theta: np.ndarray) -> np.ndarray:
