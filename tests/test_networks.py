@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from saddle_utils import networks
 from saddle_utils.datasets import PANELS, panel
+from saddle_utils.dynamics import descend
 from saddle_utils.networks import initial_units, runs_last
 from saddle_utils.networks.base import product
 
@@ -79,6 +82,26 @@ def test_runs_fastest_in_memory_change_nothing(architecture, ensemble, patches, 
     np.testing.assert_allclose(net.loss(moved, shared), net.loss(theta), rtol=1e-11)
     few = theta[(slice(0, 3),) * len(ensemble)]
     assert runs_last(few) is few
+
+
+@pytest.mark.parametrize("patches", [1, 3])
+def test_many_samples_are_seen_in_blocks(patches, monkeypatch):
+    """Loss, field, Jacobian and a descent are those of all samples at once (301 leave a rest)."""
+    net, _ = random_network("relu", np.random.default_rng(6), 301, patches, 3, 2)
+    theta = np.random.default_rng(7).standard_normal((5, net.n_v + net.n_u))
+    whole = net.loss(theta), net.field(theta), net.jacobian(theta)
+    module = sys.modules[type(net).__module__]
+    monkeypatch.setattr(module, "BLOCK", 8 * 5 * patches * 20)
+    monkeypatch.setattr(module, "BLOCKED", 1000)
+    assert net.forward(theta) is None and net.forward(theta[None]) is not None
+    assert [len(block.y.T) for block in net._blocks(theta)] == [20] * 15 + [1]
+    for ours, exact in zip(
+        (net.loss(theta), net.field(theta), net.jacobian(theta)), whole, strict=True
+    ):
+        np.testing.assert_allclose(ours, exact, rtol=1e-12, atol=1e-14)
+    run = descend(net, theta, 0.01, 3)
+    np.testing.assert_allclose(run.losses[0], whole[0], rtol=1e-12)
+    np.testing.assert_allclose(run.theta[1], theta + 0.01 * whole[1], rtol=1e-12)
 
 
 @pytest.mark.parametrize("shared", [True, False])

@@ -36,6 +36,10 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 
+BLOCK = 4 * 2**20  # bytes of sigma(u . x) for units and samples that are computed together
+BLOCKED = 8 * BLOCK  # bytes of all of it, beyond which it is computed in blocks
+
+
 @dataclass(frozen=True)
 class Pointwise(Network):
     """A pointwise sigma on u . x, fully-connected (one patch) or convolutional (several).
@@ -124,13 +128,27 @@ class Pointwise(Network):
             return of_units
         return of_units.reshape(*shape[:-2], shape[-2] * self.patches, -1)
 
-    def forward(self, theta: Array, on: Array = None) -> tuple[Array, Array, Array, Array]:
-        """What `_map` gives, with (y - f) / samples in place of f."""
+    def forward(self, theta: Array, on: Array = None) -> tuple[Array, ...] | None:
+        """What `_map` gives, with (y - f) / samples in place of f; None where it is too much."""
+        return None if on is None and self._blocks(theta) else self._forward(theta, on)
+
+    def _forward(self, theta: Array, on: Array = None) -> tuple[Array, ...]:
         v, a, phi, f = self._map(theta, self.x, on)
         return v, a, phi, (self.y - f) / self.samples
 
+    def _blocks(self, theta: Array) -> list[Pointwise]:
+        """The samples in blocks that stay in cache, where one wide network sees many; else []."""
+        each = theta.shape[-2] * self.patches * theta.itemsize
+        if each * self.samples <= BLOCKED or theta.ndim > 2 or not isinstance(theta, np.ndarray):
+            return []
+        size = max(BLOCK // each, 1)
+        return [self.subset(slice(i, i + size)) for i in range(0, self.samples, size)]
+
     def loss(self, theta: Array, forward: tuple | None = None) -> Array:
-        r = (forward or self.forward(theta))[-1]
+        if blocks := [] if forward else self._blocks(theta):
+            parts = [block.loss(theta, block._forward(theta)) * block.samples for block in blocks]
+            return sum(parts) / self.samples
+        r = (forward or self._forward(theta))[-1]
         return (r * r).sum((-2, -1)) * (self.samples / 2)
 
     def zero_loss(self) -> float:
@@ -138,7 +156,10 @@ class Pointwise(Network):
 
     def field(self, theta: Array, forward: tuple | None = None, on: Array = None) -> Array:
         """-dL/dtheta; `on` (\\*ensemble, units, P * S) holds the pattern of ReLU units fixed."""
-        v, a, phi, r = forward or self.forward(theta, on)
+        if blocks := [] if forward or on is not None else self._blocks(theta):
+            parts = [block.field(theta, block._forward(theta)) * block.samples for block in blocks]
+            return sum(parts) / self.samples
+        v, a, phi, r = forward or self._forward(theta, on)
         dv = product(self._by_patch(phi), r.mT)
         if self.patches > 1:
             dv = dv.reshape(*theta.shape[:-1], self.patches, -1).mT
@@ -149,7 +170,7 @@ class Pointwise(Network):
 
     def curvature(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         act = ACTIVATIONS[self.phi]
-        v, a, phi, r = self.forward(theta)
+        v, a, phi, r = self._forward(theta)
         outputs, samples = self.y.shape[-2:]
         units, ensemble = theta.shape[-2], theta.shape[:-2]
         v = v.reshape(*ensemble, units, -1, outputs).swapaxes(-3, -2).mT  # (P, outputs, units)
