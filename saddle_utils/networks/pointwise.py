@@ -146,7 +146,7 @@ class Pointwise(Network):
 
     def loss(self, theta: Array, forward: tuple | None = None) -> Array:
         if blocks := [] if forward else self._blocks(theta):
-            parts = [block.loss(theta, block._forward(theta)) * block.samples for block in blocks]
+            parts = (block.loss(theta, block._forward(theta)) * block.samples for block in blocks)
             return sum(parts) / self.samples
         r = (forward or self._forward(theta))[-1]
         return (r * r).sum((-2, -1)) * (self.samples / 2)
@@ -157,7 +157,7 @@ class Pointwise(Network):
     def field(self, theta: Array, forward: tuple | None = None, on: Array = None) -> Array:
         """-dL/dtheta; `on` (\\*ensemble, units, P * S) holds the pattern of ReLU units fixed."""
         if blocks := [] if forward or on is not None else self._blocks(theta):
-            parts = [block.field(theta, block._forward(theta)) * block.samples for block in blocks]
+            parts = (block.field(theta, block._forward(theta)) * block.samples for block in blocks)
             return sum(parts) / self.samples
         v, a, phi, r = forward or self._forward(theta, on)
         dv = product(self._by_patch(phi), r.mT)
