@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.signal import find_peaks
 
 from .trajectories import Trajectory
 
@@ -100,8 +99,8 @@ def count(
     loss[place] = np.concatenate(losses)
     slope[place[1:]] = -np.diff(loss[place]) / np.diff(np.concatenate(times))
     slope[outside] = 0
-    peaks, found = find_peaks(slope, prominence=0)
-    peaks = peaks[found["prominences"] >= slope[peaks] / 2]
+    peaks, prominences = _peaks(slope)
+    peaks = peaks[prominences >= slope[peaks] / 2]
 
     # What each drop takes: from the flattest interval before it to the one behind it.
     bounds = np.union1d(starts, peaks)
@@ -143,12 +142,20 @@ def first_times(times: np.ndarray, rising: np.ndarray, level: float) -> np.ndarr
 def _drops(times: np.ndarray, losses: np.ndarray, slope: np.ndarray, least: float) -> np.ndarray:
     """Intervals at which drops are steepest: peaks that stand out by half and take `least`."""
     padded = np.concatenate([[0], slope, [0]])
-    peaks, found = find_peaks(padded, prominence=0)
-    peaks = peaks[found["prominences"] >= padded[peaks] / 2]
+    peaks, prominences = _peaks(padded)
+    peaks = peaks[prominences >= padded[peaks] / 2]
     valleys = [a + int(np.argmin(padded[a : b + 1])) for a, b in pairwise([0, *peaks])]
     edges = np.clip([*valleys, len(losses) - 1], 0, len(losses) - 1)
     taken = losses[edges[:-1]] - losses[edges[1:]]
     return peaks[taken >= least] - 1
+
+
+def _peaks(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the peaks of a curve, and their prominences."""
+    from scipy.signal import find_peaks  # here, for its import takes as long as all of ours
+
+    peaks, found = find_peaks(values, prominence=0)
+    return peaks, found["prominences"]
 
 
 def _crossing(times: np.ndarray, losses: np.ndarray, value: float) -> float:

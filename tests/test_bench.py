@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from saddle_utils import networks
-from saddle_utils.bench import accuracy, engines, gpu, plain, rows, table
+from saddle_utils.bench import accuracy, engines, gpu, imports, plain, rows, table
 from saddle_utils.bench.engines import Result
 from saddle_utils.bench.scaling import Sweep
 from saddle_utils.bench.targets import duration, targets, times
@@ -153,6 +155,13 @@ def result(name, group, plain_s, flow_s, runs=None, timed=2000, error=1e-7):
     )
 
 
+IMPORTS = {"the engines": 0.3, "torch, for comparison": 2.0}
+
+
+def targets_of(results, sweep):
+    return targets(results, sweep, IMPORTS)
+
+
 def a_run(flow=0.01, error=1e-7):
     results = [result("1B Linear", "panel", 0.3, flow, error=error)]
     for name in ("quadratic", "attention"):
@@ -166,10 +175,10 @@ def a_run(flow=0.01, error=1e-7):
 
 
 def test_targets_are_judged_by_the_numbers():
-    reached = targets(*a_run())
+    reached = targets_of(*a_run())
     assert not any(line.startswith("**not") for line in reached if "10^4" not in line)
     assert sum("10^4" in line and line.startswith("**not") for line in reached) == 2  # 100 / .012
-    slow, wrong = targets(*a_run(flow=0.02)), targets(*a_run(error=1e-5))
+    slow, wrong = targets_of(*a_run(flow=0.02)), targets_of(*a_run(error=1e-5))
     panels = "each panel of Figure 1"
     for lines, missed in ((slow, [panels]), (wrong, [panels, "as accurate as its goal"])):
         new = set(lines) - set(reached)
@@ -177,10 +186,15 @@ def test_targets_are_judged_by_the_numbers():
         assert sorted(key for key in missed if any(key in line for line in new)) == sorted(missed)
     results, sweep = a_run()
     sweep.seconds["flow"][1] = 1.3
-    assert (
-        targets(results, sweep)[-1].startswith("**not")
-        and "flow 30%" in targets(results, sweep)[-1]
-    )
+    line = targets_of(results, sweep)[-2]
+    assert line.startswith("**not") and "flow 30%" in line
+
+
+def test_imports_are_timed_and_judged():
+    slow = targets(*a_run(), {"the engines": 0.3, "all": 1.2})[-1]
+    assert slow.startswith("**not reached**") and slow.endswith("(the engines 300 ms, all 1.2 s)")
+    spent = imports.times()
+    assert all(0.05 < seconds < 60 for seconds in spent.values())
 
 
 def test_the_table_marks_what_was_multiplied_or_not_run():
@@ -200,8 +214,10 @@ def test_the_table_marks_what_was_multiplied_or_not_run():
 
 def test_the_page_names_no_path_and_says_all_targets():
     results, sweep = a_run()
-    page = table.page(results, sweep, gpu.section(results))
-    assert all(f"- {line}" in page for line in targets(results, sweep))
+    page = table.page(results, sweep, IMPORTS, gpu.section(results))
+    assert all(f"- {line}" in page for line in targets(results, sweep, IMPORTS))
+    picture = re.search(r"!\[.*\]\((.*)\)", page)[1]
+    assert (Path(__file__).parents[1] / "figures" / picture).exists()
     assert "/home" not in page and "/work" not in page and "float64" in page
     assert torch.cuda.is_available() or "There is no GPU on this machine." in page
 

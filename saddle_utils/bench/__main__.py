@@ -15,7 +15,7 @@ from time import perf_counter
 
 from ..figures import save_figure, use_style
 from ..files import output_folder, write_whole
-from . import gpu, scaling, table
+from . import gpu, imports, scaling, table
 from .engines import measure
 from .rows import rows
 
@@ -45,9 +45,10 @@ def main() -> None:
         samples=samples.columns("samples"),
         seeds=seeds.columns("seeds"),
     )
-    text = table.page(results, samples, gpu.section(results))
+    spent = imports.times()
+    text = table.page(results, samples, spent, gpu.section(results))
     write_whole(folder / "BENCHMARKS.md", text.encode())
-    print("\n".join(table.targets(results, samples)))
+    print("\n".join(table.targets(results, samples, spent)))
     print(f"{folder / 'BENCHMARKS.md'} after {perf_counter() - start:.0f} s")
 
 

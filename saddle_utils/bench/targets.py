@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .engines import Result
 from .scaling import Sweep
 
 
-def targets(results: Sequence[Result], samples: Sweep) -> list[str]:
+def targets(results: Sequence[Result], samples: Sweep, imports: Mapping[str, float]) -> list[str]:
     """A line for each target: reached or not, and what was measured.
 
     Where a row's flow misses its accuracy, whatever its speed, the target is not reached.
@@ -71,6 +71,13 @@ def targets(results: Sequence[Result], samples: Sweep) -> list[str]:
             "with moments, time within 20% from 10^2 to 10^6 samples",
             max(spread.values()) <= 0.2,
             ", ".join(f"{engine} {value:.0%}" for engine, value in spread.items()),
+        )
+    )
+    lines.append(
+        _line(
+            "the package is imported in less than 1 s",
+            all(seconds < 1 for name, seconds in imports.items() if "torch" not in name),
+            ", ".join(f"{name} {duration(seconds)}" for name, seconds in imports.items()),
         )
     )
     return lines

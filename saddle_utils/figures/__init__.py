@@ -6,24 +6,37 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
-import pandas as pd
-import seaborn as sns
 from IPython.display import Image
+from matplotlib import rc_params_from_file
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from ..files import output_folder, write_whole
 
-BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, YELLOW, SKY = sns.color_palette("colorblind")
+STYLE = Path(__file__).parent / "house.mplstyle"
+# seaborn's palette for the colour-blind
+BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, YELLOW, SKY = (
+    to_rgb(entry["color"]) for entry in rc_params_from_file(STYLE)["axes.prop_cycle"]
+)
 INK, FAINT = "#222222", "#9a9a9a"
 DASHED = (0, (4, 3))  # theory, in every figure
 
 
 def use_style() -> None:
     """Draw everything from here on in the house style."""
-    plt.style.use(Path(__file__).parent / "house.mplstyle")
+    plt.style.use(STYLE)
+
+
+def shades(count: int | None = None, dark_first: bool = False) -> Any:
+    """So many colours from light to dark, for what grows; the whole map if `count` is None."""
+    import seaborn as sns  # here, for its import takes as long as all others
+
+    name = "crest_r" if dark_first else "crest"
+    return sns.color_palette(name, count, as_cmap=count is None)
 
 
 def save_figure(
@@ -99,6 +112,8 @@ def _canonical(svg: bytes) -> bytes:
 
 def _csv(table: Mapping[str, Sequence]) -> bytes:
     """Six digits, nothing below 1e-9 of the largest: what machines of other make agree on."""
+    import pandas as pd  # here, for its import is slow
+
     frame = pd.DataFrame(dict(table))
     for column in frame.select_dtypes(float):
         noise = 1e-9 * frame[column].abs().max()

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from . import BLUE, DASHED, FAINT, INK, RED, draw_words
+from . import BLUE, DASHED, FAINT, INK, RED, draw_words, shades
 
 
 def suppression_figure(
@@ -18,7 +17,7 @@ def suppression_figure(
 ) -> Figure:
     """Theorem 4: what is held back (ratios, seeds, scales) over the scale, slopes dashed."""
     fig, ax = plt.subplots(figsize=(5.6, 3.4))
-    colours = sns.color_palette("crest", len(ratios))
+    colours = shades(len(ratios))
     for values, exponent, ratio, colour in zip(held, exponents, ratios, colours, strict=True):
         ax.loglog(scales, values.T, "o", color=colour, ms=3.5, alpha=0.6)
         middle = np.exp(np.mean(np.log(values) - exponent * np.log(scales)))
@@ -43,7 +42,7 @@ def slopes_figure(scales: np.ndarray, slopes: np.ndarray, gaps: np.ndarray) -> F
     """Slope of the plateau's length in ln(1/eps) over its limit, (tasks, decades), by the gap."""
     fig, ax = plt.subplots(figsize=(5.6, 3.2))
     middles, order = np.sqrt(scales[1:] * scales[:-1]), np.argsort(gaps)
-    for k, colour in zip(order, sns.color_palette("crest_r", len(order)), strict=True):
+    for k, colour in zip(order, shades(len(order), dark_first=True), strict=True):
         ax.semilogx(middles, slopes[k], "o-", color=colour, ms=3.5, lw=1.2)
     ax.axhline(1, color=INK, lw=1, ls=DASHED)
     ax.invert_xaxis()

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.interpolate import PchipInterpolator
 
-from . import BLUE, DASHED, INK, ORANGE, RED, draw_words
+from . import BLUE, DASHED, INK, ORANGE, RED, draw_words, shades
 from .sweep_figures import Curves, draw_curves, draw_data, draw_width
 
 
@@ -32,7 +31,7 @@ def low_rank_figure(linear: dict, attention: dict) -> Figure:
     names = ("linear network", "linear attention")
     for row, panel, name in zip(axes, (linear, attention), names, strict=True):
         level, zero, last = panel["level"], panel["zero"], panel["runs"][-1]
-        colours = sns.color_palette("crest", len(panel["runs"]))
+        colours = shades(len(panel["runs"]))
         for run, colour in zip(panel["runs"], colours, strict=True):
             row[0].plot(run.times, run.losses / zero, color=colour)
             row[1].semilogy(run.times, np.abs(run.losses - level) / zero, color=colour, lw=1.3)
@@ -134,7 +133,7 @@ def draw_ranks(
 
 def _label(axes: Sequence[Axes], words: Sequence[Sequence[str]], unit: str) -> None:
     for ax, names in zip(axes, words, strict=True):
-        colours = sns.color_palette("crest", len(names))
+        colours = shades(len(names))
         draw_words(ax, list(zip(names, colours, strict=True)), 1.0, 0.085)
     axes[0].set(xlabel="gradient-flow time", title="linear network")
     axes[1].set(xlabel=f"gradient-flow time × {unit}", title="linear attention", ylabel="")

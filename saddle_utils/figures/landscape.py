@@ -15,7 +15,7 @@ from ..dynamics import flow
 from ..measurements.panels import PanelRun
 from ..networks import Linear, initial_units
 from ..trajectories import Trajectory
-from . import BLUE, INK, ORANGE
+from . import BLUE, INK, ORANGE, shades
 from .panel_figures import draw_loss, draw_weights_at
 
 
@@ -77,7 +77,7 @@ def draw_landscape(ax: Axes3D, scene: Landscape, run: Trajectory, mesh: int = 60
         a,
         b,
         net.loss(scene.units(a, b)),
-        cmap="crest_r",
+        cmap=shades(dark_first=True),
         rcount=mesh,
         ccount=mesh,
         linewidth=0.15,

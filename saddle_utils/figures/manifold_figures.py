@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..networks import Network
 from ..trajectories import Trajectory
-from . import BLUE, DASHED, FAINT, GREEN, INK, ORANGE, PURPLE, RED, draw_words
+from . import BLUE, DASHED, FAINT, GREEN, INK, ORANGE, PURPLE, RED, draw_words, shades
 
 FLOOR = 1e-18  # below this a distance is drawn here: a logarithmic axis has no zero
 
@@ -65,7 +64,7 @@ def rank_figure(runs: Sequence[Trajectory], titles: Sequence[str]) -> Figure:
         real = values[0] > 1e-12 * values[0, 0]
         mean = np.exp(np.log(values[:, real]).mean(1))
         labels = []
-        for k, colour in enumerate(sns.color_palette("crest_r", values.shape[1])):
+        for k, colour in enumerate(shades(values.shape[1], dark_first=True)):
             line, colour = np.maximum(values[:, k], FLOOR), colour if real[k] else FAINT
             ax.plot(run.times, line, color=colour, lw=1.6 if real[k] else 0.7)
             labels += [(line[-1], rf"$\sigma_{k + 1}$", colour)] if real[k] else []

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
@@ -15,7 +13,7 @@ from matplotlib.figure import Figure
 from ..datasets import digitised
 from ..measurements.panels import PanelRun, first_drops, plateau_walk
 from ..units import effective_width
-from . import BLUE, DASHED, FAINT, GREEN, INK, ORANGE, draw_levels, draw_words
+from . import BLUE, DASHED, FAINT, GREEN, INK, ORANGE, draw_levels, draw_words, shades
 
 
 def panel_figure(
@@ -43,7 +41,7 @@ def limit_figure(ensembles: Sequence[Sequence[PanelRun]], levels: Sequence[float
     count = len(ensembles)
     fig, axes = plt.subplots(1, count + 1, figsize=(9, 2.8), width_ratios=[1.25] * count + [1])
     end = 1.15 * np.nanmax([run.staircase.half_drops[-1] for run in ensembles[0]])
-    colours = sns.color_palette("crest", len(ensembles[0]))
+    colours = shades(len(ensembles[0]))
     order = np.argsort(first_drops(ensembles[-1]))
     for ax, runs in zip(axes, ensembles, strict=False):
         draw_levels(ax, levels if ax is axes[count - 1] else (), end)
@@ -151,7 +149,7 @@ def draw_weights(
     ax.plot(*u.T, "o", color=BLUE, ms=3, mec="white", mew=0.3)
     ax.set(xlim=(-span, span), ylim=(-span, span), aspect="equal", xticks=[], yticks=[])
     ax.set_title(title, fontsize=8.5, color=GREEN, fontweight="bold", loc="center")
-    sns.despine(ax=ax, left=True, bottom=True)
+    ax.spines[["left", "bottom"]].set_visible(False)
 
 
 def draw_weights_at(run: PanelRun, loss: Axes, axes: Sequence[Axes]) -> None:
@@ -204,8 +202,7 @@ def curves(run: PanelRun) -> dict[str, np.ndarray]:
 
 def weights(run: PanelRun) -> dict[str, np.ndarray]:
     """The numbers of a panel's dots: moment, unit, and the two weights drawn."""
-    parts = [
-        pd.DataFrame(run.units_at(epoch)[:, run.panel.shown], columns=["u1", "u2"]).assign(at=word)
-        for word, epoch in moments_shown(run)
-    ]
-    return pd.concat(parts)[["at", "u1", "u2"]].to_dict("list")
+    words, epochs = zip(*moments_shown(run), strict=True)
+    units = np.stack([run.units_at(epoch)[:, run.panel.shown] for epoch in epochs])
+    u1, u2 = units.reshape(-1, 2).T
+    return {"at": np.repeat(words, units.shape[1]), "u1": u1, "u2": u2}

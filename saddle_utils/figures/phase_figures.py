@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
-from matplotlib.colors import Normalize
+from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
 from ..trajectories import Trajectory
 from . import BLUE, DASHED, INK, ORANGE, draw_words
 
-COUNTS = sns.blend_palette(["#f4f1e4", "#a9d0b4", "#4d9a9c", "#2f5f8a"], as_cmap=True)
-SIZES = sns.blend_palette(["#2f5f8a", "#8fb7cf", "#f7f4ea", "#efb98b", "#c8702f"], as_cmap=True)
+COUNTS = LinearSegmentedColormap.from_list("counts", ["#f4f1e4", "#a9d0b4", "#4d9a9c", "#2f5f8a"])
+SIZES = LinearSegmentedColormap.from_list(
+    "sizes", ["#2f5f8a", "#8fb7cf", "#f7f4ea", "#efb98b", "#c8702f"]
+)
 
 
 def linear_phases_figure(

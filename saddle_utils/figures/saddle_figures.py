@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from ..networks import Linear
 from ..theory.linear_saddles import linear_saddle
 from ..theory.saddles import saddle_index
-from . import BLUE, FAINT, GREEN, INK, ORANGE, RED
+from . import BLUE, FAINT, GREEN, INK, ORANGE, RED, shades
 
 
 def table_figure(
@@ -25,7 +25,9 @@ def table_figure(
     """
     fig, ax = plt.subplots(figsize=(7.4, 0.42 * len(rows) + 0.9))
     shown = np.where(np.isfinite(gradients), np.maximum(gradients, 1e-18), np.nan)
-    ax.imshow(shown, norm=LogNorm(1e-17, 10), cmap="crest_r", aspect="auto", alpha=0.85)
+    ax.imshow(
+        shown, norm=LogNorm(1e-17, 10), cmap=shades(dark_first=True), aspect="auto", alpha=0.85
+    )
     for (i, j), value in np.ndenumerate(gradients):
         if np.isfinite(value):
             dark = value < 1e-9

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from . import BLUE, DASHED, GREEN, INK, ORANGE, draw_words
+from . import BLUE, DASHED, GREEN, INK, ORANGE, draw_words, shades
 
 DROPS = (BLUE, ORANGE, GREEN)  # the first, second and third
 Curves = Sequence[tuple[np.ndarray, np.ndarray]]
@@ -34,7 +33,7 @@ def draw_curves(ax: Axes, curves: Curves, values: Sequence[float], knob: str = "
 
     With the name of the `knob` the values are named in the colours of the curves.
     """
-    colours = sns.color_palette("crest", len(values))
+    colours = shades(len(values))
     for (times, losses), colour in zip(curves, colours, strict=True):
         ax.plot(times, losses, color=colour, lw=1.5, alpha=0.9)
     ends = [times[np.argmax(losses < losses[-1] + 0.01)] for times, losses in curves]
@@ -154,7 +153,7 @@ def lottery_figure(
     times (n,) the axis, waits (widths, seeds) measured, law (widths, n) predicted.
     """
     fig, ax = plt.subplots(figsize=(5.6, 3))
-    colours = sns.color_palette("crest", len(widths))
+    colours = shades(len(widths))
     for measured, predicted, colour in zip(waits, law, colours, strict=True):
         ax.ecdf(measured, color=colour, lw=1.8)
         ax.plot(times, predicted, color=INK, lw=1, ls=DASHED)
@@ -174,7 +173,7 @@ def data_figure(panels: Sequence[dict], kappas: Sequence, counts: Sequence[np.nd
     A panel for each dict of arguments of `draw_bands`, with its own kappas (n,) and counts.
     """
     fig, axes = plt.subplots(2, 2, figsize=(7.2, 4.4), height_ratios=(1.8, 1), sharex=True)
-    colours = sns.color_palette("crest", 3)
+    colours = shades(3)
     for (above, below), panel, values, drops in zip(axes.T, panels, kappas, counts, strict=True):
         draw_bands(above, **panel)
         shares = np.array([(drops == k).mean(1) for k in (1, 2, 3)])

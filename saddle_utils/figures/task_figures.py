@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,7 +13,7 @@ from ..datasets import Line
 from ..plateaus import Staircase
 from ..trajectories import Trajectory
 from ..units import kinks
-from . import BLUE, DASHED, FAINT, INK, RED, draw_levels, draw_words
+from . import BLUE, DASHED, FAINT, INK, RED, draw_levels, draw_words, shades
 
 
 def staircase_figure(
@@ -31,7 +30,7 @@ def staircase_figure(
     left.plot(times, predicted / losses[0], color=INK, lw=1, ls=DASHED)
     left.set(xlabel="gradient-flow time", ylabel="loss / initial loss", xlim=(0, times[-1]))
     draw_words(left, [("simulation", BLUE), ("closed solution, dashed", INK)])
-    colours = sns.color_palette("crest", len(singular_values))
+    colours = shades(len(singular_values))
     for k, (s, colour) in enumerate(zip(singular_values, colours, strict=True)):
         right.plot(times, strengths[:, k], color=colour, lw=3.5, alpha=0.6)
         right.plot(times, modes[:, k, k], color=INK, lw=1, ls=DASHED)
@@ -97,4 +96,4 @@ def draw_function(ax: Axes, task: Line, now: np.ndarray, end: np.ndarray) -> Non
         loc="center",
     )
     ax.set(ylim=(-1.9, 2.1), xticks=(-2, 0, 2), yticks=(), xlabel="input")
-    sns.despine(ax=ax, left=True)
+    ax.spines["left"].set_visible(False)

@@ -15,7 +15,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import ortho_group
 
 from .. import networks
 from ..networks import Linear, Network, Quadratic
@@ -42,6 +41,8 @@ def regression(
 
     The covariance of the samples is not quite I, unless they are to `whiten`.
     """
+    from scipy.stats import ortho_group  # here, for its import is slow
+
     rng = np.random.default_rng(seed)
     q, r = ortho_group.rvs(size, 2, random_state=rng)[..., : len(strengths)]
     x = rng.standard_normal((samples, size))
