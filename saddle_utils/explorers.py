@@ -20,7 +20,7 @@ from .figures import (
 )
 from .figures.landscape import Landscape, draw_run
 from .figures.saddle_figures import hierarchy_figure
-from .measurements import manifold_measurements, panels, prediction_studies, sweeps
+from .measurements import manifold_measurements, panels, sweeps
 from .measurements.initialization import low_rank_units
 from .measurements.panels import PanelRun
 from .measurements.robustness import RULES
@@ -244,6 +244,8 @@ def width_explorer() -> Explorer:
 
 def prediction_explorer() -> Explorer:
     """The explorer of predicted plateaus: a random task of an architecture, and its prediction."""
+    from .measurements import prediction_studies  # here, for it imports pandas, which is slow
+
     kinds = list(prediction_figures.COLOURS)
 
     def simulate(architecture: int, init_scale: float, seed: int, width: int) -> dict:

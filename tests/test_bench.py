@@ -155,7 +155,7 @@ def result(name, group, plain_s, flow_s, runs=None, timed=2000, error=1e-7):
     )
 
 
-IMPORTS = {"the engines": 0.3, "torch, for comparison": 2.0}
+IMPORTS = {"the engines": 0.3, "torch alone": 2.0}
 
 
 def targets_of(results, sweep):

@@ -11,11 +11,10 @@ import numpy as np
 
 PARTS = {
     "the engines": "saddle_utils.dynamics, saddle_utils.ensembles",
-    "with theory, measurements and figures": (
-        "saddle_utils.theory, saddle_utils.measurements.panels, saddle_utils.figures.panel_figures"
-    ),
-    "with the explorers": "saddle_utils.explorers",
-    "torch, for comparison": "torch",
+    "what a notebook takes": "saddle_utils.figures.panel_figures, saddle_utils.measurements.panels",
+    "all with its explorers": "saddle_utils.explorers",
+    "matplotlib and scipy.integrate alone": "matplotlib.pyplot, scipy.integrate",
+    "torch alone": "torch",
 }
 TURNS = 5
 
