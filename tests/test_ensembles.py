@@ -8,7 +8,7 @@ from scipy.integrate import solve_ivp
 
 from saddle_utils import ensembles, networks, runge_kutta, sliding
 from saddle_utils.datasets import PANELS, panel, whitened
-from saddle_utils.dynamics import RunFailedError, descend
+from saddle_utils.dynamics import RunFailedError, descend, flow
 from saddle_utils.ensembles import flows
 from saddle_utils.networks import initial_units
 
@@ -77,6 +77,29 @@ def test_the_limit_of_vanishing_scale_is_reached():
 
 def _halved(run):
     return np.interp(-run.losses[0] / 2, -run.losses, run.times)
+
+
+def test_runs_turn_implicit_where_stability_limits_their_steps(monkeypatch):
+    """A long wait behind a drop does, a short one does not; together as each alone, and exact."""
+    used, p, scales = [], panel("fig1g"), (0.3, 0.3, 1e-5)
+    for name in ("_dormand_prince", "_rodas"):
+        method = getattr(runge_kutta, name)
+        note = lambda *a, name=name, method=method: used.append(name) or method(*a)  # noqa: E731
+        monkeypatch.setattr(runge_kutta, name, note)
+    start = np.concatenate([initial_units(p.network, 6, s, [5]) for s in scales])
+    ends = [30.0, 2000.0, 1.2 / scales[2]]
+    together = flows(p.network, start, ends, 1e-8)
+    assert "_dormand_prince" in used[used.index("_rodas") :]  # both at once
+    whether = (False, True, True)
+    for run, first, end, implicit in zip(together, start, ends, whether, strict=True):
+        used.clear()
+        (alone,) = flows(p.network, first[None], end, 1e-8)
+        assert ("_rodas" in used) == implicit and len(run.times) < 1500
+        assert len(alone.times) == len(run.times)
+        exact = flow(p.network, first, run.times, 1e-12)
+        late = np.interp(-run.losses, np.maximum.accumulate(-exact.losses), exact.times)
+        off = np.minimum(np.abs(late / end - run.times / end), np.abs(run.losses - exact.losses))
+        assert off.max() < 1e-5 * run.losses[0]
 
 
 def test_runs_with_data_of_their_own():
