@@ -148,15 +148,15 @@ def product(a: Array, b: Array) -> Array:
     are fastest in memory (`runs_last`), einsum goes through all runs for each pair of entries
     instead, and a matrix b that the runs share is one call of BLAS.
     """
-    axes = a.ndim - 2
     if not isinstance(a, np.ndarray):
         return a @ b
-    if axes == 0 and b.ndim == 2:
+    if a.ndim == b.ndim == 2:
         return a.dot(b)  # the same, with half the overhead of @
-    if axes == 0 or a.strides[-3] != a.itemsize:
+    if a.ndim == 2 or a.strides[-3] != a.itemsize:
         return a @ b
     if b.ndim > 2:
         return np.einsum("...ij,...jk->...ik", a, b)
+    axes = a.ndim - 2
     columns = a.transpose(axes, axes + 1, *range(axes))
     out = b.mT @ columns.reshape(*columns.shape[:2], -1)
     return out.reshape(*out.shape[:2], *columns.shape[2:]).transpose(*range(2, axes + 2), 0, 1)

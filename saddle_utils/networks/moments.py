@@ -28,9 +28,11 @@ class Moments(Network):
 
     def moment_map(self, theta: Array) -> Array:
         """M = sum_i v_i psi(u_i)' of all units, shape (\\*ensemble, outputs, N)."""
-        v, u = self.split(theta)
+        return self._map(*self.split(theta))
+
+    def _map(self, v: Array, u: Array) -> Array:
         m = product(v.mT, self.features(u))
-        return m.reshape(*m.shape[:-2], *self.syz.shape[-2:])
+        return m if self.patches == 1 else m.reshape(*m.shape[:-2], *self.syz.shape[-2:])
 
     def output(self, theta: Array) -> Array:
         return self.moment_map(theta)
@@ -55,7 +57,7 @@ class Moments(Network):
     def curvature(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         v, u = self.split(theta)
         ensemble, psi = u.shape[:-2], self.features(u)
-        dpsi, within = self._derivatives(v, u, self.residual(self.moment_map(theta)))
+        dpsi, within = self._derivatives(v, u, self.residual(self._map(v, u)))
         d = np.zeros((*theta.shape, self.n_v, psi.shape[-1]))
         d[..., range(self.n_v), range(self.n_v), :] = psi[..., None, :]
         d[..., self.n_v :, :, :] = v[..., None, :, None] * dpsi[..., None, :]
@@ -92,7 +94,7 @@ class Linear(Moments):
 
     def field(self, theta: Array, forward: tuple[Array, Array] | None = None) -> Array:
         v, u = self.split(theta)
-        g = (forward or self.forward(theta))[1]
+        g = forward[1] if forward else self.residual(self._map(v, u))
         return concat([product(u, g.mT), product(v, g)])
 
     def reduce(self, theta: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
@@ -140,18 +142,17 @@ class Quadratic(Moments):
         """The two vectors whose outer product is psi(u)."""
         return u, u
 
-    def moment_map(self, theta: Array) -> Array:
-        v, u = self.split(theta)
+    def _map(self, v: Array, u: Array) -> Array:
         left, right = self.sides(u)
         if self.n_v == 1:
             m = product((v * left).mT, right)
-            return m.reshape(*m.shape[:-2], 1, -1)
+            return m.reshape((*m.shape[:-2], 1, -1))
         m = (v.mT[..., None] * left[..., None, :, :]).mT @ right[..., None, :, :]
         return m.reshape(*m.shape[:-2], -1)
 
     def field(self, theta: Array, forward: tuple[Array, Array] | None = None) -> Array:
         v, u = self.split(theta)
-        g = (forward or self.forward(theta))[1]
+        g = forward[1] if forward else self.residual(self._map(v, u))
         if self.n_v == 1:
             force = self.force(u, g[..., 0, :])
             return concat([dots(force, u), v * (force + force)])
@@ -165,7 +166,7 @@ class Quadratic(Moments):
 
     def matrix(self, g: Array) -> Array:
         """The symmetric matrix S of <g, psi(u)> = u' S u, (\\*ensemble, n_v, n_u, n_u)."""
-        return g.reshape(*g.shape[:-1], self.n_u, self.n_u)
+        return g.reshape((*g.shape[:-1], self.n_u, self.n_u))
 
     def _derivatives(self, v, u, g):
         nv, nu, s = self.n_v, self.n_u, self.matrix(g)
@@ -199,7 +200,7 @@ class Attention(Quadratic):
 
     def force(self, u: Array, g: Array) -> Array:
         d = self.n_u // 2
-        g = g.reshape(*g.shape[:-1], d, d) / 2
+        g = g.reshape((*g.shape[:-1], d, d)) / 2
         return concat([product(u[..., d:], g.mT), product(u[..., :d], g)])
 
     def matrix(self, g: Array) -> Array:
