@@ -12,7 +12,7 @@ from saddle_utils.datasets import panel, whitened
 from saddle_utils.dynamics import flow
 from saddle_utils.networks import initial_units
 from saddle_utils.random_tasks import covariance_tasks
-from saddle_utils.theory import escape, relu_escape
+from saddle_utils.theory import escape, linear_escape, relu_escape
 
 
 def skewed(seed, outputs=2, inputs=3):
@@ -152,11 +152,10 @@ def test_the_time_of_degree_p(degree):
         )
         times.append(run.t[-1])
     if degree == 1:
-        assert escape.time_exponent(1) == 0
         assert measurements.slope(scales, times) == pytest.approx(1, abs=0.01)
     else:
         exponent = -measurements.slope(scales, np.log(times))
-        assert exponent == pytest.approx(escape.time_exponent(degree), abs=0.02)
+        assert exponent == pytest.approx(1 - degree, abs=0.02)
 
 
 @pytest.mark.parametrize("ratio", [0.75, 0.5, 0.25])
@@ -164,7 +163,7 @@ def test_suppression_is_theorem_4(ratio):
     """L1, over four decades."""
     net, scales = whitened([1, ratio, ratio / 2]), np.logspace(-7, -3, 5)
     held = measurements.measure_suppression(net, scales, seed=9)
-    assert escape.theorem4_exponent(net) == pytest.approx(1 - ratio)
+    assert linear_escape.theorem4_exponent(net) == pytest.approx(1 - ratio)
     assert -measurements.slope(scales, np.log(held)) == pytest.approx(1 - ratio, abs=0.03)
 
 
@@ -176,8 +175,8 @@ def test_suppressed_is_what_the_linear_flow_does_not_grow():
     top = np.concatenate([q[:, 0], r[0]])
     away = theta - theta @ (np.outer(top, top) / 2)
     expected = np.sqrt((away**2).sum((1, 2)))
-    np.testing.assert_allclose(escape.suppressed(net, theta), expected, rtol=1e-12)
-    assert escape.suppressed(net, np.outer(np.ones(4), top)) < 1e-12
+    np.testing.assert_allclose(linear_escape.suppressed(net, theta), expected, rtol=1e-12)
+    assert linear_escape.suppressed(net, np.outer(np.ones(4), top)) < 1e-12
 
 
 @pytest.mark.parametrize("rank", [0, 1, 2])
@@ -189,7 +188,7 @@ def test_the_hessian_at_a_saddle_has_the_predicted_rates(rank):
     theta = np.zeros((width, 7))
     theta[:rank, :3], theta[:rank, 3:] = top.T, np.linalg.solve(net.szz, net.syz.T @ top).T
     assert np.abs(net.field(theta)).max() < 1e-10
-    rates = np.linalg.svd(escape.projected_correlation(net, rank), compute_uv=False)
+    rates = np.linalg.svd(linear_escape.projected_correlation(net, rank), compute_uv=False)
     values = np.linalg.eigvalsh(net.jacobian(theta))
     expected = np.sort(np.repeat(rates[: 3 - rank], width - rank))
     np.testing.assert_allclose(values[values > 1e-6], expected, atol=1e-4)
@@ -203,8 +202,8 @@ def test_half_times_and_levels_of_whitened_networks():
         start = initial_units(net, 100, 1e-3, seed)
         modes = theory.mode_strengths(flow(net, start, times).theta, 3)
         half = times[np.argmax(modes > np.diag(net.syz) / 2, axis=0)]
-        np.testing.assert_allclose(half, escape.whitened_half_times(net, start), rtol=0.05)
-    levels, drops = escape.linear_drops(net, 1e-6)
+        np.testing.assert_allclose(half, linear_escape.whitened_half_times(net, start), rtol=0.05)
+    levels, drops = linear_escape.linear_drops(net, 1e-6)
     run = flow(net, initial_units(net, 20, 1e-6, 1), np.linspace(0, 150, 3000))
     np.testing.assert_allclose(drops, 11 / np.array([6, 3, 2]) * np.log(1e6), rtol=1e-12)
     found = plateaus.measure(run.times, run.losses, min_duration=2).levels
@@ -216,10 +215,11 @@ def test_durations_of_a_general_covariance_tend_to_the_limit(seed):
     """The second plateau, by decades of eps: slow where the first mode must rotate (seed 603)."""
     net, scales = skewed(seed), np.logspace(-10, -2, 9)
     s, rates = (
-        np.linalg.svd(m, compute_uv=False) for m in (net.syz, escape.projected_correlation(net, 1))
+        np.linalg.svd(m, compute_uv=False)
+        for m in (net.syz, linear_escape.projected_correlation(net, 1))
     )
     limit = (1 - s[1] / s[0]) / rates[0]
-    np.testing.assert_allclose(escape.leading_log_times(net), [1 / s[0], 1 / s[0] + limit])
+    np.testing.assert_allclose(linear_escape.leading_log_times(net), [1 / s[0], 1 / s[0] + limit])
     drops = measurements.measure_linear_drops(net, scales, seed=seed, rtol=1e-10)
     first, second = -np.diff([drops[:, 0], drops[:, 1] - drops[:, 0]], axis=1) / np.log(10)
     assert first[0] == pytest.approx(1 / s[0], rel=1e-3)
@@ -236,7 +236,7 @@ def test_the_third_drop_of_a_general_covariance():
     net = networks.linear(x / np.sqrt((x**2).mean()), y)
     drops = measurements.measure_linear_drops(net, [1e-10, 1e-9], seed=7, rtol=1e-10)
     slopes = (drops[0] - drops[1]) / np.log(10)
-    np.testing.assert_allclose(slopes, escape.leading_log_times(net), rtol=1e-3)
+    np.testing.assert_allclose(slopes, linear_escape.leading_log_times(net), rtol=1e-3)
     naive = 1 / np.linalg.svd(net.syz, compute_uv=False)
     assert relative(slopes[2:], naive[2:]) > 0.08
 
@@ -303,12 +303,12 @@ def test_the_first_half_time_at_any_covariance(seed):
     for net in covariance_tasks(seed, 3):
         pairs = measurements.measure_first_half_times(net, [1e-3, 1e-6], 20, seed)
         np.testing.assert_allclose(pairs[:, 0], pairs[:, 1], rtol=5e-3)
-        leading = np.log([1e3, 1e6]) * escape.leading_log_times(net)[0]
+        leading = np.log([1e3, 1e6]) * linear_escape.leading_log_times(net)[0]
         assert (np.abs(leading / pairs[:, 1] - 1) > 0.03).all()
     white = whitened([2.0, 1.0])
     start = initial_units(white, 9, 1e-4, seed)
-    assert escape.first_half_time(white, start) == pytest.approx(
-        escape.whitened_half_times(white, start)[0], rel=1e-12
+    assert linear_escape.first_half_time(white, start) == pytest.approx(
+        linear_escape.whitened_half_times(white, start)[0], rel=1e-12
     )
 
 
@@ -318,15 +318,20 @@ NOTHING = networks.pointwise(np.eye(2), np.zeros(2))
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: escape.time_exponent(0.5), "degree"),
-        (lambda: escape.theorem4_exponent(panel("fig1d").network), "linear"),
-        (lambda: escape.theorem4_exponent(networks.linear(np.eye(2), np.zeros(2))), "nothing"),
-        (lambda: escape.suppressed(whitened([2, 1]), np.ones((3, 5))), "features"),
-        (lambda: escape.projected_correlation(panel("fig1c").network, 1), "convolution"),
-        (lambda: escape.projected_correlation(whitened([2, 1]), 3), "rank"),
-        (lambda: escape.linear_drops(whitened([2, 1]), 1.5), "between 0 and 1"),
-        (lambda: escape.whitened_half_times(skewed(1), np.ones((3, 5))), "whitened"),
-        (lambda: escape.whitened_half_times(whitened([2, 1]), np.ones((3, 4))), "half learned"),
+        (lambda: linear_escape.theorem4_exponent(panel("fig1d").network), "linear"),
+        (
+            lambda: linear_escape.theorem4_exponent(networks.linear(np.eye(2), np.zeros(2))),
+            "nothing",
+        ),
+        (lambda: linear_escape.suppressed(whitened([2, 1]), np.ones((3, 5))), "features"),
+        (lambda: linear_escape.projected_correlation(panel("fig1c").network, 1), "convolution"),
+        (lambda: linear_escape.projected_correlation(whitened([2, 1]), 3), "rank"),
+        (lambda: linear_escape.linear_drops(whitened([2, 1]), 1.5), "between 0 and 1"),
+        (lambda: linear_escape.whitened_half_times(skewed(1), np.ones((3, 5))), "whitened"),
+        (
+            lambda: linear_escape.whitened_half_times(whitened([2, 1]), np.ones((3, 4))),
+            "half learned",
+        ),
         (lambda: escape.escape_time(whitened([2, 1]), np.ones((3, 4))), "quadratic"),
         (lambda: escape.escape_time(quadratic(np.eye(2)), np.ones((3, 4))), "features"),
         (lambda: relu_escape.relu_directions(panel("fig1e").network), "ReLU"),

@@ -18,7 +18,7 @@ from saddle_utils.networks import Linear, initial_units
 from saddle_utils.plateaus import drop_times
 from saddle_utils.random_tasks import covariance_tasks
 from saddle_utils.theory import head_waits, linear_levels, wide_limit
-from saddle_utils.theory.escape import projected_correlation
+from saddle_utils.theory.linear_escape import projected_correlation
 
 S = np.array([1.3, 0.6, 0.2])
 NET = Linear(np.diag(S), np.eye(3), float((S**2).sum()))

@@ -14,7 +14,8 @@ from saddle_utils.dynamics import descend, flow
 from saddle_utils.measurements import prediction_measurements, prediction_studies
 from saddle_utils.networks import initial_units
 from saddle_utils.random_tasks import DROPS, covariance_tasks, prediction_tasks
-from saddle_utils.theory import escape, linear_waiting, relu_waiting, waiting
+from saddle_utils.theory import escape, linear_escape, linear_waiting, relu_waiting, waiting
+from saddle_utils.theory.linear_escape import whitened_half_times
 from saddle_utils.theory.predictions import predict
 from saddle_utils.units import contributions
 
@@ -62,7 +63,7 @@ def test_general_covariance_leads_to_the_saddles_in_closed_form():
     logs = linear_waiting.leading_log(net, found.saddles[:-1])
     for k, task in enumerate(tasks):
         np.testing.assert_allclose(found.levels[k], theory.linear_levels(task), atol=1e-6)
-        np.testing.assert_allclose(logs[k], escape.leading_log_times(task), rtol=1e-3)
+        np.testing.assert_allclose(logs[k], linear_escape.leading_log_times(task), rtol=1e-3)
     assert np.isinf(found.after).all()
     beyond = predict(net, 1e-6 * initial_units(net, 9, 1.0, range(4)), 3)
     np.testing.assert_allclose(beyond.times[:, :2], found.times, rtol=1e-6)
@@ -82,7 +83,7 @@ def test_whitened_times_are_those_of_the_closed_solution():
     for width in (3, 20):
         theta0 = 1e-8 * initial_units(net, width, 1.0, range(50, 54))
         found = predict(net, theta0, 3).times
-        half = escape.whitened_half_times(task, theta0) + np.log(np.sqrt(2) - 1) / (2 * strengths)
+        half = whitened_half_times(task, theta0) + np.log(np.sqrt(2) - 1) / (2 * strengths)
         np.testing.assert_allclose(found, half, rtol=2e-4)
         for k in range(4):
             times = np.linspace(0, 1.1 * found[k, 2], 40001)
@@ -211,7 +212,7 @@ QUADRATIC = stacked([panel("fig1g").network] * 2)
         (lambda: predict(networks.pointwise(np.eye(2), np.ones(2), "tanh"), np.ones((1, 2, 3)), 1),
          "linear, quadratic or ReLU"),
         (lambda: escape.units_alone(QUADRATIC, np.ones((2, 1, 3)), np.full(2, 9.0)), "escapes"),
-        (lambda: escape.whitened_half_times(whitened([2, 1]), 1e-3 * np.ones((1, 4))), "units"),
+        (lambda: whitened_half_times(whitened([2, 1]), 1e-3 * np.ones((1, 4))), "units"),
     ],
 )  # fmt: skip
 def test_bad_input_is_refused(call, message):

@@ -13,7 +13,7 @@ import numpy as np
 from ..datasets import Panel
 from ..dynamics import descend, flow
 from ..networks import Linear, Pointwise, initial_units, pointwise
-from ..theory import escape, linear_levels, relu_escape
+from ..theory import linear_escape, linear_levels, relu_escape
 from ..trajectories import Trajectory
 from ..units import contributions
 from . import panels
@@ -30,7 +30,7 @@ def measure_suppression(
     """|(I - P) Theta|_F when q_1' W r_1 reaches s_1 / 2 (Theorem 4), (scales,).
 
     For whitened inputs that is half of what it learns.  The prediction is eps to the power
-    `escape.theorem4_exponent`.  RunFailedError if s_1 / 2 is not reached.
+    `linear_escape.theorem4_exponent`.  RunFailedError if s_1 / 2 is not reached.
     """
     q, s, r = np.linalg.svd(network.syz)
     held = []
@@ -39,7 +39,7 @@ def measure_suppression(
         run = flow(network, theta, (2 * np.log(1 / scale) + 5) / s[0])
         v, u = network.split(run.theta)
         strength = ((v @ q[:, 0]) * (u @ r[0])).sum(-1)
-        norm = np.log(escape.suppressed(network, run.theta))
+        norm = np.log(linear_escape.suppressed(network, run.theta))
         held.append(np.exp(_value_when(strength, s[0] / 2, norm)))
     return np.array(held)
 
@@ -50,10 +50,10 @@ def measure_linear_drops(
     """Times at which the loss passes the midpoints between the levels of the saddles, in order.
 
     Shape (scales, ranks), of gradient flow at any input covariance; nan where a run ends before.
-    The prediction is `escape.linear_drops`.  A mode of strength a = s (1 - 1 / sqrt 2) has halved
-    its loss: for whitened inputs .441 / s before the half-time of the mode.
+    The prediction is `linear_escape.linear_drops`.  A mode of strength a = s (1 - 1 / sqrt 2) has
+    halved its loss: for whitened inputs .441 / s before the half-time of the mode.
     """
-    slowest = escape.leading_log_times(network)
+    slowest = linear_escape.leading_log_times(network)
     levels = linear_levels(network)[: len(slowest) + 1]
     middles = (levels[1:] + levels[:-1]) / 2
     times = []
@@ -71,13 +71,13 @@ def measure_first_half_times(
     """Predicted and measured times at which the first mode is half learned, (scales, 2).
 
     Half learned is a strength q_1' W r_1 of s_1 / (2 r_1' Szz r_1), by gradient flow; the
-    prediction is `escape.first_half_time` of the same initial units.
+    prediction is `linear_escape.first_half_time` of the same initial units.
     """
     q, s, r = np.linalg.svd(network.syz)
     half, times = s[0] / (2 * r[0] @ network.szz @ r[0]), []
     for scale in scales:
         theta = initial_units(network, width, scale, seed)
-        predicted = float(escape.first_half_time(network, theta))
+        predicted = float(linear_escape.first_half_time(network, theta))
         run = flow(network, theta, np.linspace(0, 1.5 * predicted, 3001))
         v, u = network.split(run.theta)
         strength = ((v @ q[:, 0]) * (u @ r[0])).sum(-1)

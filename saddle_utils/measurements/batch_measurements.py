@@ -17,6 +17,7 @@ from ..networks import Network, initial_units
 from ..optimisers import adam, momentum, two_cycle
 from ..plateaus import drop_times, first_times
 from ..theory import escape, linear_levels
+from ..theory.linear_escape import whitened_half_times
 from ..theory.linear_saddles import escape_rates, linear_saddle
 from ..theory.stochastic import Samples, regression, saddle_growth, sample_batches
 from ..trajectories import Trajectory
@@ -114,14 +115,13 @@ def measure_fitted_noise(data: Samples, scale: float, seed: int) -> dict[str, np
 
     "times" (T,), "learned" modes over time (T,), the sum of `progress`, and predicted and measured
     (ranks, 2) "drops", at which half of the loss of a mode is gone, and "levels" after each.
-    Predicted from moments and initial units: `linear_levels` and `escape.whitened_half_times`, from
-    which half of the loss is gone when the strength is 1 - 1 / sqrt 2, ln(1 + sqrt 2) / (2 s)
-    before the strength is half.
+    Predicted from moments and initial units: `linear_levels` and `whitened_half_times`.  Half of
+    the loss is gone when the strength is 1 - 1 / sqrt 2, ln(1 + sqrt 2) / (2 s) before it is half.
     """
     net, theta0 = data.network, initial_units(data.network, WIDTH, scale, seed)
     strengths, levels = escape_rates(net, []), linear_levels(net)
     ranks = len(strengths)
-    expected = escape.whitened_half_times(net, theta0) - np.log(1 + np.sqrt(2)) / (2 * strengths)
+    expected = whitened_half_times(net, theta0) - np.log(1 + np.sqrt(2)) / (2 * strengths)
     run = flow(net, theta0, 1.5 * expected[-1])
     drops = drop_times(run, levels[: ranks + 1])
     middles = (drops + np.append(drops[1:], run.times[-1])) / 2

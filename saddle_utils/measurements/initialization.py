@@ -10,7 +10,7 @@ from ..datasets import figure2, power_law
 from ..ensembles import flows
 from ..networks import Attention, Linear, Network
 from ..plateaus import drop_times
-from ..theory import escape, head_waits, linear_levels
+from ..theory import escape, head_waits, linear_escape, linear_levels
 from ..theory.manifolds import growth_bound
 from ..trajectories import Trajectory
 from .sweeps import levels
@@ -116,10 +116,10 @@ def linear_waits(
 
     From `low_rank_units`: the time at which the loss passes the middle between that saddle and the
     next, nan if it does not, times the rate s~, the top singular value of
-    `escape.projected_correlation`: the slope in ln(1 / perturbation) is to be 1, once a run arrives
-    before its perturbation can leave.  The second array, (seeds,), is `growth_on_the_way`.
+    `projected_correlation`: the slope in ln(1 / perturbation) is to be 1, once a run arrives before
+    its perturbation can leave.  The second array, (seeds,), is `growth_on_the_way`.
     """
-    rate = np.linalg.norm(escape.projected_correlation(network, rank), 2)
+    rate = np.linalg.norm(linear_escape.projected_correlation(network, rank), 2)
     ends = (1.3 * np.log(1 / perturbations) + 50) / rate
     theta = low_rank_starts(network, width, rank, perturbations, seeds)
     pair = linear_levels(network)[rank : rank + 2]

@@ -16,7 +16,7 @@ from ..ensembles import flows
 from ..networks import Linear, Network
 from ..networks.base import concat
 from ..trajectories import Trajectory
-from . import escape
+from . import linear_escape
 from .waiting import Departure, Fall, Leaving, curve, remainder
 
 ARRIVED = 1e-5  # of its largest gradient: a narrow network at its fixed point
@@ -85,13 +85,13 @@ def linear_fall(network: Linear, start: np.ndarray, waiting: np.ndarray) -> Fall
 
 
 def leading_log(network: Linear, saddles: Sequence[np.ndarray]) -> np.ndarray:
-    """Times of the drops over ln(1 / eps), (runs, drops), by `escape.log_race`.
+    """Times of the drops over ln(1 / eps), (runs, drops), by `linear_escape.log_race`.
 
     From the rates at the saddles (runs, units, features) behind which the drops begin, with or
     without convolution: what remains of a time when its constant is left out.
     """
     rates = [np.linalg.svd(_drive(remainder(network, s)), compute_uv=False) for s in saddles]
-    return np.array([escape.log_race(run) for run in zip(*rates, strict=True)])
+    return np.array([linear_escape.log_race(run) for run in zip(*rates, strict=True)])
 
 
 def _drive(network: Linear) -> np.ndarray:
