@@ -26,8 +26,9 @@ import numpy as np
 
 from .autograd import Autograd, deep, pack, unpack
 from .base import Network, runs_last
-from .moments import Attention, Linear, Quadratic
+from .moments import Linear
 from .pointwise import ACTIVATIONS, Pointwise
+from .quadratic import Attention, Quadratic
 
 __all__ = [
     "ACTIVATIONS",
