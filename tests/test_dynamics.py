@@ -188,7 +188,7 @@ def test_the_default_rule_is_the_loop_that_it_replaces():
     run = descend(p.network, theta, p.step, 50)
     for _ in range(50):
         theta = theta + p.step * p.network.field(theta)
-    np.testing.assert_allclose(run.theta[-1], theta, rtol=1e-12, atol=1e-15)
+    np.testing.assert_array_equal(run.theta[-1], theta)
 
 
 def test_a_rule_starts_afresh_in_every_run_and_works_on_minibatches():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from .engines import Result
 from .scaling import Sweep
+
+Judged = tuple[str, bool, str]  # a target, whether it was reached, and what was measured
 
 
 def targets(results: Sequence[Result], samples: Sweep, imports: Mapping[str, float]) -> list[str]:
@@ -18,73 +20,76 @@ def targets(results: Sequence[Result], samples: Sweep, imports: Mapping[str, flo
         groups.setdefault(result.row.group, []).append(result)
     flows = [result for result in results if result.row.solver]
     missed = [result.row.name for result in flows if not result.accurate]
-    lines = [_line("every flow as accurate as its goal", not missed, ", ".join(missed) or "all")]
-    panels = groups["panel"]
-    lines.append(
-        _line(
-            "flow 20 times as fast as plain on each panel of Figure 1",
-            all(result.accurate and result.ratio("flow") >= 20 for result in panels),
-            ", ".join(f"{result.row.name[:2]} {times(result.ratio('flow'))}" for result in panels),
-        )
-    )
+    judged = [("every flow as accurate as its goal", not missed, ", ".join(missed) or "all")]
+    judged += _panels(groups["panel"])
     for name in ("quadratic", "attention"):
-        first, *_, third, last = groups[name]
-        growth = last.seconds["flow"] / first.seconds["flow"]
-        lines.append(
-            _line(
-                f"flow 10^4 times as fast as plain on {third.row.name}",
-                third.accurate and third.ratio("flow") >= 1e4,
-                times(third.ratio("flow")),
-            )
-        )
-        lines.append(
-            _line(
-                f"time of flow grows less than 5 times from {first.row.name} to {last.row.name}",
-                first.accurate and last.accurate and growth < 5,
-                times(growth),
-            )
-        )
+        judged += _limit(groups[name])
     for name in ("linear (1B) ensemble", "quadratic (1G) ensemble"):
-        few, many = groups[name]
-        fast = ", ".join(f"{engine} {times(few.ratio(engine))}" for engine in ("flow", "descend"))
-        growth = {engine: many.seconds[engine] / few.seconds[engine] for engine in few.seconds}
-        lines.append(
-            _line(
-                f"{few.row.name}: 200 times as fast as plain runs, by the faster engine",
-                few.accurate and max(few.ratio("flow"), few.ratio("descend")) >= 200,
-                fast,
-            )
-        )
-        lines.append(
-            _line(
-                f"{many.row.name}: flow in less than 8 times the time of {few.row.runs}",
-                many.accurate and growth["flow"] < 8,
-                ", ".join(f"{engine} {times(growth[engine])}" for engine in ("flow", "descend")),
-            )
-        )
+        judged += _ensembles(*groups[name])
     spread = {
-        engine: samples.seconds[engine].max() / samples.seconds[engine].min() - 1
-        for engine in ("descend", "flow")
+        name: samples.seconds[name].max() / samples.seconds[name].min() - 1
+        for name in ("descend", "flow")
     }
-    lines.append(
-        _line(
+    ours = {name: seconds for name, seconds in imports.items() if "alone" not in name}
+    judged += [
+        (
             "with moments, time within 20% from 10^2 to 10^6 samples",
             max(spread.values()) <= 0.2,
-            ", ".join(f"{engine} {value:.0%}" for engine, value in spread.items()),
-        )
-    )
-    lines.append(
-        _line(
+            _each(spread, "{:.0%}".format),
+        ),
+        (
             "the package is imported in less than 1 s",
-            all(seconds < 1 for name, seconds in imports.items() if "alone" not in name),
-            ", ".join(f"{name} {duration(seconds)}" for name, seconds in imports.items()),
-        )
-    )
-    return lines
+            max(ours.values()) < 1,
+            _each(imports, duration),
+        ),
+    ]
+    return [
+        f"{'reached' if reached else '**not reached**'}: {target} ({measured})"
+        for target, reached, measured in judged
+    ]
 
 
-def _line(target: str, reached: bool, measured: str) -> str:
-    return f"{'reached' if reached else '**not reached**'}: {target} ({measured})"
+def _panels(panels: Sequence[Result]) -> list[Judged]:
+    ratios = {result.row.name[:2]: result.ratio("flow") for result in panels}
+    reached = all(result.accurate for result in panels) and min(ratios.values()) >= 20
+    target = "flow 20 times as fast as plain on each panel of Figure 1"
+    return [(target, reached, _each(ratios, times))]
+
+
+def _limit(rows: Sequence[Result]) -> list[Judged]:
+    first, *_, third, last = rows
+    fast, growth = third.ratio("flow"), last.seconds["flow"] / first.seconds["flow"]
+    grows = f"time of flow grows less than 5 times from {first.row.name} to {last.row.name}"
+    return [
+        (
+            f"flow 10^4 times as fast as plain on {third.row.name}",
+            third.accurate and fast >= 1e4,
+            times(fast),
+        ),
+        (grows, first.accurate and last.accurate and growth < 5, times(growth)),
+    ]
+
+
+def _ensembles(few: Result, many: Result) -> list[Judged]:
+    engines = ("flow", "descend")
+    ratios = {name: few.ratio(name) for name in engines}
+    growth = {name: many.seconds[name] / few.seconds[name] for name in engines}
+    return [
+        (
+            f"{few.row.name}: 200 times as fast as plain runs, by the faster engine",
+            few.accurate and max(ratios.values()) >= 200,
+            _each(ratios, times),
+        ),
+        (
+            f"{many.row.name}: flow in less than 8 times the time of {few.row.runs}",
+            many.accurate and growth["flow"] < 8,
+            _each(growth, times),
+        ),
+    ]
+
+
+def _each(values: Mapping[str, float], write: Callable[[float], str]) -> str:
+    return ", ".join(f"{name} {write(value)}" for name, value in values.items())
 
 
 def duration(seconds: float) -> str:

@@ -134,11 +134,10 @@ class Network:
 
 def runs_last(theta: np.ndarray) -> np.ndarray:
     """The same array (\\*ensemble, units, features), the runs fastest in memory: see `product`."""
-    axes = theta.ndim - 2
-    if axes == 0 or theta[..., 0, 0].size < FEW or theta.size > LARGE * theta[..., 0, 0].size:
+    runs = theta[..., 0, 0].size
+    if theta.ndim == 2 or runs < FEW or theta.size > LARGE * runs:
         return theta
-    columns = theta.transpose(axes, axes + 1, *range(axes))
-    return np.ascontiguousarray(columns).transpose(*range(2, axes + 2), 0, 1)
+    return _runs_in_front(np.ascontiguousarray(_runs_at_the_end(theta)))
 
 
 def product(a: Array, b: Array) -> Array:
@@ -156,10 +155,17 @@ def product(a: Array, b: Array) -> Array:
         return a @ b
     if b.ndim > 2:
         return np.einsum("...ij,...jk->...ik", a, b)
-    axes = a.ndim - 2
-    columns = a.transpose(axes, axes + 1, *range(axes))
+    columns = _runs_at_the_end(a)
     out = b.mT @ columns.reshape(*columns.shape[:2], -1)
-    return out.reshape(*out.shape[:2], *columns.shape[2:]).transpose(*range(2, axes + 2), 0, 1)
+    return _runs_in_front(out.reshape(*out.shape[:2], *columns.shape[2:]))
+
+
+def _runs_at_the_end(a: np.ndarray) -> np.ndarray:
+    return a.transpose(a.ndim - 2, a.ndim - 1, *range(a.ndim - 2))
+
+
+def _runs_in_front(a: np.ndarray) -> np.ndarray:
+    return a.transpose(*range(2, a.ndim), 0, 1)
 
 
 def dots(a: Array, b: Array) -> Array:
