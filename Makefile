@@ -18,10 +18,10 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 figures: $(READY)  ## run the notebooks that are out of date: figures/, data, claims
-	@$(PYTHON) -m saddle_utils.run --jobs $(JOBS)
+	@$(PYTHON) -m saddle_utils.notebook.runner --jobs $(JOBS)
 
 run: $(READY)  ## one notebook with your parameters: make run NB=01_linear_rank ARGS="-p seed 7"
-	@$(PYTHON) -m saddle_utils.run $(NB) $(ARGS)
+	@$(PYTHON) -m saddle_utils.notebook.runner $(NB) $(ARGS)
 
 test: $(READY)  ## ruff, pytest and nbval on all notebooks
 	$(MAKE) --no-print-directory lint unit notebooks
@@ -38,7 +38,7 @@ notebooks: $(READY)
 	  $(PYTHON) -m pytest --nbval-lax notebooks -n $(JOBS) --dist loadscope
 
 refresh: $(READY)  ## run what is out of date and copy the clean results back to notebooks/
-	@$(PYTHON) -m saddle_utils.run --jobs $(JOBS) --refresh
+	@$(PYTHON) -m saddle_utils.notebook.runner --jobs $(JOBS) --refresh
 
 bench: $(READY)  ## time the plain way, descend and flow side by side: figures/BENCHMARKS.md
 	@$(PYTHON) -m saddle_utils.bench

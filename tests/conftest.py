@@ -1,15 +1,11 @@
-"""What the tests share: brute-force models in torch, and an output folder of their own."""
+"""Every test computes in float64 and writes to an output folder of its own."""
 
 from __future__ import annotations
 
-import os
-
-import numpy as np
 import pytest
 import torch
 
-from saddle_utils import networks
-from saddle_utils.files import OUTPUT_VARIABLE
+from saddle_utils.notebook.files import OUTPUT_VARIABLE
 
 torch.set_default_dtype(torch.float64)
 
@@ -18,56 +14,3 @@ torch.set_default_dtype(torch.float64)
 def own_output(tmp_path, monkeypatch):
     """No test writes to the project's figures."""
     monkeypatch.setenv(OUTPUT_VARIABLE, str(tmp_path / "figures"))
-
-
-def brute(architecture: str, n_v: int, patches: int):
-    """f(theta, x) as explicit sums over units and patches, written apart from the package."""
-    phi = {
-        "linear": lambda a: a,
-        "identity": lambda a: a,
-        "relu": torch.relu,
-        "tanh": torch.tanh,
-        "cubic": lambda a: a**3,
-    }
-
-    def predict(theta, x):
-        v, u = theta[:, :n_v], theta[:, n_v:]
-        if architecture == "quadratic":
-            return torch.einsum("ho,ha,hb,sa,sb->so", v, u, u, x, x)
-        x = x if x.ndim == 3 else x[:, None]
-        out = 0
-        for i in range(len(u)):
-            for p in range(patches):
-                weights = v[i].reshape(-1, patches)[:, p]
-                out = out + torch.outer(phi[architecture](x[:, p] @ u[i]), weights)
-        return out
-
-    return predict
-
-
-def random_network(architecture, rng, samples=6, patches=1, features=2, outputs=1):
-    """A network on random data, and the same through autograd on the brute-force model."""
-    shape = (samples, features) if patches == 1 else (samples, patches, features)
-    x, y = rng.standard_normal(shape), rng.standard_normal((samples, outputs))
-    net = networks.build(architecture, x, y)
-    model = brute(architecture, net.n_v, patches)
-    return net, networks.Autograd(model, x, y, net.n_v, net.n_u)
-
-
-def in_subprocess(code: str, **environment: str) -> str:
-    """What a fresh interpreter prints when it runs this code."""
-    import subprocess
-    import sys
-
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environment},
-        check=True,
-    )
-    return result.stdout
-
-
-def relative(a, b) -> float:
-    return float(np.abs(np.asarray(a) - np.asarray(b)).max() / np.abs(np.asarray(b)).max())

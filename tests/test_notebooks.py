@@ -8,8 +8,8 @@ import re
 
 import pytest
 
-from saddle_utils.files import PROJECT
-from saddle_utils.tasks import parameter_names
+from saddle_utils.notebook.files import PROJECT
+from saddle_utils.notebook.tasks import parameter_names
 
 BOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 COMMON = ["seed", "width", "init_scale", "n_seeds", "output_dir", "device"]

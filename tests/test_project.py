@@ -8,22 +8,22 @@ import tomllib
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from conftest import in_subprocess
+from support import in_subprocess
 
-from saddle_utils.files import PROJECT
+from saddle_utils.notebook.files import PROJECT
 
 PACKAGE = PROJECT / "saddle_utils"
 CODE = sorted(PACKAGE.rglob("*.py"))
-FLOORS = [  # a module, or a package of modules, imports only from floors above it in this list
-    ["files", "networks", "optimisers", "trajectories"],
-    ["dynamics", "runge_kutta", "sliding"],
-    ["datasets", "plateaus", "units", "claims", "parameters", "explore", "tasks"],
-    ["random_tasks", "ensembles", "run"],
+FLOORS = [  # a package imports only from the floors above it in this list
+    ["networks"],
+    ["datasets", "dynamics"],
+    ["observables"],
     ["theory"],
-    ["measurements"],
-    ["figures"],
-    ["explorers", "bench"],
+    ["notebook"],
+    ["studies"],
+    ["bench"],
 ]
+SHARED = {"figure1", "figure2"}  # runs that several studies use; no study imports another
 
 
 def dependencies() -> list[str]:
@@ -75,6 +75,20 @@ def test_modules_import_only_from_the_floors_below():
             assert floor[name] < floor[own], (path.name, name)
 
 
+def test_a_study_imports_no_other_but_the_shared_runs():
+    for path in (PACKAGE / "studies").rglob("*.py"):
+        own = path.relative_to(PACKAGE / "studies").parts[0].removesuffix(".py")
+        others = {name.split(".")[1] for name in imports(path) if name.startswith("studies.")}
+        assert others - {own} <= SHARED, path
+
+
+def test_every_notebook_has_its_study_and_its_test():
+    for path in (PROJECT / "notebooks").glob("*.ipynb"):
+        name = path.stem.split("_", 1)[1]
+        assert list((PACKAGE / "studies").glob(f"{name}*")), name
+        assert (PROJECT / "tests" / "studies" / f"test_{name}.py").exists(), name
+
+
 def test_modules_of_a_package_do_not_import_each_other_in_circles():
     graph = {}
     for path in CODE:
@@ -91,9 +105,7 @@ def test_public_functions_say_what_they_do():
 
 
 def test_the_package_imports_without_torch():
-    code = (
-        "import sys; import saddle_utils.explorers, saddle_utils.run; print('torch' in sys.modules)"
-    )
+    code = "import sys; import saddle_utils.studies.figure1, saddle_utils.notebook.runner; print('torch' in sys.modules)"
     assert in_subprocess(code).strip() == "False"
 
 

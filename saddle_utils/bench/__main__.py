@@ -13,9 +13,9 @@ os.environ["MKL_NUM_THREADS"] = "1"
 
 from time import perf_counter
 
-from ..figures import save_figure, use_style
-from ..files import output_folder, write_whole
-from . import gpu, imports, scaling, table
+from ..notebook.files import output_folder, write_whole
+from ..notebook.look import save_figure, use_style
+from . import gpu, imports, scaling, table, targets
 from .engines import measure
 from .rows import rows
 
@@ -48,7 +48,7 @@ def main() -> None:
     spent = imports.times()
     text = table.page(results, samples, spent, gpu.section(results))
     write_whole(folder / "BENCHMARKS.md", text.encode())
-    print("\n".join(table.targets(results, samples, spent)))
+    print("\n".join(targets.targets(results, samples, spent)))
     print(f"{folder / 'BENCHMARKS.md'} after {perf_counter() - start:.0f} s")
 
 

@@ -14,9 +14,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.interpolate import CubicHermiteSpline
 
-from ..dynamics import flow
-from ..ensembles import flows
-from ..trajectories import Trajectory
+from ..dynamics import Trajectory, flow, flows
 from .rows import Row
 
 TOLERANCES = [float(f"{digit}e-{k}") for k in range(5, 14) for digit in (3, 1)][1:]

@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dynamics import descend
-from ..trajectories import Trajectory
+from ..dynamics import Trajectory, descend
 from .accuracy import Errors, accuracy, flow_runs, members, tolerance
 from .rows import Row
 

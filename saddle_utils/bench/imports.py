@@ -10,9 +10,9 @@ import sys
 import numpy as np
 
 PARTS = {
-    "the engines": "saddle_utils.dynamics, saddle_utils.ensembles",
-    "what a notebook takes": "saddle_utils.figures.panel_figures, saddle_utils.measurements.panels",
-    "all with its explorers": "saddle_utils.explorers",
+    "the engines": "saddle_utils.dynamics",
+    "what a notebook takes": "saddle_utils.studies.figure1",
+    "all with its explorers": "saddle_utils.studies.figure1, saddle_utils.studies.initialization",
     "matplotlib and scipy.integrate alone": "matplotlib.pyplot, scipy.integrate",
     "torch alone": "torch",
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import networks, plateaus
+from .. import networks, observables
 from ..datasets import PANELS, panel
 from ..dynamics import flow
 from ..networks import Network, initial_units
@@ -75,7 +75,7 @@ def towards_the_limit(name: str, label: str, eps: float, **more: Any) -> Row:
     p = panel(name)
     theta = initial_units(p.network, p.width, eps, p.seed)
     run = flow(p.network, theta, 4 * p.epochs * p.step * p.init_scale / eps)
-    drops = plateaus.measure(run.times, run.losses / run.losses[0], min_drop=0.05).half_drops
+    drops = observables.measure(run.times, run.losses / run.losses[0], min_drop=0.05).half_drops
     steps = int(1.1 * drops[1] / p.step)
     return Row(f"{label}, ε = {power(eps)}", p.network, p.x, p.y, theta, p.step, steps, **more)
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import networks
-from ..figures import BLUE, FAINT, GREEN, GREY, ORANGE
+from ..notebook.look import BLUE, FAINT, GREEN, GREY, ORANGE
 from .accuracy import flow_runs
 from .engines import Result, in_turns, multiplied, stepping
 from .rows import Row, of_panel, samples

@@ -21,18 +21,21 @@ The loss is L = E|y - f|^2 / 2, so that gradient flow has unit rate.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from .autograd import Autograd, deep, pack, unpack
-from .base import Network, runs_last
+from .base import Array, Network, concat, dots, product, runs_last
 from .moments import Linear
-from .pointwise import ACTIVATIONS, Pointwise
+from .pointwise import ACTIVATIONS, Activation, Pointwise
 from .quadratic import Attention, Quadratic
 
 __all__ = [
     "ACTIVATIONS",
     "ARCHITECTURES",
+    "Activation",
+    "Array",
     "Attention",
     "Autograd",
     "Linear",
@@ -42,13 +45,17 @@ __all__ = [
     "attention",
     "attention_population",
     "build",
+    "concat",
     "deep",
+    "dots",
     "initial_units",
     "linear",
     "pack",
     "pointwise",
+    "product",
     "quadratic",
     "runs_last",
+    "stacked",
     "unpack",
 ]
 
@@ -161,3 +168,14 @@ def initial_units(
     seeds = [seed] if np.ndim(seed) == 0 else list(seed)
     theta = np.stack([network.draw(np.random.default_rng(s), int(width)) for s in seeds]) * scale
     return theta[0] if np.ndim(seed) == 0 else theta
+
+
+def stacked(nets: Sequence[Network]) -> Network:
+    """One network with a data set for each run, for `dynamics.flows`, from networks of one kind.
+
+    ValueError if they are of different kinds or shapes.
+    """
+    if len({type(net) for net in nets}) != 1:
+        raise ValueError("wanted networks of one kind")
+    arrays = {name: np.stack([getattr(net, name) for net in nets]) for name in nets[0].axes}
+    return replace(nets[0], **arrays)  # type: ignore[type-var]

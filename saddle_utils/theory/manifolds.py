@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.integrate import cumulative_simpson
 
+from ..dynamics import Trajectory
 from ..networks import Attention, Linear, Network, Pointwise
-from ..trajectories import Trajectory
 
 
 @dataclass(frozen=True)

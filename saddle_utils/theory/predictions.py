@@ -18,14 +18,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..networks import Linear, Network, Pointwise, Quadratic
-from . import linear_waiting, relu_waiting, waiting
+from . import linear, quadratic, relu, waiting
 
 LEAST = 1e-6  # of the initial loss: where no unit could take more, nothing is left to learn
 START = {1: 1e-3, 2: 0.2}  # size of a unit that is off, of the size that is best for it
 FAMILIES = {
-    Linear: (linear_waiting.linear_leaving, linear_waiting.linear_fall),
-    Quadratic: (waiting.quadratic_leaving, waiting.quadratic_fall),
-    Pointwise: (relu_waiting.relu_leaving, relu_waiting.relu_fall),
+    Linear: (linear.first_linear_escape, linear.linear_drop),
+    Quadratic: (quadratic.first_quadratic_escape, quadratic.quadratic_drop),
+    Pointwise: (relu.first_relu_escape, relu.relu_drop),
 }
 
 
@@ -85,10 +85,12 @@ def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
     saddles, levels, found = [theta0[:, :0]], [network.loss(0 * theta0)], []
     others, clock = theta0, np.zeros(len(theta0))
     for count in range(drops + 1):
-        rest = waiting.remainder(network, saddles[-1])
-        others = np.where((waiting.learnable(rest) > LEAST * levels[0])[:, None, None], others, 0)
+        rest = waiting.residual_task(network, saddles[-1])
+        others = np.where(
+            (waiting.learnable_loss(rest) > LEAST * levels[0])[:, None, None], others, 0
+        )
         first = leave(rest, others)
-        size, taken = waiting.best_unit(rest, first.direction)
+        size, taken = waiting.best_amplitude(rest, first.direction)
         off = first.at(START[network.degree] * size)
         alive = np.isfinite(off.time) & (taken > LEAST * levels[0]) & (count < theta0.shape[1])
         clock = np.where(alive, clock + off.time, np.inf)
@@ -99,7 +101,8 @@ def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
         curves = [(begin + t, loss) for begin, (t, loss) in zip(clock, drop.curves, strict=True)]
         level = network.loss(drop.saddle)
         half = [
-            waiting.crossing(*c, m) for c, m in zip(curves, (levels[-1] + level) / 2, strict=True)
+            waiting.crossing_time(*c, m)
+            for c, m in zip(curves, (levels[-1] + level) / 2, strict=True)
         ]
         half = np.where(alive & np.isfinite(half), half, np.inf)
         found.append((half, first.recruit, off.rival, curves))

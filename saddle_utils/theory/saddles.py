@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize
 
-from ..networks import Linear, Network
-from ..units import clusters, effective_width
+from ..networks import Linear, Network, initial_units
+from ..observables import clusters, effective_width
+from .linear import escape_unit
 
 CONSTRUCTIONS = ("copy", "silent", "scaled", "combined")  # cases (i) to (iv) of Theorem 1
 
@@ -201,3 +202,40 @@ def walk(
     index = np.array([saddle_index(network, theta) for theta in thetas])
     gaps = np.stack([np.linalg.norm(thetas - point, axis=(1, 2)) for point in fixed], axis=1)
     return gradient_norm(network, thetas), index, gaps / np.linalg.norm(fixed[-1])
+
+
+def narrow_level(
+    network: Network, width: int, starts: int = 20, seed: int = 0, start: np.ndarray | None = None
+) -> float:
+    """Loss of a trained network of `width` units: a plateau, if wide networks act like narrow ones.
+
+    Computed by BFGS: the best of `starts` minimisations from random units of scale 1, or, from
+    the units `start` (width, features), the one fixed point that they lead to.
+    """
+    shape = (width, network.n_v + network.n_u)
+    random = initial_units(network, width, 1.0, range(seed, seed + starts)) if start is None else ()
+    found = [
+        minimize(
+            lambda flat: float(network.loss(flat.reshape(shape))),
+            first.ravel(),
+            jac=lambda flat: -network.field(flat.reshape(shape)).ravel(),
+        ).fun
+        for first in (random if start is None else [network.check(start)])
+    ]
+    return min(found)
+
+
+def narrow_levels(network: Network, widest: int) -> np.ndarray:
+    """Best losses with 0, 1, ..., `widest` units, as fractions of the loss of none."""
+    levels = [narrow_level(network, width) for width in range(1, widest + 1)]
+    return np.array([network.zero_loss(), *levels]) / network.zero_loss()
+
+
+def path_levels(network: Network, widest: int) -> np.ndarray:
+    """Levels of the plateaus on the way: `narrow_levels`, but for linear networks the solution of
+    one unit to which the fastest-growing direction leads (Theorem 4), which need not be the best.
+    """
+    levels = narrow_levels(network, widest)
+    if isinstance(network, Linear):
+        levels[1] = narrow_level(network, 1, start=escape_unit(network)) / network.zero_loss()
+    return levels

@@ -9,73 +9,12 @@ Lyapunov exponents.  Rates are per unit of gradient-flow time, lr times the numb
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
-from .. import networks
-from ..networks import Linear, Network, Quadratic
-
-
-class Samples(NamedTuple):
-    """A linear or quadratic network and the samples it sees, x and y (samples, features)."""
-
-    network: Linear | Quadratic
-    x: np.ndarray
-    y: np.ndarray
-
-
-def regression(
-    seed: int,
-    strengths: tuple[float, ...] = (1.0, 0.4),
-    size: int = 4,
-    samples: int = 128,
-    label_noise: float = 0.0,
-    whiten: bool = False,
-) -> Samples:
-    """Linear regression from `size` inputs to `size` outputs: inputs N(0, I), a teacher with these
-    singular values in random directions, and noise of this deviation on the labels, drawn once.
-
-    The covariance of the samples is not quite I, unless they are to `whiten`.
-    """
-    from scipy.stats import ortho_group  # here, for its import is slow
-
-    rng = np.random.default_rng(seed)
-    q, r = ortho_group.rvs(size, 2, random_state=rng)[..., : len(strengths)]
-    x = rng.standard_normal((samples, size))
-    if whiten:
-        x = np.linalg.qr(x)[0] * np.sqrt(samples)
-    y = x @ r * strengths @ q.T + label_noise * rng.standard_normal((samples, size))
-    return Samples(networks.linear(x, y), x, y)
-
-
-def sample_batches(
-    data: Samples, size: int, runs: int, rng: np.random.Generator, label_noise: float = 0.0
-) -> Iterator[Network]:
-    """Endless mini-batches by epochs, each run with an order of its own: moments (runs, ...).
-
-    `label_noise` is the standard deviation of what is added to the labels afresh in every batch.
-    What does not fill a batch at the end of an epoch is left out.  ValueError for a size that is
-    not between 1 and the number of samples.
-    """
-    z, samples = data.network.features(data.x), len(data.x)
-    if not 1 <= size <= samples:
-        raise ValueError(f"a batch of {size} of {samples} samples; wanted 1 to {samples}")
-    if size == samples and not label_noise:
-        yield from itertools.repeat(data.network)
-    count = samples // size
-    while True:
-        order = rng.permuted(np.tile(np.arange(samples), (runs, 1)), axis=1)
-        order = order[:, : count * size].reshape(runs, count, size)
-        labels, inputs = data.y[order], z[order]
-        if label_noise:
-            labels = labels + label_noise * rng.standard_normal(labels.shape)
-        syz, szz = labels.mT @ inputs / size, inputs.mT @ inputs / size
-        for k in range(count):
-            yield replace(data.network, syz=syz[:, k], szz=szz[:, k])
+from ..datasets import Samples
+from ..networks import Linear, Network
 
 
 def saddle_growth(

@@ -1,0 +1,116 @@
+"""Random tasks, drawn from a seed, on which claims are tested."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import networks
+from ..networks import Network, stacked
+
+DROPS = {  # of the tasks of `prediction_tasks`
+    "linear, whitened": 3,
+    "linear": 2,
+    "linear conv": 2,
+    "quadratic": 3,
+    "attention": 2,
+    "ReLU": 2,
+    "ReLU conv": 2,
+}
+
+
+def prediction_tasks(seed: int, count: int) -> dict[str, Network]:
+    """`count` random tasks of each of seven kinds, drawn from `seed`, stacked; see `DROPS`.
+
+    Linear ones have three modes and whitened inputs, each strength .1 to .6 of the one before; or
+    two modes and correlated inputs (`covariance_tasks`); or two patches of three inputs.  Quadratic
+    targets are random forms of three inputs, attention regresses on tokens in the plane.  ReLU
+    tasks have a teacher of two units of norm 1 and .8.  All but the first have samples, 30 to 200,
+    and those with noisy labels a noise of .1.
+    """
+    rng = np.random.default_rng([seed, 14])
+    kinds = {
+        "linear, whitened": _whitened_task,
+        "linear conv": _convolution_task,
+        "quadratic": _quadratic_task,
+        "attention": _attention_task,
+        "ReLU": _ray_task,
+        "ReLU conv": lambda rng: _ray_task(rng, patches=2),
+    }
+    tasks = {kind: stacked([make(rng) for _ in range(count)]) for kind, make in kinds.items()}
+    tasks["linear"] = stacked(covariance_tasks(seed, count))
+    return {kind: tasks[kind] for kind in DROPS}
+
+
+def random_tasks(seed: int, draw: int = 0) -> dict[str, Network]:
+    """A network of each kind on random data, drawn from `seed` and `draw`, that one unit can't fit.
+
+    The pointwise tasks have a teacher of two units and noise, so that one unit has a minimum: on
+    pure noise its best weights often lie at infinity (tanh) or on a kink (ReLU).
+    """
+    rng = np.random.default_rng([seed, draw])
+    x, patches = rng.standard_normal((60, 3)), rng.standard_normal((60, 2, 2))
+    y3, y = rng.standard_normal((60, 3)), rng.standard_normal((60, 1))
+    prompts, w = rng.standard_normal((60, 6, 2)), rng.standard_normal((60, 2))
+
+    def taught(inputs: np.ndarray, noise: np.ndarray, phi: str) -> Network:
+        net = networks.pointwise(inputs, noise, phi)
+        teacher = np.array([[1.0], [0.7]]) * rng.standard_normal((2, net.n_v + net.n_u))
+        return networks.pointwise(inputs, net.output(teacher).T + 0.1 * noise, phi)
+
+    return {
+        "linear": networks.linear(x @ rng.standard_normal((3, 3)), y3),
+        "linear conv": networks.linear(patches, y),
+        "ReLU": taught(x, y3, "relu"),
+        "ReLU conv": taught(patches, y, "relu"),
+        "quadratic": networks.quadratic(x, y),
+        "attention": networks.attention(prompts, np.einsum("snd,sd->sn", prompts, w)),
+        "tanh": taught(x, y, "tanh"),
+    }
+
+
+def covariance_tasks(seed: int, count: int, weakest: float = 0.05) -> list[networks.Linear]:
+    """Random linear tasks of two modes with correlated inputs, drawn from `seed`.
+
+    Tasks whose second mode explains less than `weakest` of what the first does are drawn again:
+    units that wait so long are drowned by the rounding errors of those that have learned.
+    """
+    rng, tasks = np.random.default_rng(seed), []
+    while len(tasks) < count:
+        x = rng.standard_normal((200, 2)) @ (np.eye(2) + 0.5 * rng.standard_normal((2, 2)))
+        y = x @ rng.standard_normal((2, 2))
+        explained = np.linalg.eigvalsh(y.T @ y)  # all of y is explained: Syy = Syz Szz^-1 Syz'
+        if explained[0] > weakest * explained[1]:
+            tasks.append(networks.linear(x, y))
+    return tasks
+
+
+def _whitened_task(rng: np.random.Generator) -> networks.Linear:
+    strengths = np.cumprod([1, *rng.uniform(0.1, 0.6, 2)])
+    q, r = np.linalg.qr(rng.standard_normal((2, 3, 3)))[0]
+    return networks.Linear(q * strengths @ r.T, np.eye(3), float((strengths**2).sum()))
+
+
+def _convolution_task(rng: np.random.Generator) -> networks.Linear:
+    x = rng.standard_normal((50, 2, 3))
+    return networks.linear(x, x.reshape(50, -1) @ rng.standard_normal(6))
+
+
+def _quadratic_task(rng: np.random.Generator) -> networks.Quadratic:
+    x, form = rng.standard_normal((50, 3)), rng.standard_normal((3, 3))
+    y = np.einsum("sa,ab,sb->s", x, form, x)
+    return networks.quadratic(x, y / y.std() + 0.1 * rng.standard_normal(50))
+
+
+def _attention_task(rng: np.random.Generator) -> networks.Attention:
+    prompts, w = rng.standard_normal((200, 9, 2)), rng.standard_normal((200, 2))
+    prompts *= np.sqrt(rng.uniform(0.3, 1.0, 2))
+    return networks.attention(prompts, np.einsum("snd,sd->sn", prompts, w))
+
+
+def _ray_task(rng: np.random.Generator, patches: int = 1) -> networks.Pointwise:
+    x, heads = rng.standard_normal((30, patches, 2)), rng.standard_normal((2, patches))
+    heads *= np.array([[1.0], [0.8]]) / np.linalg.norm(heads, axis=1, keepdims=True)
+    angles = rng.uniform(0, 2 * np.pi, 2)
+    teacher = np.column_stack([heads, np.cos(angles), np.sin(angles)])
+    noise = 0.1 * rng.standard_normal((30, 1))
+    return networks.pointwise(x, networks.pointwise(x, noise).output(teacher).T + noise)

@@ -1,0 +1,46 @@
+"""Update rules for `dynamics.descend`, and what each of them does at a saddle and at a minimum.
+
+A rule turns the gradient field and its own state, None before the first step, into the move by
+which the units go, theta <- theta + lr * move, and the next state.  Rules work element by element
+on numpy arrays and torch tensors; an ensemble is no special case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Array = Any  # a numpy array or a torch tensor
+Rule = Callable[[Array, Any], tuple[Array, Any]]
+
+
+def gradient(field: Array, state: None) -> tuple[Array, None]:
+    """Plain gradient descent: the move is the field."""
+    return field, state
+
+
+def momentum(beta: float = 0.9) -> Rule:
+    """Heavy ball as `torch.optim.SGD(momentum=beta)`: w <- beta w + field, the move is w."""
+
+    def rule(field: Array, state: Array | None) -> tuple[Array, Array]:
+        move = field if state is None else beta * state + field
+        return move, move
+
+    return rule
+
+
+def adam(betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8) -> Rule:
+    """Adam as `torch.optim.Adam`: the mean of the field over the root of its mean square + eps.
+
+    Both are exponential averages without bias, with memories of 1 / (1 - betas) steps.
+    """
+
+    def rule(field: Array, state: tuple | None) -> tuple[Array, tuple]:
+        step, mean, square = (0, 0.0, 0.0) if state is None else state
+        step += 1
+        mean = betas[0] * mean + (1 - betas[0]) * field
+        square = betas[1] * square + (1 - betas[1]) * field * field
+        root = (square / (1 - betas[1] ** step)) ** 0.5
+        return mean / (1 - betas[0] ** step) / (root + eps), (step, mean, square)
+
+    return rule

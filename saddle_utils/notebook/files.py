@@ -1,0 +1,44 @@
+"""Where things are, and files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+OUTPUT_VARIABLE = "SADDLE_OUTPUT_DIR"  # overrides the default output folder; the tests use it
+MANIFEST_VARIABLE = "SADDLE_MANIFEST"  # a file that lists what was written; the runner uses it
+
+
+def output_folder(output_dir: str | Path | None = None) -> Path:
+    """The folder for pictures, data/ and claims/, made if needed; the project's `figures` if None.
+
+    Raises ValueError if it cannot be made or written.
+    """
+    default = os.environ.get(OUTPUT_VARIABLE) or PROJECT / "figures"
+    folder = Path(output_dir or default).expanduser().resolve()
+    try:
+        for part in ("data", "claims"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder / "claims"):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"the output folder {output_dir or default} cannot be written ({error.strerror}); "
+            "give `output_dir` a folder of yours"
+        ) from error
+    return folder
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that at any moment there is the old one or the new one, never a part."""
+    part = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    if manifest := os.environ.get(MANIFEST_VARIABLE):
+        with open(manifest, "a") as lines:
+            lines.write(f"{path}\n")

@@ -1,0 +1,172 @@
+"""The ledger: every claim with what was predicted, what was measured, and whether it passed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from IPython.display import Image
+
+from .files import output_folder, write_whole
+from .look import Picture
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One row of a ledger; numbers are rounded to a thousandth of the tolerance."""
+
+    name: str
+    statement: str
+    source: str
+    predicted: Any
+    measured: Any
+    tolerance: str
+    passed: bool
+
+    def __str__(self) -> str:
+        return f"{'PASS' if self.passed else 'FAIL'}  {self.name}: {self.statement}"
+
+    __repr__ = __str__
+
+
+class ClaimsFailedError(AssertionError):
+    """Some claim of a notebook did not hold; the ledger was written all the same."""
+
+
+class Ledger:
+    """The claims of one notebook, written to `output_dir`/claims/`notebook`.json by `save`.
+
+    Raises ValueError for an `output_dir` that cannot be written, before anything is computed.
+    """
+
+    def __init__(self, notebook: str, output_dir: str | Path | None = None) -> None:
+        self.notebook = notebook
+        self.folder = output_folder(output_dir)
+        self.claims: list[Claim] = []
+
+    def close(
+        self,
+        name: str,
+        statement: str,
+        source: str,
+        *,
+        measured: Any,
+        predicted: Any,
+        atol: float | None = None,
+        rtol: float | None = None,
+    ) -> Claim:
+        """Claim that numbers (or arrays) agree within `atol`, or within `rtol` of predicted."""
+        if (atol is None) == (rtol is None):
+            raise ValueError("give either atol or rtol")
+        a, b = np.asarray(measured, dtype=float), np.asarray(predicted, dtype=float)
+        limit = np.full(b.shape, float(atol or 0)) if rtol is None else rtol * np.abs(b)
+        passed = a.shape == b.shape and bool(np.all(np.abs(a - b) <= limit))
+        unit = float(np.min(limit, initial=np.inf)) if b.size else 1.0
+        text = f"{atol:g}" if rtol is None else f"{100 * rtol:g}%"
+        return self._add(name, statement, source, _round(b, unit), _round(a, unit), text, passed)
+
+    def equal(
+        self, name: str, statement: str, source: str, *, measured: Any, predicted: Any
+    ) -> Claim:
+        """Claim that whole numbers, or lists of them, are equal."""
+        a, b = _plain(measured), _plain(predicted)
+        return self._add(name, statement, source, b, a, "exact", a == b)
+
+    def at_most(
+        self, name: str, statement: str, source: str, *, measured: float, bound: float
+    ) -> Claim:
+        """Claim that a number does not exceed a bound."""
+        passed, unit = bool(measured <= bound), abs(bound)
+        return self._add(name, statement, source, bound, _round(measured, unit), "at most", passed)
+
+    def at_least(
+        self, name: str, statement: str, source: str, *, measured: float, bound: float
+    ) -> Claim:
+        """Claim that a number does not fall below a bound."""
+        passed, unit = bool(measured >= bound), abs(bound)
+        return self._add(name, statement, source, bound, _round(measured, unit), "at least", passed)
+
+    def show(self, picture: Picture) -> Image:
+        """Save a picture to the ledger's folder and return it for display (see `look.Picture`)."""
+        return picture.save(self.folder)
+
+    def save(self) -> Table:
+        """Write the ledger and `CLAIMS.md`, and return the rows as a table.
+
+        Raises ClaimsFailedError, naming the claims that failed, once all is written.
+        """
+        rows = [asdict(claim) for claim in self.claims]
+        text = json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
+        write_whole(self.folder / "claims" / f"{self.notebook}.json", text.encode())
+        write_summary(self.folder)
+        failed = [str(claim) for claim in self.claims if not claim.passed]
+        if failed:
+            raise ClaimsFailedError(
+                f"{len(failed)} of {len(rows)} claims failed:\n" + "\n".join(failed)
+            )
+        return Table(rows)
+
+    def _add(self, name, statement, source, predicted, measured, tolerance, passed) -> Claim:
+        if any(claim.name == name for claim in self.claims):
+            raise ValueError(f"the ledger already holds a claim {name!r}")
+        row = Claim(name, statement, source, predicted, measured, tolerance, passed)
+        self.claims.append(row)
+        return row
+
+
+class Table:
+    """Rows of a ledger, shown as a table in a notebook and as Markdown elsewhere."""
+
+    def __init__(self, rows: list[dict]) -> None:
+        self.rows = rows
+
+    def __repr__(self) -> str:
+        return "\n".join(["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD), *self._lines()])
+
+    def _repr_markdown_(self) -> str:
+        return repr(self)
+
+    def _lines(self) -> list[str]:
+        return ["| " + " | ".join(_cell(row[key]) for key in HEAD) + " |" for row in self.rows]
+
+
+HEAD = ("name", "statement", "source", "predicted", "measured", "tolerance", "passed")
+
+
+def write_summary(folder: Path) -> None:
+    """Build `CLAIMS.md` in `folder` from the ledgers in `folder`/claims."""
+    ledgers = {p.stem: json.loads(p.read_text()) for p in sorted(folder.glob("claims/*.json"))}
+    lines = ["# Claims", "", "Every claim of the notebooks as it was last checked."]
+    for notebook, rows in ledgers.items():
+        passed = sum(row["passed"] for row in rows)
+        lines += ["", f"## {notebook}: {passed} of {len(rows)} passed", "", repr(Table(rows))]
+    write_whole(folder / "CLAIMS.md", ("\n".join(lines) + "\n").encode())
+
+
+def _plain(value: Any) -> Any:
+    """Arrays, tuples and numpy numbers as the lists and numbers that JSON knows."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _round(value: Any, unit: float) -> Any:
+    """Rounded to a thousandth of `unit`, its power of ten: the digits that mean something.
+
+    What is not finite becomes None, for JSON has no word for it.
+    """
+    digits = 3 - int(np.floor(np.log10(unit))) if 0 < unit < np.inf else 6
+    rounded = np.round(np.asarray(value, dtype=float), digits) + 0.0
+    return np.where(np.isfinite(rounded), rounded.astype(object), None).tolist()
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "**no**"
+    if isinstance(value, list):
+        return ", ".join(f"({_cell(v)})" if isinstance(v, list) else _cell(v) for v in value)
+    text = f"{value:.5g}" if isinstance(value, float) else str(value)
+    return text.replace("|", "\\|")

@@ -1,0 +1,175 @@
+"""One look for all figures, and one way to save them: picture, vector and the numbers behind."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import Image
+from matplotlib import rc_params_from_file
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from .files import output_folder, write_whole
+
+STYLE = Path(__file__).parent / "house.mplstyle"
+# seaborn's palette for the colour-blind
+BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, YELLOW, SKY = (
+    to_rgb(entry["color"]) for entry in rc_params_from_file(STYLE)["axes.prop_cycle"]
+)
+INK, FAINT = "#222222", "#9a9a9a"
+DASHED = (0, (4, 3))  # theory, in every figure
+
+
+def use_style() -> None:
+    """Draw everything from here on in the house style."""
+    plt.style.use(STYLE)
+
+
+def shades(count: int | None = None, dark_first: bool = False) -> Any:
+    """So many colours from light to dark, for what grows; the whole map if `count` is None."""
+    import seaborn as sns  # here, for its import takes as long as all others
+
+    name = "crest_r" if dark_first else "crest"
+    return sns.color_palette(name, count, as_cmap=count is None)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with the name it is saved under, its alt text, and the numbers behind it.
+
+    `data` holds columns of one length, saved as data/`name`.csv; every further table of `tables`
+    is saved as data/`name`_`table`.csv.
+    """
+
+    figure: Figure
+    name: str
+    alt: str
+    data: Mapping[str, Sequence]
+    tables: Mapping[str, Mapping[str, Sequence]] = field(default_factory=dict)
+
+    def save(self, output_dir: str | Path | None = None) -> Image:
+        """Write `name`.png and .svg and the tables; return the picture with its alt text.
+
+        Everything is computed before anything is written.  ValueError for a folder that cannot be
+        written.
+        """
+        folder = output_folder(output_dir)
+        csv = {"": self.data, **{f"_{key}": table for key, table in self.tables.items()}}
+        files = {folder / "data" / f"{self.name}{key}.csv": _csv(t) for key, t in csv.items()}
+        for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
+            buffer = io.BytesIO()
+            self.figure.savefig(buffer, format=kind, metadata=metadata)
+            self.figure.set_layout_engine("none")  # once laid out, it stays so
+            content = buffer.getvalue()
+            content = _canonical(content) if kind == "svg" else content
+            files[folder / f"{self.name}.{kind}"] = content
+        plt.close(self.figure)
+        for path, content in files.items():
+            write_whole(path, content)
+        inches = self.figure.get_size_inches()[0]
+        return Image(files[folder / f"{self.name}.png"], alt=self.alt, width=int(100 * inches))
+
+
+def save_figure(fig, name, alt, data, output_dir=None, **tables):  # TODO: remove when all moved
+    """Save a figure; to be replaced by `Picture` everywhere."""
+    return Picture(fig, name, alt, data, tables).save(output_dir)
+
+
+def note(
+    ax: Axes, text: str, xy: tuple, colour: Any = INK, offset: tuple = (4, 0), **style
+) -> None:
+    """A bold label in the colour of what it names, `offset` points beside the data point xy."""
+    style = {"va": "center", "fontsize": 8, "fontweight": "bold", **style}
+    ax.annotate(text, xy, offset, textcoords="offset points", color=colour, **style)
+
+
+def dashed(ax: Axes, x: Any, y: Any, lw: float = 1.0, **style) -> None:
+    """Theory: a thin dashed line in the colour of ink."""
+    ax.plot(x, y, **{"color": INK, "lw": lw, "ls": DASHED, **style})
+
+
+def draw_levels(ax: Axes, levels: Sequence[float], end: float) -> None:
+    """The levels that theory predicts, dashed, with their values at the right end."""
+    for level in levels:
+        ax.axhline(level, color=INK, lw=0.9, ls=DASHED)
+        text = f"{level:.3f}".lstrip("0") if 5e-4 < level < 1 else f"{level:.0f}"
+        note(ax, text, (end, level), offset=(3, 0), fontsize=7.5, fontweight="normal")
+
+
+def draw_words(
+    ax: Axes, words: Sequence[tuple[str, object]], top: float = 0.93, step: float = 0.09
+) -> None:
+    """Names of what is drawn, in the colours it is drawn in, down the right edge of an axes."""
+    style = {"ha": "right", "va": "top", "fontsize": 8, "fontweight": "bold"}
+    for row, (text, colour) in enumerate(words):
+        ax.text(0.985, top - step * row, text, color=colour, transform=ax.transAxes, **style)
+
+
+def agreement_figure(panels: Sequence[dict]) -> Figure:
+    """Predicted against measured, a panel for each dict: title, predicted, measured, label, good.
+
+    Cases where `good` is false, for which theory does not claim to hold, are hollow.
+    """
+    fig, axes = plt.subplots(1, len(panels), figsize=(3.4 * len(panels), 3.2), squeeze=False)
+    for ax, panel in zip(axes[0], panels, strict=True):
+        _draw_agreement(ax, **panel)
+    return fig
+
+
+def _draw_agreement(
+    ax: Axes,
+    title: str,
+    predicted: np.ndarray,
+    measured: np.ndarray,
+    label: str,
+    good: np.ndarray | None = None,
+    log: bool = False,
+) -> None:
+    good = np.ones(len(predicted), dtype=bool) if good is None else good
+    finite = np.isfinite(predicted) & np.isfinite(measured)
+    both = np.concatenate([predicted[finite], measured[finite]])
+    ends = np.array([both.min(), both.max()])
+    ends = ends * (0.8, 1.25) if log else ends + np.array([-0.06, 0.06]) * np.ptp(ends)
+    ax.plot(ends, ends, color=INK, lw=0.9, ls=DASHED, zorder=1)
+    ax.plot(predicted[~good], measured[~good], "o", mfc="none", mec=RED, ms=5, zorder=2)
+    ax.plot(predicted[good], measured[good], "o", color=BLUE, ms=4, mec="white", mew=0.4, zorder=3)
+    ax.set(
+        title=title,
+        xlabel=f"{label}, predicted",
+        ylabel=f"{label}, measured",
+        aspect="equal",
+        xlim=ends,
+        ylim=ends,
+    )
+    if log:
+        ax.set(xscale="log", yscale="log")
+    if (~good).any():
+        draw_words(ax, [("hollow: outside the theory", RED)], top=0.12)
+
+
+def _canonical(svg: bytes) -> bytes:
+    """The same bytes each time: the layout solver leaves now 0, now -0, and ids that hash it."""
+    svg = re.sub(rb"(?<![\d.e])-0(?![\d.])", b"0", svg)
+    ids = dict.fromkeys(re.findall(rb'<clipPath id="(\w+)"', svg))
+    for number, name in enumerate(ids):
+        svg = svg.replace(name, b"clip%d" % number)
+    return svg
+
+
+def _csv(table: Mapping[str, Sequence]) -> bytes:
+    """Six digits, nothing below 1e-9 of the largest: what machines of other make agree on."""
+    import pandas as pd  # here, for its import is slow
+
+    frame = pd.DataFrame(dict(table))
+    for column in frame.select_dtypes(float):
+        noise = 1e-9 * frame[column].abs().max()
+        frame[column] = frame[column].where(frame[column].abs() > noise, 0.0)
+    return frame.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()

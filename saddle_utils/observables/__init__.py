@@ -1,0 +1,31 @@
+"""What a run did: the staircase of its loss, and the effective width of its weights."""
+
+from .plateaus import (
+    Staircase,
+    count,
+    dense_loss,
+    drop_times,
+    first_times,
+    log_slope,
+    measure,
+    time_below,
+    value_when,
+)
+from .units import THRESHOLDS, clusters, contributions, effective_width, rays
+
+__all__ = [
+    "THRESHOLDS",
+    "Staircase",
+    "clusters",
+    "contributions",
+    "count",
+    "dense_loss",
+    "drop_times",
+    "effective_width",
+    "first_times",
+    "log_slope",
+    "measure",
+    "rays",
+    "time_below",
+    "value_when",
+]

@@ -1,0 +1,192 @@
+"""Measurements on a loss curve: plateaus, their levels and ends, and the drops between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy.interpolate import CubicHermiteSpline
+
+from ..dynamics import Trajectory
+from ..networks import Network
+
+
+@dataclass(frozen=True)
+class Staircase:
+    """The plateaus of one loss curve, first to last, in the units of time of that curve.
+
+    levels, starts, ends (n,): median loss, beginning and end of each plateau, the initial and the
+    final one among them; half_drops (n - 1,): when the loss passes the midpoint between two levels.
+    """
+
+    levels: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+    half_drops: np.ndarray
+
+    @property
+    def middles(self) -> np.ndarray:
+        """The middle of each plateau (n,)."""
+        return (self.starts + self.ends) / 2
+
+    @property
+    def durations(self) -> np.ndarray:
+        """Time from each half-drop to the next (n - 2,): what theory predicts for a plateau."""
+        return np.diff(self.half_drops)
+
+
+def measure(
+    times: np.ndarray,
+    losses: np.ndarray,
+    min_duration: float | None = None,
+    flat: float = 0.1,
+    min_drop: float = 0.01,
+) -> Staircase | list[Staircase]:
+    """Plateaus of a loss curve (T,), or of each curve of an ensemble (T, n).
+
+    A drop is a peak of the slope -dL/dt that takes at least `min_drop` of the initial loss.  A
+    plateau lies before, between or after drops, where the slope is below `flat` times that of the
+    gentler of its two neighbours, and lasts at least `min_duration` (1/50 of the curve unless
+    given).  Its level is the median loss inside, over time however unevenly it was recorded.
+
+    Raises ValueError for curves and times that do not fit, or losses that are not finite.
+    """
+    times, losses = np.asarray(times, dtype=float), np.asarray(losses, dtype=float)
+    if times.ndim != 1 or losses.shape[:1] != times.shape or losses.ndim > 2 or len(times) < 3:
+        raise ValueError(
+            f"times {times.shape} and losses {losses.shape}: wanted (T,) and (T,) or (T, n), T >= 3"
+        )
+    if not np.isfinite(losses).all():
+        raise ValueError("the loss curve holds values that are not finite")
+    if losses.ndim == 2:
+        return [measure(times, curve, min_duration, flat, min_drop) for curve in losses.T]  # type: ignore[misc]
+
+    min_duration = np.ptp(times) / 50 if min_duration is None else min_duration
+    slope = -np.diff(losses) / np.diff(times)  # of each interval between two times
+    peaks = _drops(times, losses, slope, min_drop * losses[0])
+    spans = []
+    for before, after in pairwise([-1, *peaks, len(slope)]):
+        gentler = min((slope[k] for k in (before, after) if 0 <= k < len(slope)), default=np.inf)
+        calm = before + 1 + np.flatnonzero(slope[before + 1 : after] < flat * gentler)
+        if len(calm) and times[calm[-1] + 1] - times[calm[0]] >= min_duration:
+            spans.append((times[calm[0]], times[calm[-1] + 1]))
+    starts, ends = np.array(spans).reshape(-1, 2).T
+    inside = np.linspace(starts, ends, 201)
+    levels = np.median(np.interp(inside, times, losses), axis=0)
+    half = [_crossing(times, losses, (high + low) / 2) for high, low in pairwise(levels)]
+    return Staircase(levels, starts, ends, np.array(half))
+
+
+def count(
+    times: Sequence[np.ndarray],
+    losses: Sequence[np.ndarray],
+    flat: float = 0.1,
+    min_drop: float = 0.01,
+) -> np.ndarray:
+    """How many plateaus of any duration `measure` finds on each of many curves, (curves,).
+
+    Much faster: all curves (T_curve,) are laid end to end, with slopes of zero between them.
+    ValueError for a curve of fewer than 3 points.
+    """
+    lengths = np.array([len(t) for t in times])
+    if (lengths < 3).any():
+        raise ValueError("wanted curves of three points or more")
+    curve = np.repeat(np.arange(len(lengths)), lengths)
+    place = np.arange(len(curve)) + curve  # of a point; a curve has one place more than points
+    last = np.cumsum(lengths + 1) - 2
+    starts, outside = last + 1 - lengths, np.append(last + 1, last + 1 - lengths)
+    slope, loss = np.zeros(len(curve) + len(lengths)), np.zeros(len(curve) + len(lengths))
+    loss[place] = np.concatenate(losses)
+    slope[place[1:]] = -np.diff(loss[place]) / np.diff(np.concatenate(times))
+    slope[outside] = 0
+    peaks, prominences = _peaks(slope)
+    peaks = peaks[prominences >= slope[peaks] / 2]
+
+    # What each drop takes: from the flattest interval before it to the one behind it.
+    bounds = np.union1d(starts, peaks)
+    part = np.repeat(np.arange(len(bounds)), np.diff(np.append(bounds, len(slope))))
+    flattest = np.minimum.reduceat(slope, bounds)[part] == slope
+    edges = np.minimum.reduceat(np.where(flattest, np.arange(len(slope)), len(slope)), bounds)
+    ending = np.isin(np.append(bounds[1:], len(slope)), [*starts, len(slope)])
+    edges[ending] = last
+    drop = np.searchsorted(bounds, peaks)
+    least = min_drop * np.repeat(loss[starts], lengths + 1)
+    peaks = peaks[loss[edges[drop - 1]] - loss[edges[drop]] >= least[peaks]]
+
+    slope[outside] = np.inf
+    bounds = np.union1d(starts, peaks)
+    before = slope[bounds]  # the drop at which a part begins; inf where a curve does
+    gentler = np.minimum(before, np.append(before[1:], np.inf))
+    calm = np.minimum.reduceat(slope, bounds) < flat * gentler
+    return np.add.reduceat(calm.astype(int), np.searchsorted(bounds, starts))
+
+
+def drop_times(run: Trajectory, levels: Sequence[float]) -> np.ndarray:
+    """Times at which the losses of a run first pass midway between levels (n,).
+
+    Shape (\\*ensemble, n - 1), nan for what is not reached.
+    """
+    middles = [(high + low) / 2 for high, low in pairwise(levels)]
+    return np.stack([first_times(run.times, -run.losses, -middle) for middle in middles], axis=-1)
+
+
+def first_times(times: np.ndarray, rising: np.ndarray, level: float) -> np.ndarray:
+    """Times at which curves (T, \\*ensemble) first reach a level, between records; else nan."""
+    above = rising >= level
+    k = np.maximum(above.argmax(0), 1)
+    low, high = (np.take_along_axis(rising, i[None], 0)[0] for i in (k - 1, k))
+    part = np.clip((level - low) / np.where(high == low, 1, high - low), 0, 1)
+    return np.where(above.any(0), times[k - 1] + part * (times[k] - times[k - 1]), np.nan)
+
+
+def _drops(times: np.ndarray, losses: np.ndarray, slope: np.ndarray, least: float) -> np.ndarray:
+    """Intervals at which drops are steepest: peaks that stand out by half and take `least`."""
+    padded = np.concatenate([[0], slope, [0]])
+    peaks, prominences = _peaks(padded)
+    peaks = peaks[prominences >= padded[peaks] / 2]
+    valleys = [a + int(np.argmin(padded[a : b + 1])) for a, b in pairwise([0, *peaks])]
+    edges = np.clip([*valleys, len(losses) - 1], 0, len(losses) - 1)
+    taken = losses[edges[:-1]] - losses[edges[1:]]
+    return peaks[taken >= least] - 1
+
+
+def _peaks(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the peaks of a curve, and their prominences."""
+    from scipy.signal import find_peaks  # here, for its import takes as long as all of ours
+
+    peaks, found = find_peaks(values, prominence=0)
+    return peaks, found["prominences"]
+
+
+def _crossing(times: np.ndarray, losses: np.ndarray, value: float) -> float:
+    """First time at which the loss is at or below a value, between two times by interpolation."""
+    k = int(np.argmax(losses <= value))
+    return float(np.interp(-value, -losses[k - 1 : k + 1], times[k - 1 : k + 1])) if k else times[0]
+
+
+def dense_loss(network: Network, run: Trajectory, finer: int = 8) -> tuple[np.ndarray, np.ndarray]:
+    """Times and losses of a gradient flow, `finer` points for each of its steps.
+
+    A cubic through losses and slopes, dL/dt = -|dL/dtheta|^2, which the field supplies.
+    """
+    slopes = -(network.field(run.theta) ** 2).sum((-2, -1))
+    places = np.arange(len(run.times))
+    times = np.interp(np.arange(finer * places[-1] + 1) / finer, places, run.times)
+    return times, CubicHermiteSpline(run.times, run.losses, slopes)(times)
+
+
+def log_slope(scales: np.ndarray, values: np.ndarray) -> float:
+    """Least-squares slope of values (n,) against ln(1 / scales)."""
+    return float(np.polyfit(-np.log(scales), values, 1)[0])
+
+
+def value_when(rising: np.ndarray, level: float, values: np.ndarray) -> float:
+    """Values when a rising curve first passes a level, linear between two records; else nan."""
+    k = int(np.argmax(rising >= level))
+    return float(np.interp(level, rising[k - 1 : k + 1], values[k - 1 : k + 1])) if k else np.nan
+
+
+def time_below(run: Trajectory, level: float) -> float:
+    return value_when(-run.losses, -level, run.times)

@@ -1,0 +1,61 @@
+"""TODO."""
+
+from .batches import (
+    SCALE,
+    WIDTH,
+    Recruits,
+    measure_batches,
+    measure_fitted_noise,
+    measure_noise_levels,
+    measure_quadratic_batches,
+    measure_recruiting,
+    train_gallery,
+)
+from .draw import gallery_figure, learning_rate_figure, noise_figure, rules_figure, training_figure
+from .explore import training_explorer
+from .steps import (
+    ADAM_EPS,
+    RULES,
+    Curves,
+    LearningRates,
+    Waits,
+    edge_of_stability,
+    horizons,
+    last_losses,
+    measure_delays,
+    measure_learning_rates,
+    measure_rule,
+    mode_drops,
+    progress,
+)
+
+__all__ = [
+    "ADAM_EPS",
+    "RULES",
+    "SCALE",
+    "WIDTH",
+    "Curves",
+    "LearningRates",
+    "Recruits",
+    "Waits",
+    "edge_of_stability",
+    "gallery_figure",
+    "horizons",
+    "last_losses",
+    "learning_rate_figure",
+    "measure_batches",
+    "measure_delays",
+    "measure_fitted_noise",
+    "measure_learning_rates",
+    "measure_noise_levels",
+    "measure_quadratic_batches",
+    "measure_recruiting",
+    "measure_rule",
+    "mode_drops",
+    "noise_figure",
+    "progress",
+    "rules_figure",
+    "train_gallery",
+    "training_explorer",
+    "training_figure",
+]

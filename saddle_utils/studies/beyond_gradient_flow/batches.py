@@ -1,0 +1,203 @@
+"""Measurements of the staircase under mini-batches and label noise, beside their predictions.
+
+Each function trains and returns plain arrays.  Times are gradient-flow times; plateaus of linear
+networks are those of the saddles of section 5.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ...datasets import Samples, regression, sample_batches
+from ...dynamics import Trajectory, adam, descend, flow, flows, momentum
+from ...networks import Network, initial_units
+from ...observables import drop_times, effective_width, first_times
+from ...theory import quadratic
+from ...theory.finite_steps import two_cycle
+from ...theory.linear import escape_rates, linear_levels, linear_saddle, whitened_half_times
+from ...theory.stochastic import saddle_growth
+from .steps import Curves, mode_drops, progress
+
+WIDTH, SCALE = 20, 1e-6  # of the networks that are trained, unless said otherwise
+
+
+class Recruits(NamedTuple):
+    """Times (T,), third singular value of the units (T, runs), and widths at the end (runs,)."""
+
+    times: np.ndarray
+    third: np.ndarray
+    widths: np.ndarray
+
+
+def measure_batches(
+    data: Samples, sizes: Sequence[int], lr: float, seed: int, runs: int = 40
+) -> tuple[np.ndarray, np.ndarray]:
+    """First wait and second plateau over those of gradient flow, measured and predicted.
+
+    (sizes, 2) each, medians over `runs` with units and an order of the samples of their own.
+    Predicted without training the network: flow's waits are so much growth; how long the product
+    of the matrices of random batches takes for it say the exponents of `saddle_growth`, at zero
+    for the first wait and for what the second mode gains meanwhile, then at the saddle of rank 1.
+    """
+    net, (s1, s2, *_) = data.network, escape_rates(data.network, [])
+    left = escape_rates(net, [0])[0]
+    theta0 = initial_units(net, WIDTH, SCALE, range(seed, seed + runs))
+    limit = flows(net, theta0, 1.3 * (np.log(1 / SCALE) + 3) / min(s2, left))
+    waits = _spans(np.array([mode_drops(net, run, 2) for run in limit]))
+    needed = np.array([s1 * waits[0], s2 * waits[0] + left * waits[1]])
+    steps, saddle = int(1.5 * waits.sum() / lr), linear_saddle(net, [0], 1)
+    measured, predicted = [], []
+    for size in sizes:
+        trained, at_zero, at_one = (
+            sample_batches(data, size, runs, np.random.default_rng([seed, size, k]))
+            for k in range(3)
+        )
+        run = descend(net, theta0, lr, steps, batches=trained)
+        measured.append(_spans(mode_drops(net, run, 2)))
+        first = saddle_growth(net, saddle[:0], at_zero, lr, steps, runs, 2)[0].mean(0)
+        second = saddle_growth(net, saddle, at_one, lr, steps, runs)[0].mean()
+        wait = needed[0] / first[0]
+        predicted.append([wait, (needed[1] - first[1] * wait) / second])
+    return np.array(measured) / waits, np.array(predicted) / waits
+
+
+def measure_noise_levels(
+    data: Samples, noises: Sequence[float], lr: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Losses at the plateau of one mode and at the end under fresh label noise, (noises, 2) each.
+
+    Of a wide network on single samples; and of one and of two units that start at the saddle and
+    see the same samples with the same noise.  Means over the same times and over 16 runs.
+    """
+    net, rate, runs = data.network, escape_rates(data.network, [])[1], 16
+    wide = initial_units(net, WIDTH, SCALE, range(seed, seed + runs))
+    narrow = [linear_saddle(net, modes, len(modes)) for modes in ([0], [0, 1])]
+    steps, found = int(35 / (rate * lr)), []
+    for noise in noises:
+        run, *others = (
+            descend(
+                net,
+                np.broadcast_to(theta, (runs, *theta.shape[-2:])),
+                lr,
+                steps,
+                batches=sample_batches(data, 1, runs, np.random.default_rng(seed), noise),
+            )
+            for theta in (wide, *narrow)
+        )
+        first, second = np.nanmedian(mode_drops(net, run, 2), axis=0)
+        plateau = abs(run.times - (first + second) / 2) < (second - first) / 6
+        spans = (plateau, run.times > 1.5 * second)
+        pairs = zip(others, spans, strict=True)
+        found.append([(run.losses[k].mean(), other.losses[k].mean()) for other, k in pairs])
+    measured, predicted = np.moveaxis(found, -1, 0)
+    return measured, predicted
+
+
+def measure_recruiting(
+    data: Samples, lr: float, label_noise: float, steps: int, seed: int
+) -> Recruits:
+    """What fresh noise on single samples makes of the ranks that nothing calls for, in 8 runs."""
+    theta0 = initial_units(data.network, WIDTH, 1e-4, range(seed, seed + 8))
+    batches = sample_batches(data, 1, 8, np.random.default_rng(seed), label_noise)
+    run = descend(data.network, theta0, lr, steps, every=40, batches=batches)
+    third = np.linalg.svd(run.theta, compute_uv=False)[..., 2]
+    return Recruits(run.times, third, effective_width(data.network, run.theta[-1]))
+
+
+def measure_fitted_noise(data: Samples, scale: float, seed: int) -> dict[str, np.ndarray]:
+    """Gradient flow on labels whose noise is drawn once, for whitened inputs.
+
+    "times" (T,), "learned" modes over time (T,), the sum of `progress`, and predicted and measured
+    (ranks, 2) "drops", at which half of the loss of a mode is gone, and "levels" after each.
+    Predicted from moments and initial units: `linear_levels` and `whitened_half_times`.  Half of
+    the loss is gone when the strength is 1 - 1 / sqrt 2, ln(1 + sqrt 2) / (2 s) before it is half.
+    """
+    net, theta0 = data.network, initial_units(data.network, WIDTH, scale, seed)
+    strengths, levels = escape_rates(net, []), linear_levels(net)
+    ranks = len(strengths)
+    expected = whitened_half_times(net, theta0) - np.log(1 + np.sqrt(2)) / (2 * strengths)
+    run = flow(net, theta0, 1.5 * expected[-1])
+    drops = drop_times(run, levels[: ranks + 1])
+    middles = (drops + np.append(drops[1:], run.times[-1])) / 2
+    reached = np.interp(middles, run.times, run.losses)
+    return {
+        "times": run.times,
+        "learned": progress(net, run.theta).sum(-1),
+        "drops": np.stack([expected, drops], axis=1),
+        "levels": np.stack([levels[1 : ranks + 1], reached], axis=1),
+    }
+
+
+def measure_quadratic_batches(
+    data: Samples, sizes: Sequence[int], lr: float, seed: int, scale: float
+) -> np.ndarray:
+    """Times at which 10 quadratic units have taken half of the loss, over those of gradient flow.
+
+    (sizes, 8 runs).  Flow waits for `escape.first_escape`.
+    """
+    net, runs = data.network, 8
+    theta0 = initial_units(net, 10, scale, range(seed, seed + runs))
+    last = 1.5 * quadratic.first_escape(net, theta0)[1].max()
+    waits = np.array([_half_time(run, net.zero_loss()) for run in flows(net, theta0, last)])
+    ratios = []
+    for size in sizes:
+        batches = sample_batches(data, size, runs, np.random.default_rng([seed, size]))
+        run = descend(net, theta0, lr, int(1.2 * waits.max() / lr), every=5, batches=batches)
+        ratios.append(_half_time(run, net.zero_loss()) / waits)
+    return np.array(ratios)
+
+
+def train_gallery(seed: int, noise: float = 0.4) -> tuple[list[Curves], Trajectory]:
+    """One whitened linear regression of two modes, trained in eight ways, and by gradient flow.
+
+    Panels as `robustness.Curves`: learning rates of .05, .95 and 1.15 of the edge, batches of one
+    without and with fresh label `noise` (at .05), momentum, Adam, and Adam with an eps of 1.
+    """
+    data, runs = regression(seed, whiten=True), 6
+    net, (s1, s2) = data.network, escape_rates(data.network, [])
+    theta0 = initial_units(net, WIDTH, SCALE, range(seed, seed + runs))
+    end, lr, levels = 1.2 * np.log(1 / SCALE) / s2, 0.05 / s1, linear_levels(net)[:3]
+    cycle = (s1 * (1 - two_cycle(1.15))) ** 2 / 2
+
+    def train(title: str, lr: float, steps: float, levels: Sequence, pace: float, **how) -> Curves:
+        return Curves(title, descend(net, theta0, lr, int(steps), **how).losses, levels, pace)
+
+    def batches(label_noise: float) -> Iterator[Network]:
+        return sample_batches(data, 1, runs, np.random.default_rng(seed), label_noise)
+
+    steady = [
+        saddle_growth(net, linear_saddle(net, modes, len(modes)), batches(noise), lr, 600, runs)[1]
+        for modes in ([0], [0, 1])
+    ]
+    n = end / lr
+    panels = [
+        train("a small learning rate", lr, n, levels, lr),
+        train("95% of the edge", 0.95 / s1, 0.065 * n, levels, 0.95 / s1),
+        train("115% of the edge", 1.15 / s1, 0.09 * n, [*levels, *cycle], 1.15 / s1),
+        train("one sample a step", lr, 1.1 * n, levels, lr, batches=batches(0.0)),
+        train(
+            "one sample, noisy labels", lr, 1.1 * n, [levels[0], *np.mean(steady, axis=1)], lr,
+            batches=batches(noise),
+        ),
+        train("momentum .9", lr / 10, 1.2 * n, levels, lr, rule=momentum()),
+        train("Adam", 1e-3, 250, levels, 0, rule=adam()),
+        train("Adam, its ε = 1", lr, n, levels, lr, rule=adam(eps=1.0)),
+    ]  # fmt: skip
+    return panels, flow(net, theta0[0], 1.5 * end)
+
+
+def _half_time(run: Trajectory, loss: float) -> np.ndarray:
+    return first_times(run.times, -run.losses, -loss / 2)
+
+
+def _spans(drops: np.ndarray) -> np.ndarray:
+    """Median first wait and second plateau of half-drops (runs, 2), (2,).
+
+    Medians: in some runs noise turns the unit that has just learned so far that it passes for half
+    of the second mode, for a moment.
+    """
+    first, second = np.median(drops, axis=0)
+    return np.array([first, second - first])

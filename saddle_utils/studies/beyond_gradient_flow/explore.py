@@ -1,0 +1,50 @@
+"""TODO."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ...datasets import regression, sample_batches
+from ...dynamics import Trajectory, descend
+from ...networks import initial_units
+from ...notebook.explorer import Explorer, Slider
+from ...theory.linear import linear_levels
+from .draw import training_figure
+from .steps import RULES
+
+
+def training_explorer() -> Explorer:
+    """The explorer of training as it is done: rate, batches, noise and rule on one regression.
+
+    128 samples, whitened, of two modes; the learning rate is a multiple of the edge of stability,
+    and for Adam a hundredth of that multiple.
+    """
+
+    def simulate(
+        rate: float, rule: int, batch: int, noise: float, init_scale: float, seed: int
+    ) -> tuple[Trajectory, np.ndarray, str]:
+        data, (name, update) = regression(seed, whiten=True), list(RULES.items())[rule]
+        first, second = np.linalg.svd(data.network.syz, compute_uv=False)[:2]
+        lr = 0.01 * rate if name == "Adam" else rate / first
+        end = 1.4 * np.log(1 / init_scale) / second + 15
+        steps = 60 + int({"gradient descent": end, "momentum": end / 2, "Adam": 0.5}[name] / lr)
+        theta0 = initial_units(data.network, 20, init_scale, [seed])
+        batches = sample_batches(data, 2**batch, 1, np.random.default_rng(seed), noise)
+        run = descend(data.network, theta0, lr, steps, batches=batches, rule=update)
+        return run.member(0), linear_levels(data.network)[:3], name
+
+    def draw(result: tuple) -> Figure:
+        return training_figure(*result)
+
+    return Explorer(
+        simulate,
+        draw,
+        "Loss over steps beside the singular values of the units, for the training chosen",
+        rate=Slider(0.1, 0.02, 1.2, 0.02, label="rate / edge"),
+        rule=Slider(0, 0, 2, label="update rule"),
+        batch=Slider(7, 0, 7, label="log2 of batch"),
+        noise=Slider(0.0, 0.0, 1.0, 0.05, label="label noise"),
+        init_scale=Slider(1e-6, -8, -1, 0.5, log=True, label="initial scale"),
+        seed=Slider(0, 0, 100),
+    )

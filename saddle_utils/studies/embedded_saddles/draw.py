@@ -1,0 +1,131 @@
+"""Figures of embedded saddles: Theorem 1 as a table, runs as walks, the hierarchy of saddles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from ...networks import Linear
+from ...notebook.look import BLUE, FAINT, GREEN, INK, ORANGE, RED, shades
+from ...theory.linear import linear_saddle
+from ...theory.saddles import saddle_index
+
+
+def table_figure(
+    gradients: np.ndarray, rows: Sequence[str], columns: Sequence[str], allowed: np.ndarray
+) -> Figure:
+    """Worst gradient (rows, columns) of a wide network at embedded points, nan where undefined.
+
+    `allowed` says where Theorem 1 promises a fixed point; elsewhere the number is framed in red.
+    """
+    fig, ax = plt.subplots(figsize=(7.4, 0.42 * len(rows) + 0.9))
+    shown = np.where(np.isfinite(gradients), np.maximum(gradients, 1e-18), np.nan)
+    ax.imshow(
+        shown, norm=LogNorm(1e-17, 10), cmap=shades(dark_first=True), aspect="auto", alpha=0.85
+    )
+    for (i, j), value in np.ndenumerate(gradients):
+        if np.isfinite(value):
+            dark = value < 1e-9
+            ax.text(
+                j,
+                i,
+                f"{value:.0e}",
+                ha="center",
+                va="center",
+                fontsize=8.5,
+                fontweight="bold",
+                color="white" if dark else INK,
+            )
+            if not allowed[i, j]:
+                ax.add_patch(
+                    plt.Rectangle((j - 0.47, i - 0.44), 0.94, 0.88, fill=False, ec=RED, lw=2)
+                )
+    ax.set_xticks(range(len(columns)), columns)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+    for side in ax.spines.values():
+        side.set_visible(False)
+    ax.set_xlabel("gradient at the embedded point; framed: not promised by the theorem", fontsize=8)
+    return fig
+
+
+def walks_figure(walks: Sequence[dict]) -> Figure:
+    """Runs as walks: distance to the fixed points of width 0, 1, 2 and the saddle index, by epoch.
+
+    Each walk has the keys title, epochs, gaps (T, 3), index (T,), plateau (start, end).
+    """
+    fig, axes = plt.subplots(4, 3, figsize=(9, 6.2), height_ratios=(2, 1, 2, 1), sharex=True)
+    colours = (FAINT, BLUE, GREEN)
+    for k, walk in enumerate(walks):
+        top, bottom = axes[2 * (k // 3), k % 3], axes[2 * (k // 3) + 1, k % 3]
+        for ax in (top, bottom):
+            ax.axvspan(*walk["plateau"], color="#eeeeee", lw=0)
+        for width, (gap, colour) in enumerate(zip(walk["gaps"].T, colours, strict=True)):
+            top.semilogy(walk["epochs"], np.maximum(gap, 1e-9), color=colour)
+            if k == 0:
+                near = int(np.argmin(gap))
+                offset, side = (((24, 2), "left"), ((0, -9), "center"), ((-6, -4), "right"))[width]
+                top.annotate(
+                    f"to width {width}",
+                    (walk["epochs"][near], max(gap[near], 1e-9)),
+                    offset,
+                    textcoords="offset points",
+                    ha=side,
+                    color=colour,
+                    fontsize=8,
+                    fontweight="bold",
+                )
+        top.set_title(walk["title"])
+        top.set(xlim=(0, 2000))
+        bottom.step(walk["epochs"], walk["index"], color=RED, where="post")
+        bottom.set(ylim=(-0.08 * walk["index"].max(), 1.15 * walk["index"].max()))
+        if k % 3 == 0:
+            top.set_ylabel("distance")
+            bottom.set_ylabel("index")
+        if k >= 3:
+            bottom.set_xlabel("epoch")
+    return fig
+
+
+def hierarchy_figure(network: Linear, width: int, visited: Sequence[Sequence[int]]) -> Figure:
+    """The fixed maps of a linear network by rank and loss, with saddle index at this width.
+
+    Lines join maps that differ by one mode; `visited` (lists of modes) is the way of a run.
+    """
+    count = min(network.syz.shape)
+    subsets = [list(s) for r in range(count + 1) for s in combinations(range(count), r)]
+    fig, ax = plt.subplots(figsize=(7.4, 3.6))
+    place = {}
+    for modes in subsets:
+        theta = linear_saddle(network, modes, width)
+        place[tuple(modes)] = (len(modes), float(network.loss(theta)) / network.zero_loss())
+    for modes, (x, y) in place.items():
+        for more in place:
+            if len(more) == len(modes) + 1 and set(modes) < set(more):
+                ax.plot([x, place[more][0]], [y, place[more][1]], color=FAINT, lw=0.8, zorder=1)
+    way = np.array([place[tuple(modes)] for modes in visited])
+    ax.plot(*way.T, color=ORANGE, lw=4, zorder=2, alpha=0.9)
+    for modes, (x, y) in place.items():
+        index = saddle_index(network, linear_saddle(network, list(modes), width))
+        ax.plot(x, y, "o", color="white", mec=INK if index else GREEN, mew=1.6, ms=9, zorder=3)
+        words = "{" + ", ".join(str(m + 1) for m in modes) + "}" if modes else "silent"
+        ax.annotate(
+            f"{words}  index {index}" if index else f"{words}  minimum",
+            (x, y),
+            (9, 4),
+            textcoords="offset points",
+            fontsize=8.5,
+            color=INK if index else GREEN,
+        )
+    ax.set(
+        xlabel="rank: width of the narrow network",
+        ylabel="loss / initial loss",
+        xticks=range(count + 1),
+        xlim=(-0.15, count + 0.75),
+    )
+    return fig

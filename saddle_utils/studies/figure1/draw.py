@@ -1,0 +1,195 @@
+"""Figures of the panels of Figure 1: loss, weights, effective width, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from ...datasets import digitised
+from ...notebook import Picture
+from ...notebook.look import (
+    BLUE,
+    DASHED,
+    FAINT,
+    GREEN,
+    INK,
+    ORANGE,
+    draw_levels,
+    draw_words,
+    shades,
+)
+from ...observables import effective_width
+from .runs import PanelRun, first_drops
+
+
+def panel_figure(
+    run: PanelRun, ensemble: PanelRun | None = None, levels: Sequence[float] = ()
+) -> Figure:
+    """A panel of Figure 1: loss and effective width over epochs, weights at plateau and end."""
+    fig = plt.figure(figsize=(9, 3.3))
+    axes = fig.subplot_mosaic("LLPE;WWPE", height_ratios=(2.6, 1), width_ratios=(1, 1, 1.25, 1.25))
+    draw_loss(axes["L"], run, ensemble, levels)
+    seeds = [] if ensemble is None else [(f"{ensemble.losses.shape[1]} seeds", FAINT)]
+    words = [("this run", BLUE), ("the paper, digitised", ORANGE), ("theory, dashed", INK)]
+    draw_words(axes["L"], words + seeds, top=0.84)
+    axes["L"].set_title(run.panel.title)
+    axes["L"].tick_params(labelbottom=False)
+    draw_widths(axes["W"], run)
+    draw_weights_at(run, axes["L"], (axes["P"], axes["E"]))
+    return fig
+
+
+def panel_picture(
+    run: PanelRun, alt: str, ensemble: PanelRun | None = None, levels: Sequence[float] = ()
+) -> Picture:
+    """`panel_figure` under the name of its panel, with the numbers of its curves and dots."""
+    fig = panel_figure(run, ensemble, levels)
+    tables = {"weights": panel_weights(run)}
+    return Picture(fig, run.panel.name, alt, panel_curves(run), tables)
+
+
+def limit_figure(ensembles: Sequence[Sequence[PanelRun]], levels: Sequence[float]) -> Figure:
+    """Runs of the same seeds from ever smaller scales: loss over epochs times the scale's fraction.
+
+    The last panel compares the first drops at the panel's own scale with those in the limit.
+    """
+    count = len(ensembles)
+    fig, axes = plt.subplots(1, count + 1, figsize=(9, 2.8), width_ratios=[1.25] * count + [1])
+    end = 1.15 * np.nanmax([run.staircase.half_drops[-1] for run in ensembles[0]])
+    colours = shades(len(ensembles[0]))
+    order = np.argsort(first_drops(ensembles[-1]))
+    for ax, runs in zip(axes, ensembles, strict=False):
+        draw_levels(ax, levels if ax is axes[count - 1] else (), end)
+        for colour, k in zip(colours, order, strict=True):
+            ax.plot(runs[k].epochs * runs[k].fraction, runs[k].losses, color=colour, lw=0.8)
+        power = np.log10(runs[0].fraction)
+        words = "the panel's scale" if power == 0 else f"$10^{{{power:.0f}}}$ of it"
+        ax.set_title(words, loc="center")
+        ax.set(xlim=(0, end), ylim=(-0.04, 1.07), xlabel="epoch × fraction")
+    axes[0].set_ylabel("loss / initial loss")
+    finite, limit = first_drops(ensembles[0]), first_drops(ensembles[-1])
+    limit = limit * ensembles[-1][0].fraction
+    axes[-1].plot([0, end], [0, end], color=INK, lw=0.9, ls=DASHED)
+    axes[-1].scatter(limit[order], finite[order], c=colours, s=22, zorder=3)
+    top = 1.1 * np.nanmax(finite)
+    axes[-1].set(
+        xlim=(0, top),
+        ylim=(0, top),
+        aspect="equal",
+        xlabel="first drop, limit",
+        ylabel="first drop, panel",
+    )
+    return fig
+
+
+def snapshot(run: PanelRun, progress: float) -> Figure:
+    """Loss over epochs beside the weights at `progress` (0 to 1) of the run; for explorers."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3), width_ratios=(1.7, 1))
+    k = round(progress * (len(run.epochs) - 1))
+    left.plot(run.epochs, run.losses, color=BLUE)
+    left.plot(run.epochs[k], run.losses[k], "o", color=BLUE, mec="white", ms=7, clip_on=False)
+    left.set(
+        xlim=(0, run.epochs[-1]),
+        ylim=(-0.04, 1.07),
+        xlabel="epoch",
+        ylabel="loss / initial loss",
+        title=run.panel.title,
+    )
+    now, end = run.trajectory.theta[k], run.trajectory.theta[-1]
+    shown = run.panel.shown
+    width = effective_width(run.panel.network, now, reference=end)
+    title, limit = f"epoch {run.epochs[k]:.0f}: width {width}", 1.2 * np.abs(end[:, shown]).max()
+    draw_weights(right, now[:, shown], title, limit=limit)
+    return fig
+
+
+def draw_loss(
+    ax: Axes, run: PanelRun, ensemble: PanelRun | None = None, levels: Sequence[float] = ()
+) -> None:
+    """The loss of a run over that of the paper and of other seeds, theory's levels dashed."""
+    end = run.epochs[-1]
+    paper = digitised(run.panel.name)
+    if ensemble is not None:
+        ax.plot(ensemble.epochs, ensemble.losses, color=FAINT, lw=0.5, alpha=0.45)
+    ax.plot(paper.epochs, paper.losses, color=ORANGE, lw=5, alpha=0.55)
+    draw_levels(ax, levels, end)
+    ax.plot(run.epochs, run.losses, color=BLUE)
+    ax.set(xlim=(0, end), ylim=(-0.04, 1.07), ylabel="loss / initial loss")
+
+
+def draw_weights(
+    ax: Axes, u: np.ndarray, title: str = "", paper: np.ndarray | None = None, limit: float = 0
+) -> None:
+    """First-layer weights (units, 2) as dots on their rays, the paper's as open circles."""
+    span = limit or 1.25 * np.abs(u).max()
+    ax.axhline(0, color=FAINT, lw=0.6)
+    ax.axvline(0, color=FAINT, lw=0.6)
+    rays = np.stack([np.zeros_like(u), u], axis=1)
+    ax.add_collection(LineCollection(rays, color=BLUE, lw=0.5, alpha=0.35))
+    if paper is not None:
+        ax.plot(*paper.T, "o", mfc="none", mec=ORANGE, mew=1.1, ms=6, alpha=0.8)
+    ax.plot(*u.T, "o", color=BLUE, ms=3, mec="white", mew=0.3)
+    ax.set(xlim=(-span, span), ylim=(-span, span), aspect="equal", xticks=[], yticks=[])
+    ax.set_title(title, fontsize=8.5, color=GREEN, fontweight="bold", loc="center")
+    ax.spines[["left", "bottom"]].set_visible(False)
+
+
+def draw_weights_at(run: PanelRun, loss: Axes, axes: Sequence[Axes]) -> None:
+    """Weights at the plateau and at the end on two axes, the two moments marked on the loss."""
+    paper, moments = digitised(run.panel.name), moments_shown(run)
+    dots = (
+        run.trajectory.theta[-1][:, run.panel.shown],
+        paper.weights_final,
+        paper.weights_plateau,
+    )
+    span = 1.1 * max(np.abs(d).max() for d in dots)
+    for (word, epoch), ax, dots in zip(
+        moments, axes, (paper.weights_plateau, paper.weights_final), strict=True
+    ):
+        now = run.units_at(epoch)
+        width = effective_width(run.panel.network, now, reference=run.trajectory.theta[-1])
+        draw_weights(ax, now[:, run.panel.shown], f"{word}: width {width}", dots, span)
+        loss.plot(
+            epoch,
+            run.losses[np.searchsorted(run.epochs, epoch - 1e-6)],
+            "o",
+            color=BLUE,
+            ms=5,
+            mec="white",
+            clip_on=False,
+            zorder=5,
+        )
+
+
+def draw_widths(ax: Axes, run: PanelRun, thresholds: Sequence[float] = (0.02, 0.05, 0.1)) -> None:
+    """Effective width over the run, a line for each threshold, against the learned network."""
+    for tau, lw in zip(thresholds, (0.8, 2.2, 0.8), strict=True):
+        epochs, widths = run.width_curve(tau)
+        ax.step(epochs, widths, where="post", lw=lw, color=GREEN, alpha=0.5 if lw < 1 else 1)
+    ax.set(xlim=(0, run.epochs[-1]), ylim=(-0.25, max(2, widths.max()) + 0.5))
+    ax.set(yticks=range(max(2, int(widths.max())) + 1), ylabel="effective\nwidth", xlabel="epoch")
+
+
+def moments_shown(run: PanelRun) -> list[tuple[str, float]]:
+    """The plateau and the end of a run, as (word, epoch): when its weights are drawn."""
+    middles = run.staircase.middles
+    return [("plateau", middles[len(middles) // 2]), ("end", run.epochs[-1])]
+
+
+def panel_curves(run: PanelRun) -> dict[str, np.ndarray]:
+    """The numbers of a panel's curves: epoch, loss, effective width."""
+    epochs, widths = run.width_curve(every=1)
+    return {"epoch": np.round(epochs).astype(int), "loss": run.losses, "effective_width": widths}
+
+
+def panel_weights(run: PanelRun) -> dict[str, np.ndarray]:
+    """The numbers of a panel's dots: moment, unit, and the two weights drawn."""
+    words, epochs = zip(*moments_shown(run), strict=True)
+    units = np.stack([run.units_at(epoch)[:, run.panel.shown] for epoch in epochs])
+    u1, u2 = units.reshape(-1, 2).T
+    return {"at": np.repeat(words, units.shape[1]), "u1": u1, "u2": u2}

@@ -1,0 +1,187 @@
+"""What width and data do to the drops of Figure 2, measured in ensembles of runs.
+
+Every function takes the `name` of a network of `datasets.figure2`, and settings that broadcast to
+(n,): the exponents `kappas` of its strengths, numbers of units `widths` and initial `scales`.
+Times are gradient-flow times.  The k-th drop is the moment at which the loss passes the middle
+between the saddles with k - 1 and k features learned; nan if it never does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+from .. import observables
+from ..datasets import figure2_network, power_law
+from ..dynamics import Trajectory, flows
+from ..networks import Linear, Network, initial_units, stacked
+from ..notebook.look import draw_words, shades
+from ..observables import dense_loss
+from ..theory.quadratic import attention_levels
+
+Curves = Sequence[tuple[np.ndarray, np.ndarray]]
+
+
+def curve_table(knob: str, values: Sequence[float], curves: Curves) -> dict[str, np.ndarray]:
+    """The numbers behind `draw_curves` as columns of one length."""
+    lengths = [len(times) for times, _ in curves]
+    columns = [np.concatenate(part) for part in zip(*curves, strict=True)]
+    return {knob: np.repeat(values, lengths), "time": columns[0], "loss": columns[1]}
+
+
+def draw_curves(ax: Axes, curves: Curves, values: Sequence[float], knob: str = "") -> None:
+    """Losses over time, one curve (times, losses) for each value of a knob, the dark one last.
+
+    With the name of the `knob` the values are named in the colours of the curves.
+    """
+    colours = shades(len(values))
+    for (times, losses), colour in zip(curves, colours, strict=True):
+        ax.plot(times, losses, color=colour, lw=1.5, alpha=0.9)
+    ends = [times[np.argmax(losses < losses[-1] + 0.01)] for times, losses in curves]
+    ax.set(xlim=(0, 1.12 * max(ends)), ylim=(-0.03, 1.05), ylabel="loss / initial loss")
+    if knob:
+        draw_words(ax, [(f"{knob} = {v:g}", c) for v, c in zip(values, colours, strict=True)], 1.0)
+
+
+def draw_width(
+    axes: Sequence[Axes], linear: Curves, attention: Curves, widths: Sequence[int], scale: float
+) -> None:
+    """Figure 2A on two axes: `sweeps.loss_curves` of both networks over the number of units.
+
+    `scale` is the initial scale of the heads; their time is shown times it.
+    """
+    _draw_pair(axes, linear, attention, widths, scale, "units")
+
+
+def draw_data(
+    axes: Sequence[Axes], linear: Curves, attention: Curves, kappas: Sequence[float], scale: float
+) -> None:
+    """Figure 2B on two axes: `sweeps.loss_curves` of both networks over kappa; as `draw_width`."""
+    _draw_pair(axes, linear, attention, kappas, scale, "κ")
+
+
+def _draw_pair(axes, linear, attention, values, scale, knob) -> None:
+    draw_curves(axes[0], linear, values)
+    draw_curves(axes[1], [(t * scale, loss) for t, loss in attention], values, knob)
+    axes[0].set(xlabel="gradient-flow time", title="linear network")
+    axes[1].set(xlabel="gradient-flow time × ε", title="linear attention", ylabel="")
+
+
+QUANTILES = (0.1, 0.5, 0.9)  # of a band over seeds
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """An ensemble at each setting.
+
+    times (n, seeds, 3) : of the three drops
+    drops (n, seeds) : how many one sees, between the plateaus that `plateaus.count` finds
+    curves : times and losses (T,), as fractions of that at zero, of a typical run at each setting,
+        the one whose drops are nearest to the medians
+    """
+
+    times: np.ndarray
+    drops: np.ndarray
+    curves: list[tuple[np.ndarray, np.ndarray]]
+
+    @property
+    def band(self) -> np.ndarray:
+        """The `QUANTILES` of the times over seeds, (3, n, 3)."""
+        return quantile_band(self.times)
+
+    @property
+    def medians(self) -> np.ndarray:
+        """Median times of the drops over seeds, (n, 3)."""
+        return self.band[1]
+
+    @property
+    def durations(self) -> np.ndarray:
+        """Median times from each drop to the next, (n, 2)."""
+        return quantile_band(np.diff(self.times))[1]
+
+
+def quantile_band(times: np.ndarray) -> np.ndarray:
+    """The `QUANTILES` over seeds of times (n, seeds, drops), (3, n, drops); nan is for ever."""
+    late = np.where(np.isnan(times), np.inf, times)
+    found = np.quantile(late, QUANTILES, axis=1, method="inverted_cdf")
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+def figure2_levels(name: str, kappa: float) -> np.ndarray:
+    """Losses of the saddles with 0 to 3 features learned, (4,) (`theory.attention_levels`).
+
+    On white inputs a mode takes s^2 / 2 of the loss with it, where phi is quadratic s^2 / 4.
+    """
+    s = power_law(kappa)
+    if name == "attention":
+        return attention_levels(np.diag(np.sqrt(s)), 31)
+    gains = s**2 / (4 if name == "quadratic" else 2)
+    return gains.sum() - np.concatenate([[0], np.cumsum(gains)])
+
+
+def total_norm(scale: float, width: int, widths: ArrayLike) -> np.ndarray:
+    """Scales at which all `widths` start with the norm of `width` units of this scale, H eps^2."""
+    return scale * np.sqrt(width / np.asarray(widths, dtype=float))
+
+
+def initial_ensemble(
+    name: str, kappas: Sequence[float], width: int, scales: Sequence[float], seeds: Sequence[int]
+) -> tuple[Network, np.ndarray]:
+    """Network and initial units (n * seeds, units, features) of every seed at settings (n,).
+
+    The units of a linear network come reduced (`Linear.reduce`).
+    """
+    nets = [figure2_network(name, kappa) for kappa in kappas]
+    theta = np.concatenate([initial_units(nets[0], width, scale, seeds) for scale in scales])
+    theta = nets[0].reduce(theta)[1]
+    return stacked([net for net in nets for _ in seeds]), theta
+
+
+def train_figure2(
+    name: str, kappas: Sequence[float], width: int, scales: Sequence[float], seeds: Sequence[int]
+) -> list[list[Trajectory]]:
+    """Gradient flow of every seed at settings (n,) of one width, n lists of trajectories."""
+    network, theta = initial_ensemble(name, kappas, width, scales, seeds)
+    slowest, scales = np.array([power_law(k)[-1] for k in kappas]), np.asarray(scales)
+    if network.degree == 1:
+        ends = (15 - np.log(width * scales**2)) / (2 * slowest)
+    else:
+        ends = 60 / (slowest * scales)
+    rtol = 1e-8 if isinstance(network, Linear) else 1e-4  # for times good to 1e-3
+    runs = flows(network, theta, np.repeat(ends, len(seeds)), rtol)
+    return [runs[k : k + len(seeds)] for k in range(0, len(runs), len(seeds))]
+
+
+def sweep(
+    name: str, kappas: ArrayLike, widths: ArrayLike, scales: ArrayLike, seeds: Sequence[int]
+) -> Sweep:
+    """An ensemble of gradient flows at each setting: when it drops, and how often."""
+    kappas, widths, scales = np.broadcast_arrays(*np.atleast_1d(kappas, widths, scales))
+    times = np.empty((len(widths), len(seeds), 3))
+    drops, curves = np.zeros(times.shape[:2], dtype=int), {}
+    for width in np.unique(widths):
+        members = np.flatnonzero(widths == width)
+        found = train_figure2(name, kappas[members], int(width), scales[members], seeds)
+        for k, runs in zip(members, found, strict=True):
+            saddles = figure2_levels(name, kappas[k])
+            times[k] = [observables.drop_times(run, saddles) for run in runs]
+            typical = runs[_nearest(times[k])]
+            moments, losses = dense_loss(figure2_network(name, kappas[k]), typical, finer=4)
+            curves[k] = (moments, losses / saddles[0])
+            moved = [i for i, run in enumerate(runs) if len(run.times) > 2]  # not all ReLUs dead
+            counts = observables.count(
+                [runs[i].times for i in moved], [runs[i].losses for i in moved]
+            )
+            drops[k, moved] = counts - 1
+    return Sweep(times, drops, [curves[k] for k in range(len(widths))])
+
+
+def _nearest(times: np.ndarray) -> int:
+    """The run whose drops (seeds, drops) are nearest to the medians, where these are known."""
+    middle = quantile_band(times[None])[1, 0]
+    off = np.abs(times / middle - 1)[:, np.isfinite(middle)]
+    return int(np.where(np.isnan(off), np.inf, off).sum(1).argmin())

@@ -1,0 +1,60 @@
+"""TODO."""
+
+from .draw import draw_ranks, draw_scales, figure_two, low_rank_figure, power, scales_figure
+from .explore import initialization_explorer
+from .measure import (
+    SIZE,
+    approach_rate,
+    attention_waits,
+    decay_rate,
+    exact_runs,
+    growth_on_the_way,
+    linear_waits,
+    low_rank_curves,
+    low_rank_runs,
+    low_rank_starts,
+    low_rank_units,
+)
+from .phases import (
+    COUNTS,
+    SIZES,
+    at_losses,
+    attention_phases,
+    attention_phases_figure,
+    here_figure,
+    kernel_movement,
+    linear_phases,
+    linear_phases_figure,
+    rank_distance,
+)
+
+__all__ = [
+    "COUNTS",
+    "SIZE",
+    "SIZES",
+    "approach_rate",
+    "at_losses",
+    "attention_phases",
+    "attention_phases_figure",
+    "attention_waits",
+    "decay_rate",
+    "draw_ranks",
+    "draw_scales",
+    "exact_runs",
+    "figure_two",
+    "growth_on_the_way",
+    "here_figure",
+    "initialization_explorer",
+    "kernel_movement",
+    "linear_phases",
+    "linear_phases_figure",
+    "linear_waits",
+    "low_rank_curves",
+    "low_rank_figure",
+    "low_rank_runs",
+    "low_rank_starts",
+    "low_rank_units",
+    "power",
+    "rank_distance",
+    "scales_figure",
+]

@@ -1,0 +1,159 @@
+"""Large initial weights of low rank with a small perturbation (Figure 2C), and what they wait."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...datasets import figure2_network, power_law
+from ...dynamics import Trajectory, flows
+from ...networks import Attention, Linear, Network
+from ...observables import drop_times
+from ...theory import linear, quadratic
+from ...theory.linear import linear_levels
+from ...theory.manifolds import growth_bound
+from ..figure2 import figure2_levels
+
+SIZE = 1.0  # norm of a large unit
+
+
+def low_rank_units(
+    network: Network, width: int, rank: int, perturbation: float, seed: int = 0
+) -> np.ndarray:
+    """`rank` units of norm `SIZE` in random directions, all others N(0, perturbation^2).
+
+    Shape (units, features); the large units of a seed are the same at any width.  For a linear
+    network that is any start of this rank, up to a rotation of the hidden space, which changes
+    nothing.  ValueError for more large units than there are.
+    """
+    if not 0 <= rank <= width:
+        raise ValueError(f"{rank} large units of {width}: wanted 0 to {width}")
+    few, all_units = (
+        network.draw(np.random.default_rng([seed, k]), count)
+        for k, count in enumerate((max(rank, 1), width))
+    )
+    large = SIZE * few / np.linalg.norm(few, axis=1, keepdims=True)
+    return np.concatenate([large[:rank], perturbation * all_units[rank:]])
+
+
+def low_rank_starts(
+    network: Network, width: int, rank: int, perturbations: Sequence[float], seeds: Sequence[int]
+) -> np.ndarray:
+    """`low_rank_units` for all seeds and perturbations, (seeds * perturbations, units, features).
+
+    The perturbations of a seed share its draw.  The starts of a linear network come reduced: R of
+    Theta = O R has the same map, and the same singular values, at all times.
+    """
+    theta = np.stack([
+        low_rank_units(network, width, rank, perturbation, seed)
+        for seed in seeds for perturbation in perturbations
+    ])  # fmt: skip
+    return network.reduce(theta)[1]
+
+
+def low_rank_runs(
+    name: str, width: int, rank: int, perturbation: float, seeds: Sequence[int]
+) -> list[Trajectory]:
+    """Gradient flow of a network of `figure2` from `low_rank_units`, for long enough to learn."""
+    network = figure2_network(name)
+    theta = low_rank_starts(network, width, rank, [perturbation], seeds)
+    waiting = -np.log(perturbation) if network.degree == 1 else 10 / perturbation
+    return flows(network, theta, (1.2 * waiting + 50) / power_law(1.0)[-1])
+
+
+def low_rank_curves(
+    name: str, width: int, ranks: Sequence[int], perturbation: float, seeds: Sequence[int]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """A typical run from each rank, the one of median total time: times and losses (T,).
+
+    The losses are fractions of that at zero.
+    """
+    found, curves = figure2_levels(name, 1.0), []
+    for rank in ranks:
+        runs = low_rank_runs(name, width, rank, perturbation, seeds)
+        totals = [drop_times(run, found)[-1] for run in runs]
+        run = runs[np.argsort(totals)[(len(runs) - 1) // 2]]
+        curves.append((run.times, run.losses / found[0]))
+    return curves
+
+
+def exact_runs(
+    network: Network, rank: int, seeds: Sequence[int], end: float, rtol: float = 1e-6
+) -> list[Trajectory]:
+    """Gradient flow from exactly this rank, of the large units alone: the others stay at zero."""
+    theta = [low_rank_units(network, rank, rank, 0, seed) for seed in seeds]
+    return flows(network, np.stack(theta), end, rtol)
+
+
+def growth_on_the_way(network: Linear, rank: int, runs: Sequence[Trajectory]) -> np.ndarray:
+    """By how much, at most, a perturbation grows until `exact_runs` reach their saddle, (runs,).
+
+    ln of the growth bound of Theorem 3's manifold, the integral of |G|, up to when the loss is
+    above the saddle's by less than a thousandth of the step to the next; inf if it never is.  A
+    start near another saddle, of the same rank or a lower one, stays there for a while.
+    """
+    level, lower = linear_levels(network)[rank : rank + 2]
+    near = level + 0.001 * (level - lower)
+    return np.array([
+        np.interp(-near, -run.losses, np.log(growth_bound(network, run)), right=np.inf)
+        for run in runs
+    ])  # fmt: skip
+
+
+def linear_waits(
+    network: Linear, width: int, rank: int, perturbations: np.ndarray, seeds: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """When a linear network leaves the saddle of this rank, (seeds, perturbations), times its rate.
+
+    From `low_rank_units`: the time at which the loss passes the middle between that saddle and the
+    next, nan if it does not, times the rate s~, the top singular value of
+    `projected_correlation`: the slope in ln(1 / perturbation) is to be 1, once a run arrives before
+    its perturbation can leave.  The second array, (seeds,), is `growth_on_the_way`.
+    """
+    rate = np.linalg.norm(linear.projected_correlation(network, rank), 2)
+    ends = (1.3 * np.log(1 / perturbations) + 50) / rate
+    theta = low_rank_starts(network, width, rank, perturbations, seeds)
+    pair = linear_levels(network)[rank : rank + 2]
+    times = [drop_times(run, pair)[0] for run in flows(network, theta, np.tile(ends, len(seeds)))]
+    growth = growth_on_the_way(network, rank, exact_runs(network, rank, seeds, 100 / rate))
+    return rate * np.reshape(times, (len(seeds), -1)), growth
+
+
+def attention_waits(
+    network: Attention,
+    width: int,
+    rank: int,
+    perturbations: np.ndarray,
+    levels: np.ndarray,
+    seeds: Sequence[int],
+) -> tuple[np.ndarray, np.ndarray]:
+    """When attention leaves the saddle of `rank` large heads, predicted and measured, (seeds, p).
+
+    Predicted is the first escape of the small heads from what the large ones leave to learn (Eq.
+    14), from the draw alone.  levels (modes + 1,) of the loss (`theory.attention_levels`).
+    """
+    draws = low_rank_starts(network, width, rank, [1.0], seeds)[:, rank:]
+    alone = quadratic.first_escape(quadratic.residual_attention(network, rank), draws)[1]
+    predicted = alone[:, None] / perturbations
+    theta = low_rank_starts(network, width, rank, perturbations, seeds)
+    runs = flows(network, theta, 1.5 * predicted.ravel() + 100)
+    measured = [drop_times(run, levels[rank : rank + 2])[0] for run in runs]
+    return predicted, np.array(measured).reshape(predicted.shape)
+
+
+def approach_rate(network: Network, theta: np.ndarray) -> float:
+    """Rate at which the loss of narrow networks comes down to that of a minimum theta.
+
+    Twice the smallest eigenvalue of the Hessian there that is not zero (symmetries are): what is
+    left of the loss decays as exp(- rate t).  Of units (units, features).
+    """
+    curvatures = np.linalg.eigvalsh(-network.jacobian(theta))
+    return float(2 * curvatures[curvatures > 1e-6 * curvatures[-1]].min())
+
+
+def decay_rate(run: Trajectory, level: float) -> float:
+    """Rate at which the loss of a run approaches a level, from 1e-6 to 1e-10 of the way."""
+    above = (run.losses - level) / (run.losses[0] - level)
+    late = (above < 1e-6) & (above > 1e-10)
+    return float(-np.polyfit(run.times[late], np.log(above[late]), 1)[0])

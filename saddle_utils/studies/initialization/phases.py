@@ -1,0 +1,257 @@
+"""The phase diagrams: what is measured in colour, the theory's boundaries dashed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+
+from ... import observables
+from ...datasets import figure2_network, power_law
+from ...dynamics import Trajectory, flows
+from ...networks import Linear, initial_units, stacked
+from ...notebook.look import BLUE, DASHED, INK, ORANGE, draw_words
+from ...theory import quadratic, wide_limit
+from ...theory.linear import linear_levels
+
+COUNTS = LinearSegmentedColormap.from_list("counts", ["#f4f1e4", "#a9d0b4", "#4d9a9c", "#2f5f8a"])
+SIZES = LinearSegmentedColormap.from_list(
+    "sizes", ["#2f5f8a", "#8fb7cf", "#f7f4ea", "#efb98b", "#c8702f"]
+)
+
+
+def linear_phases_figure(
+    kappas: np.ndarray,
+    scales: np.ndarray,
+    found: Mapping[str, np.ndarray],
+    theory: Mapping[str, np.ndarray],
+) -> Figure:
+    """Plateaus, distance from low rank and movement of the kernel over kappa and initial scale.
+
+    found (scales, kappas, seeds) by name as from `phases.linear_phases`, and the theory's
+    (scales, kappas): "calm" (..., 3), "distance" and "movement", drawn as contours.
+    """
+    fig, axes = plt.subplots(1, 3, figsize=(9, 3.5), sharey=True)
+    grid = (kappas, scales)
+    mesh = _map(axes[0], *grid, found["plateaus"].mean(-1), COUNTS, (0, 3))
+    fig.colorbar(mesh, ax=axes[0], orientation="horizontal", ticks=range(4), aspect=26)
+    for k in range(theory["calm"].shape[-1]):
+        _boundary(axes[0], *grid, theory["calm"][..., k], [0.1])
+    _name_counts(axes[0], *grid, (theory["calm"] < 0.1).sum(-1))
+    for ax, name, limits, levels in (
+        (axes[1], "distance", (-3, 0), (1e-2, 1e-1)),
+        (axes[2], "movement", (-3, 3), (1e-1, 1, 1e2)),
+    ):
+        middle = np.log10(np.median(found[name], axis=-1))
+        cmap = COUNTS.reversed() if name == "distance" else SIZES
+        mesh = _map(ax, *grid, middle, cmap, limits)
+        bar = fig.colorbar(mesh, ax=ax, orientation="horizontal", aspect=26, extend="both")
+        ticks = range(limits[0], limits[1] + 1)
+        bar.set_ticks(ticks, labels=[f"$10^{{{t}}}$" if t else "1" for t in ticks])
+        lines = _boundary(ax, *grid, theory[name], levels)
+        ax.clabel(lines, fmt=lambda v: f"{np.exp(v):.3g}", fontsize=8, inline_spacing=2)
+    middle = kappas.mean()
+    for scale, word in ((scales[0] ** 0.5 * scales[-1], "rich: learning makes the kernel"),
+                        (0.4 * scales[-1], "lazy: the kernel stays")):  # fmt: skip
+        axes[2].text(middle, scale, word, ha="center", va="center", color=INK)
+    titles = ("plateaus before the last", "distance from low rank", "movement of the kernel")
+    for ax, title in zip(axes, titles, strict=True):
+        ax.set(title=title, xlabel="κ, spread of the singular values")
+    axes[0].set_ylabel("initial scale ε")
+    return fig
+
+
+def attention_phases_figure(
+    widths: Sequence[int],
+    scales: np.ndarray,
+    measured: np.ndarray,
+    predicted: np.ndarray,
+    boundaries: np.ndarray,
+) -> Figure:
+    """Plateaus of attention over heads and initial scale, measured and predicted run by run.
+
+    measured and predicted (scales, widths, seeds); boundaries (3, widths) are the scales below
+    which most draws have the first, second and third plateau, dashed.
+    """
+    fig, axes = plt.subplots(1, 2, figsize=(7.4, 3.3), sharey=True)
+    words = ("measured", "predicted from the draw")
+    for ax, counts, title in zip(axes, (measured, predicted), words, strict=True):
+        mesh = _map(ax, np.asarray(widths, dtype=float), scales, counts.mean(-1), COUNTS, (0, 3))
+        ax.set(xscale="log", xlabel="heads", title=title)
+        ax.set_xticks(widths, labels=[str(w) for w in widths])
+        ax.minorticks_off()
+        for line in boundaries:
+            ax.plot(widths, line, color=INK, lw=1.2, ls=DASHED)
+        for count, end, colour in ((0, -2, INK), (3, 3, "white")):
+            style = {"ha": "center", "va": "center", "fontsize": 12, "fontweight": "bold"}
+            ax.text(widths[len(widths) // 2], scales[end], str(count), color=colour, **style)
+    axes[0].set(ylabel="initial scale ε", ylim=axes[0].get_ylim())
+    bar = fig.colorbar(mesh, ax=axes, ticks=range(4), aspect=30)
+    bar.set_label("plateaus before the last, mean over seeds")
+    return fig
+
+
+def here_figure(
+    run: Trajectory,
+    levels: np.ndarray,
+    wide: np.ndarray,
+    kappas: np.ndarray,
+    scales: np.ndarray,
+    calm: np.ndarray,
+    here: tuple[float, float],
+) -> Figure:
+    """The loss of a run over the wide limit's, `wide` (T,), beside its place on the phase diagram.
+
+    calm (scales, kappas, 3) as from `wide_limit.calm`; `here` is (kappa, scale) of the run.
+    """
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), width_ratios=(1.5, 1))
+    left.plot(run.times, run.losses / levels[0], color=BLUE)
+    left.plot(run.times, wide / levels[0], color=INK, lw=1, ls=DASHED)
+    left.set(ylim=(-0.04, 1.2), xlim=(0, run.times[-1]), xlabel="gradient-flow time")
+    left.set(ylabel="loss / loss of no unit")
+    draw_words(left, [("this run", BLUE), ("many small units, in closed form", INK)], 1.0)
+    counts = (calm < 0.1).sum(-1)
+    _map(right, kappas, scales, counts, COUNTS, (0, 3))
+    _name_counts(right, kappas, scales, counts)
+    for k in range(calm.shape[-1]):
+        _boundary(right, kappas, scales, calm[..., k], [0.1])
+    right.plot(*here, "o", color=ORANGE, mec="white", ms=9, clip_on=False, zorder=5)
+    right.set(xlabel="κ", ylabel="initial scale ε", title="plateaus before the last")
+    return fig
+
+
+def _edges(values: np.ndarray, log: bool) -> np.ndarray:
+    """Edges (n + 1,) of cells around these centres."""
+    x = np.log(values) if log else values
+    middles = (x[1:] + x[:-1]) / 2
+    edges = np.concatenate([[2 * x[0] - middles[0]], middles, [2 * x[-1] - middles[-1]]])
+    return np.exp(edges) if log else edges
+
+
+def _map(ax: Axes, x: np.ndarray, scales: np.ndarray, values: np.ndarray, cmap, limits) -> QuadMesh:
+    even = np.allclose(np.diff(x), x[1] - x[0])
+    mesh = ax.pcolormesh(
+        _edges(x, not even), _edges(scales, True), values, cmap=cmap, norm=Normalize(*limits),
+        rasterized=True,
+    )  # fmt: skip
+    ax.set_yscale("log")
+    return mesh
+
+
+def _boundary(ax: Axes, kappas, scales, values: np.ndarray, levels: Sequence[float]):
+    return ax.contour(
+        kappas, scales, np.log(values), np.log(levels), colors=INK, linewidths=1.2,
+        linestyles=[DASHED],
+    )  # fmt: skip
+
+
+def _name_counts(ax: Axes, kappas, scales, counts: np.ndarray) -> None:
+    """The theory's number of plateaus, written in the middle of its region."""
+    for count in np.unique(counts):
+        rows, columns = np.nonzero(counts == count)
+        row = int(np.median(rows))
+        column = int(np.median(columns[rows == row]))
+        ax.text(kappas[column], scales[row], str(count), ha="center", va="center", fontsize=12,
+                fontweight="bold", color=INK if count < 2 else "white")  # fmt: skip
+
+
+def linear_phases(
+    kappas: np.ndarray, scales: np.ndarray, width: int, seeds: Sequence[int]
+) -> dict[str, np.ndarray]:
+    """Linear networks of Figure 2 over initial scale and kappa, (scales, kappas, seeds) each.
+
+    "plateaus" before the last, "distance" from low rank (`rank_distance`) and "movement" of the
+    kernel (`kernel_movement`).  All settings share their draws of the units.  They train reduced:
+    R of Theta = O R has the same map, singular values and kernel at all times, in a few units.
+    """
+    strengths = np.array([power_law(kappa) for kappa in kappas])
+    nets = stacked([figure2_network("linear", kappa) for kappa in kappas for _ in seeds])
+    draws = initial_units(figure2_network("linear"), width, 1.0, seeds)
+    levels = np.repeat(
+        [linear_levels(figure2_network("linear", kappa)) for kappa in kappas], len(seeds), 0
+    )
+    found: dict[str, list] = {"plateaus": [], "distance": [], "movement": []}
+    for scale in scales:
+        mass = width * scale**2
+        ends = wide_limit.times_at(strengths, mass, 0.5) + 4 / np.hypot(strengths, mass)
+        theta = np.tile(nets.reduce(scale * draws)[1], (len(kappas), 1, 1))
+        runs = flows(nets, theta, np.repeat(1.2 * ends.max(1), len(seeds)))
+        counts = observables.count([r.times for r in runs], [r.losses for r in runs], min_drop=1e-3)
+        found["plateaus"].append(counts - 1)
+        found["distance"].append(rank_distance(runs, levels))
+        last_units = np.stack([run.theta[-1] for run in runs])
+        found["movement"].append(kernel_movement(nets, theta, last_units))
+    shape = (len(scales), len(kappas), len(seeds))
+    return {name: np.reshape(values, shape) for name, values in found.items()}
+
+
+def attention_phases(
+    widths: Sequence[int], scales: np.ndarray, seeds: Sequence[int], kappa: float = 1.0
+) -> np.ndarray:
+    """Plateaus before the last of attention over initial scale and heads, (scales, widths, seeds).
+
+    The prediction is the number of `head_waits.critical_scales` above the scale.
+    """
+    network, found = figure2_network("attention", kappa), []
+    for width in widths:
+        draws = initial_units(network, width, 1.0, seeds)
+        theta = (scales[:, None, None, None] * draws).reshape(-1, *draws.shape[1:])
+        last = quadratic.head_waits(network, draws).sum(-1)
+        ends = 1.3 * last / scales[:, None] + 60
+        runs = flows(network, theta, ends.ravel(), rtol=1e-4)
+        counts = observables.count([r.times for r in runs], [r.losses for r in runs])
+        found.append(counts.reshape(len(scales), -1) - 1)
+    return np.stack(found, axis=1)
+
+
+def rank_distance(runs: Sequence[Trajectory], levels: np.ndarray) -> np.ndarray:
+    """Largest relative distance from the saddles' low rank on the way, (runs,).
+
+    At the r-th half-drop, when the loss first passes the middle of levels r - 1 and r, the distance
+    of the units from the manifold of rank r (Theorem 3, iv), (sum_{k > r} sigma_k^2)^(1/2) over
+    their norm; the largest for r below the last.  levels (runs, ranks + 1).
+    """
+    ranks = levels.shape[1] - 2
+    middles = (levels[:, :ranks] + levels[:, 1 : ranks + 1]) / 2
+    units = np.stack([at_losses(run, row) for run, row in zip(runs, middles, strict=True)])
+    squares = np.linalg.svd(units, compute_uv=False) ** 2  # (runs, ranks, features)
+    far = [squares[:, r, r + 1 :].sum(-1) / squares[:, r].sum(-1) for r in range(ranks)]
+    return np.sqrt(np.max(far, axis=0))
+
+
+def at_losses(run: Trajectory, losses: np.ndarray) -> np.ndarray:
+    """The units when the loss first passes each of these values, (values, units, features).
+
+    Linear between two records; the first ones if the loss starts below, the last if it never falls
+    so far.
+    """
+    after = np.minimum((run.losses[:, None] > losses).sum(0), len(run.losses) - 1)
+    before = np.maximum(after - 1, 0)
+    high, low = run.losses[before], run.losses[after]
+    share = np.clip((high - losses) / np.where(high > low, high - low, 1), 0, 1)[:, None, None]
+    return (1 - share) * run.theta[before] + share * run.theta[after]
+
+
+def kernel_movement(network: Linear, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Relative change |K_end - K_start| / |K_start| of the neural tangent kernel, (\\*ensemble,).
+
+    Of f = sum_i v_i (u_i . x) the kernel is K(x, z) = (x' A z) I + (x . z) B with A = U'U, B = V'V.
+    On white inputs that is the matrix A (x) I + I (x) B, of squared Frobenius norm
+    n_v |A|^2 + n_u |B|^2 + 2 tr A tr B.
+    """
+
+    def parts(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        v, u = network.split(theta)
+        return u.mT @ u, v.mT @ v
+
+    def norm(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        squares = (n * (m**2).sum((-2, -1)) for n, m in ((network.n_v, a), (network.n_u, b)))
+        return np.sqrt(sum(squares) + 2 * np.einsum("...ii", a) * np.einsum("...ii", b))
+
+    first, last = parts(start), parts(end)
+    return norm(last[0] - first[0], last[1] - first[1]) / norm(*first)

@@ -1,0 +1,214 @@
+"""Figures of Theorem 3: manifolds kept and left, rank, growth off a manifold, what is conserved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...dynamics import Trajectory
+from ...networks import Network
+from ...notebook.look import (
+    BLUE,
+    DASHED,
+    FAINT,
+    GREEN,
+    INK,
+    ORANGE,
+    PURPLE,
+    RED,
+    draw_words,
+    shades,
+)
+
+FLOOR = 1e-18  # below this a distance is drawn here: a logarithmic axis has no zero
+
+
+def relations_figure(
+    times: np.ndarray,
+    distances: Mapping[str, np.ndarray],
+    speeds: Mapping[str, np.ndarray],
+    kept: Mapping[str, Sequence[bool]],
+    relations: Sequence[str],
+) -> Figure:
+    """Distance from each manifold (rows) by activation (columns): median of the tasks, and all.
+
+    distances (tasks, T, relations), speeds (tasks, relations) and whether theory says that the
+    manifold is invariant, (relations,), by architecture.  Dashed: how fast it is left at first.
+    """
+    fig, axes = plt.subplots(
+        len(relations), len(distances), figsize=(9, 6.6), sharex=True, sharey=True, layout="none"
+    )  # twenty-eight axes: the layout solver would take longer than the picture
+    fig.subplots_adjust(left=0.19, right=0.99, bottom=0.07, top=0.965, hspace=0.16, wspace=0.08)
+    for column, (name, found) in zip(axes.T, distances.items(), strict=True):
+        column[0].set_title(name, loc="center", fontweight="bold")
+        column[-1].set_xlabel("gradient-flow time")
+        for k, ax in enumerate(column):
+            colour = BLUE if kept[name][k] else ORANGE
+            lines = np.maximum(found[:, 1:, k], FLOOR)
+            ax.fill_between(times[1:], lines.min(0), lines.max(0), color=colour, lw=0, alpha=0.35)
+            ax.plot(times[1:], np.median(lines, axis=0), color=colour)
+            if not kept[name][k]:
+                early = times[1:][times[1:] < 0.5]
+                slope = early * np.median(speeds[name][:, k])
+                ax.plot(early, slope, color=INK, lw=1, ls=DASHED)
+            word = "kept" if kept[name][k] else "left"
+            word = "kept, exactly" if not found[:, :, k].any() else word
+            style = {"transform": ax.transAxes, "ha": "right", "va": "center", "fontsize": 8}
+            ax.text(0.97, 0.5, word, color=colour, weight="bold", **style)
+    axes[0, 0].set(xscale="log", yscale="log", ylim=(FLOOR / 5, 50), xlim=(times[1], times[-1]))
+    axes[0, 0].set(yticks=(1e-16, 1e-8, 1))
+    axes[0, 0].minorticks_off()
+    for ax, label in zip(axes[:, 0], relations, strict=True):
+        ax.set_ylabel(label, rotation=0, ha="right", va="center", labelpad=8)
+    return fig
+
+
+def rank_figure(runs: Sequence[Trajectory], titles: Sequence[str]) -> Figure:
+    """Singular values of the units over time, one axes a run; dashed, their geometric mean."""
+    fig, axes = plt.subplots(1, len(runs), figsize=(9, 3))
+    for ax, run, title in zip(axes, runs, titles, strict=True):
+        values = np.linalg.svd(run.theta, compute_uv=False)
+        real = values[0] > 1e-12 * values[0, 0]
+        mean = np.exp(np.log(values[:, real]).mean(1))
+        labels = []
+        for k, colour in enumerate(shades(values.shape[1], dark_first=True)):
+            line, colour = np.maximum(values[:, k], FLOOR), colour if real[k] else FAINT
+            ax.plot(run.times, line, color=colour, lw=1.6 if real[k] else 0.7)
+            labels += [(line[-1], rf"$\sigma_{k + 1}$", colour)] if real[k] else []
+        if real.all():
+            ax.plot(run.times, mean, color=INK, lw=1, ls=DASHED)
+            labels.append((mean[-1], "geometric\nmean", INK))
+        else:
+            word = "all others: rounding"
+            ax.text(
+                0.5, 0.27, word, transform=ax.transAxes, ha="center", color=FAINT, weight="bold"
+            )
+        ax.set(yscale="log", xlabel="gradient-flow time", xlim=(0, run.times[-1]), title=title)
+        _at_the_end(ax, labels)
+    axes[0].set_ylabel("singular values of the units")
+    return fig
+
+
+def near_figure(
+    run: Trajectory,
+    away: np.ndarray,
+    bound: np.ndarray,
+    entered: Sequence[int],
+    relu: Trajectory,
+    relu_bound: np.ndarray,
+    relu_entered: int,
+) -> Figure:
+    """Distance of linear runs from their rank-one manifolds, and norms of the units of a ReLU run.
+
+    away and bound (T, seeds), `entered` the index at which each run enters its plateau.  Dashed:
+    the growth bound, counted from the start and, for the first run, again from the plateau.
+    """
+    fig, axes = plt.subplots(2, 2, figsize=(9, 4.4), sharex="col", height_ratios=(3, 1))
+    (left, right), (loss, relu_loss) = axes
+    left.plot(run.times, np.linalg.norm(run.theta, axis=(-2, -1)), color=FAINT, lw=0.5, alpha=0.7)
+    left.plot(run.times, away, color=BLUE, lw=0.5, alpha=0.5)
+    left.plot(run.times, away[:, 0], color=BLUE, lw=2.6, alpha=0.7)
+    _bounds(left, run.times, away[:, 0], bound[:, 0], entered[0])
+    left.set_title("linear: distance from the manifold of rank one")
+    words = [
+        ("size of all units", FAINT),
+        ("distance from the manifold", BLUE),
+        ("bound, from the start", INK),
+        ("bound, from the plateau", RED),
+    ]
+    _words_below(left, words, 0.02)
+    norms = np.linalg.norm(relu.theta, axis=-1)
+    largest = norms[relu_entered].argmax()
+    waits = norms[relu_entered] < 0.1 * norms[relu_entered, largest]
+    second = np.where(waits, norms[-1], 0).argmax()
+    right.plot(relu.times, norms, color=FAINT, lw=0.6)
+    right.plot(relu.times, norms[:, largest], color=GREEN, lw=2.6, alpha=0.8)
+    right.plot(relu.times, norms[:, second], color=BLUE, lw=2.6, alpha=0.7)
+    _bounds(right, relu.times, norms[:, second], relu_bound, relu_entered)
+    right.set_title("ReLU: norms of the units")
+    words = [
+        ("a unit of the first ray", GREEN),
+        ("a unit that waits", BLUE),
+        ("the other units", FAINT),
+        ("bound, from the start", INK),
+        ("bound, from the plateau", RED),
+    ]
+    _words_below(right, words, 0.13)
+    loss.plot(run.times, run.losses / run.losses[0], color=BLUE, lw=0.7, alpha=0.6)
+    relu_loss.plot(relu.times, relu.losses / relu.losses[0], color=BLUE)
+    for ax in (loss, relu_loss):
+        ax.set(ylim=(-0.04, 1.07), xlabel="gradient-flow time")
+    loss.set_ylabel("loss / initial")
+    left.set_xlim(0, run.times[-1])
+    right.set_xlim(0, relu.times[-1])
+    return fig
+
+
+def conserved_figure(
+    networks: Mapping[str, Network], runs: Mapping[str, Trajectory], degrees: Mapping[str, int]
+) -> Figure:
+    """Units of a run in the plane of |v| and |u|, and the hyperbolas |u|^2 - p |v|^2 = c, dashed.
+
+    One axes for each network, twelve units at most; `degrees` says which p to draw.
+    """
+    fig, axes = plt.subplots(1, len(networks), figsize=(9, 2.7))
+    for ax, (name, network) in zip(axes, networks.items(), strict=True):
+        degree, theta = degrees[name], runs[name].theta
+        v, u = (np.linalg.norm(half[..., :12, :], axis=-1) for half in network.split(theta))
+        top = 1.08 * max(v.max(), u.max())
+        constants = u[0] ** 2 - degree * v[0] ** 2
+        along = np.linspace(0, top, 400)[:, None]
+        square = constants + degree * along**2
+        ax.plot(v, u, color=BLUE, lw=2.6, alpha=0.55)
+        ax.plot(along, np.sqrt(np.where(square > 0, square, np.nan)), color=INK, lw=0.7, ls=DASHED)
+        ax.plot(v[0], u[0], "o", color=BLUE, mec="white", mew=0.5, ms=4)
+        ax.set(xlim=(0, top), ylim=(0, top), aspect="equal", xlabel="$|v_i|$", title=name)
+    axes[0].set_ylabel("$|u_i|$")
+    return fig
+
+
+def choice_figure(
+    times: np.ndarray, distances: Mapping[str, np.ndarray], kept: Mapping[str, bool]
+) -> Figure:
+    """Distance from one relation over time for several activations, (T,) each; for the explorer."""
+    fig, ax = plt.subplots(figsize=(6.4, 3), layout="none")
+    fig.subplots_adjust(left=0.1, right=0.78, bottom=0.16, top=0.95)
+    colours = (BLUE, ORANGE, GREEN, PURPLE)
+    for line, colour in zip(distances.values(), colours, strict=True):
+        ax.plot(times, np.maximum(line, FLOOR), color=colour, lw=2)
+    for row, (name, colour) in enumerate(zip(distances, colours, strict=True)):
+        word = f"{name.replace('relu', 'ReLU')}: {'kept' if kept[name] else 'left'}"
+        ax.text(1.03, 0.9 - 0.1 * row, word, color=colour, transform=ax.transAxes, weight="bold")
+    ax.set(yscale="log", ylim=(FLOOR / 5, 50), xlim=(0, times[-1]), xlabel="gradient-flow time")
+    ax.set(ylabel="distance", yticks=(1e-16, 1e-8, 1))
+    return fig
+
+
+def _bounds(
+    ax: Axes, times: np.ndarray, line: np.ndarray, factor: np.ndarray, entered: int
+) -> None:
+    """The growth bound of one line from the start, and again from the plateau."""
+    ax.plot(times, line[0] * factor, color=INK, lw=1.1, ls=DASHED)
+    again = line[entered] * factor[entered:] / factor[entered]
+    ax.plot(times[entered:], again, color=RED, lw=1.3, ls=DASHED)
+    ax.set(yscale="log", ylim=(line.min() / 8, 30))
+
+
+def _words_below(ax: Axes, words: Sequence[tuple[str, object]], bottom: float) -> None:
+    """Name what is drawn in the lower right corner, where growth leaves room."""
+    draw_words(ax, words, top=0.09 * len(words) + bottom)
+
+
+def _at_the_end(ax: Axes, labels: Sequence[tuple[float, str, object]]) -> None:
+    """Name lines at their right ends (a logarithmic axis), moved apart where they would touch."""
+    low, high = np.log(ax.get_ylim())
+    below = -1.0
+    for y, text, colour in sorted(labels, key=lambda label: label[0]):
+        below = max((np.log(y) - low) / (high - low), below + (0.1 if "\n" in text else 0.07))
+        style = {"va": "center", "color": colour, "weight": "bold", "linespacing": 0.9}
+        ax.text(1.01, below, text, transform=ax.transAxes, **style)
+        below += 0.03 if "\n" in text else 0

@@ -1,0 +1,147 @@
+"""Figures that set measured escapes against predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..dynamics import flow
+from ..networks import Linear, initial_units
+from ..notebook.look import BLUE, DASHED, FAINT, INK, draw_words, shades
+from ..observables import time_below, value_when
+from ..theory import linear
+from ..theory.linear import linear_levels
+
+
+def suppression_figure(
+    scales: np.ndarray, held: np.ndarray, exponents: Sequence[float], ratios: Sequence[float]
+) -> Figure:
+    """Theorem 4: what is held back (ratios, seeds, scales) over the scale, slopes dashed."""
+    fig, ax = plt.subplots(figsize=(5.6, 3.4))
+    colours = shades(len(ratios))
+    for values, exponent, ratio, colour in zip(held, exponents, ratios, colours, strict=True):
+        ax.loglog(scales, values.T, "o", color=colour, ms=3.5, alpha=0.6)
+        middle = np.exp(np.mean(np.log(values) - exponent * np.log(scales)))
+        ax.loglog(scales, middle * scales**exponent, color=INK, lw=1, ls=DASHED)
+        ax.annotate(
+            f"$s_2/s_1$ = {ratio:g}: slope {exponent:g}",
+            (scales[0], values[:, 0].min()),
+            (6, -3),
+            textcoords="offset points",
+            color=colour,
+            fontweight="bold",
+            fontsize=8,
+            va="top",
+        )
+    ax.set(
+        xlabel="initial scale ε", ylabel="size of all other directions", ylim=(held.min() / 3, 1)
+    )
+    return fig
+
+
+def slopes_figure(scales: np.ndarray, slopes: np.ndarray, gaps: np.ndarray) -> Figure:
+    """Slope of the plateau's length in ln(1/eps) over its limit, (tasks, decades), by the gap."""
+    fig, ax = plt.subplots(figsize=(5.6, 3.2))
+    middles, order = np.sqrt(scales[1:] * scales[:-1]), np.argsort(gaps)
+    for k, colour in zip(order, shades(len(order), dark_first=True), strict=True):
+        ax.semilogx(middles, slopes[k], "o-", color=colour, ms=3.5, lw=1.2)
+    ax.axhline(1, color=INK, lw=1, ls=DASHED)
+    ax.invert_xaxis()
+    ax.set(xlabel="initial scale ε", ylabel="slope / limit", ylim=(0, 2.2))
+    draw_words(ax, [("dashed: the limit", INK), ("dark: λ2 close to λ1", FAINT)])
+    return fig
+
+
+def staircase_figure(
+    times: np.ndarray,
+    losses: np.ndarray,
+    predicted: np.ndarray,
+    strengths: np.ndarray,
+    modes: np.ndarray,
+    singular_values: Sequence[float],
+) -> Figure:
+    """Loss, and strength of each mode, of a whitened task over time, the closed solution dashed."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
+    left.plot(times, losses / losses[0], color=BLUE, lw=3.5, alpha=0.55)
+    left.plot(times, predicted / losses[0], color=INK, lw=1, ls=DASHED)
+    left.set(xlabel="gradient-flow time", ylabel="loss / initial loss", xlim=(0, times[-1]))
+    draw_words(left, [("simulation", BLUE), ("closed solution, dashed", INK)])
+    colours = shades(len(singular_values))
+    for k, (s, colour) in enumerate(zip(singular_values, colours, strict=True)):
+        right.plot(times, strengths[:, k], color=colour, lw=3.5, alpha=0.6)
+        right.plot(times, modes[:, k, k], color=INK, lw=1, ls=DASHED)
+        right.annotate(
+            f"s = {s:g}",
+            (times[-1], s),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            fontweight="bold",
+        )
+    right.set(xlabel="gradient-flow time", ylabel="strength of the mode", xlim=(0, times[-1]))
+    return fig
+
+
+def measure_suppression(
+    network: Linear, scales: Sequence[float], width: int = 20, seed: int = 0
+) -> np.ndarray:
+    """|(I - P) Theta|_F when q_1' W r_1 reaches s_1 / 2 (Theorem 4), (scales,).
+
+    For whitened inputs that is half of what it learns.  The prediction is eps to the power
+    `linear_escape.theorem4_exponent`.  RunFailedError if s_1 / 2 is not reached.
+    """
+    q, s, r = np.linalg.svd(network.syz)
+    held = []
+    for scale in scales:
+        theta = initial_units(network, width, scale, seed)
+        run = flow(network, theta, (2 * np.log(1 / scale) + 5) / s[0])
+        v, u = network.split(run.theta)
+        strength = ((v @ q[:, 0]) * (u @ r[0])).sum(-1)
+        norm = np.log(linear.suppressed_norm(network, run.theta))
+        held.append(np.exp(value_when(strength, s[0] / 2, norm)))
+    return np.array(held)
+
+
+def measure_linear_drops(
+    network: Linear, scales: Sequence[float], width: int = 20, seed: int = 0, rtol: float = 1e-8
+) -> np.ndarray:
+    """Times at which the loss passes the midpoints between the levels of the saddles, in order.
+
+    Shape (scales, ranks), of gradient flow at any input covariance; nan where a run ends before.
+    The prediction is `linear_escape.linear_drops`.  A mode of strength a = s (1 - 1 / sqrt 2) has
+    halved its loss: for whitened inputs .441 / s before the half-time of the mode.
+    """
+    slowest = linear.leading_log_times(network)
+    levels = linear_levels(network)[: len(slowest) + 1]
+    middles = (levels[1:] + levels[:-1]) / 2
+    times = []
+    for scale in scales:
+        theta = initial_units(network, width, scale, seed)
+        last = 2 * slowest[-1] * (np.log(1 / scale) + 5)  # twice, for convergence is slow
+        run = flow(network, theta, last, rtol)
+        times.append([time_below(run, level) for level in middles])
+    return np.array(times)
+
+
+def measure_first_half_times(
+    network: Linear, scales: Sequence[float], width: int = 20, seed: int = 0
+) -> np.ndarray:
+    """Predicted and measured times at which the first mode is half learned, (scales, 2).
+
+    Half learned is a strength q_1' W r_1 of s_1 / (2 r_1' Szz r_1), by gradient flow; the
+    prediction is `linear_escape.first_half_time` of the same initial units.
+    """
+    q, s, r = np.linalg.svd(network.syz)
+    half, times = s[0] / (2 * r[0] @ network.szz @ r[0]), []
+    for scale in scales:
+        theta = initial_units(network, width, scale, seed)
+        predicted = float(linear.first_half_time(network, theta))
+        run = flow(network, theta, np.linspace(0, 1.5 * predicted, 3001))
+        v, u = network.split(run.theta)
+        strength = ((v @ q[:, 0]) * (u @ r[0])).sum(-1)
+        times.append((predicted, value_when(strength, half, run.times)))
+    return np.array(times)

@@ -1,0 +1,26 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from ...notebook.explorer import Explorer, Slider
+from . import draw
+
+
+def prediction_explorer() -> Explorer:
+    """The explorer of predicted plateaus: a random task of an architecture, and its prediction."""
+    from . import tasks  # here, for it imports pandas, which is slow
+
+    kinds = list(draw.COLOURS)
+
+    def simulate(architecture: int, init_scale: float, seed: int, width: int) -> dict:
+        return tasks.example(kinds[architecture], seed, width, init_scale)
+
+    return Explorer(
+        simulate,
+        draw.example_figure,
+        "Loss over time of a random task, the loss curve predicted before training dashed over it",
+        architecture=Slider(0, 0, len(kinds) - 1),
+        init_scale=Slider(1e-4, -8, -2, 0.25, log=True, label="initial scale"),
+        seed=Slider(1, 0, 100),
+        width=Slider(20, 5, 50, label="units"),
+    )

@@ -1,0 +1,159 @@
+"""Runs trained, and set against their `predictions` drop by drop."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ...dynamics import Trajectory, flows
+from ...networks import Linear, Network, Pointwise
+from ...observables import contributions, dense_loss
+from ...theory import linear, predictions, relu
+from ...theory.predictions import Prediction
+from ...theory.waiting import crossing_time, residual_task
+
+SMALLEST = 0.05  # of the initial loss: what a predicted drop must take to be followed
+FLAT = 0.02  # of the initial loss: a plateau that comes so near to its level is there
+TIE = {1: 0.9, 2: 0.5}  # a rival so near is cause for doubt, for units of this degree
+TEARS = 4.0  # and so are so many e-folds of tearing
+SETTLED = 3.0  # a plateau is looked at for so many times what its drop takes to settle
+LONGER = 1.2  # a run is trained for so many times what it is predicted to take
+
+
+def compare(network: Network, theta0: np.ndarray, drops: int) -> pd.DataFrame:
+    """Predicted and measured drops of an ensemble of runs, a row for each drop of each run.
+
+    Columns: "run"; "drop", from 1; "time" at which the loss passes the middle of two predicted
+    levels; "level", the loss where it is slowest behind the drop, as a fraction of the initial one;
+    "duration" until the next drop (nan behind the last); each of these also "predicted_...";
+    "leading_log", the time by `linear_waiting.leading_log` (nan if not linear); "right", whether
+    that went which was predicted to go; "rival" as predicted; "tearing", e-folds of the growth of
+    differences within a ray in the wait for the drop (0 but for ReLU); and "doubt", the first of
+    these by which the theory doubts itself before any training, or "none": "tie", this or an
+    earlier unit has a rival that is `TIE` near; "tears", more than 4 e-folds of tearing; "short",
+    the predicted loss curve does not come to rest before and behind the drop.
+    """
+    theory = predictions.predict(network, theta0, drops)
+    due, rows = due_drops(theory), []
+    ends = _ends(theory, due)
+    logs = np.full(due.shape, np.nan)
+    if isinstance(network, Linear):
+        size = np.sqrt(np.mean(theta0**2, axis=(1, 2)))
+        logs = linear.path_leading_log_times(network, theory.saddles[:-1]) * -np.log(size)[:, None]
+    for i, run in enumerate(train_tasks(network, theta0, LONGER * ends)):
+        net, count = network.runs(np.array([i])), int(due[i].sum())
+        table = _expected(net, theory, i, count, ends[i]) | {"leading_log": logs[i, :count]}
+        table |= _measured(net, run, theory, i, count, ends[i])
+        rows.append(pd.DataFrame(table).assign(run=i, drop=np.arange(count) + 1))
+    return pd.concat(rows, ignore_index=True)
+
+
+def due_drops(theory: Prediction, smallest: float = SMALLEST) -> np.ndarray:
+    """Which drops of a prediction are followed, (runs, drops): those before the first small one."""
+    taken = -np.diff(theory.levels, axis=1) / theory.levels[:, :1]
+    return np.logical_and.accumulate(np.isfinite(theory.times) & (taken > smallest), axis=1)
+
+
+def train_tasks(network: Network, theta0: np.ndarray, ends: np.ndarray) -> list[Trajectory]:
+    """Gradient flow of each run to its own end: `flows`, for ReLU by short steps of fixed size."""
+    if not isinstance(network, Pointwise):
+        return flows(network, theta0, ends)
+    step = relu.STEP * relu.efold_time(network)
+    steps, runs = np.ceil(ends / step).astype(int), {}
+    order = np.argsort(steps)
+    for members in relu.cache_groups(network, theta0.shape[1]):
+        group = order[members]
+        nets = network.runs(group)
+        path = relu.heun_path(nets.field, theta0[group], step[group], steps[group].max())
+        losses = np.stack([nets.loss(theta) for theta in path])  # one by one: they fit the cache
+        for k, i in enumerate(group):
+            own = slice(0, steps[i] + 1)
+            runs[i] = Trajectory(step[i] * np.arange(steps[i] + 1), losses[own, k], path[own, k])
+    return [runs[i] for i in range(len(theta0))]
+
+
+def plateau(times: np.ndarray, losses: np.ndarray, begin: float, end: float) -> tuple[int, float]:
+    """Where a loss curve is flattest between two times: index of the interval, and loss there."""
+    inside = np.flatnonzero((times[:-1] >= begin) & (times[1:] <= end))
+    if not len(inside):
+        return -1, np.nan
+    k = inside[np.argmin(((losses[:-1] - losses[1:]) / np.diff(times))[inside])]
+    return int(k), float((losses[k] + losses[k + 1]) / 2)
+
+
+def _ends(theory: Prediction, due: np.ndarray) -> np.ndarray:
+    """When the last plateau of each run is over: it has settled, or another drop is predicted."""
+    ends = np.ones(len(due))
+    for i, count in enumerate(due.sum(1)):
+        if count:
+            half, (times, losses) = theory.times[i, count - 1], theory.falls[count - 1][i]
+            above, below = theory.levels[i, count - 1 : count + 1]
+            settled = times[np.argmax(losses <= below + 0.01 * (above - below))]
+            following = np.append(theory.times[i, count:], theory.after[i])[0]
+            ends[i] = min(half + SETTLED * (settled - half), max(following, settled))
+    return ends
+
+
+def _expected(network: Network, theory: Prediction, i: int, count: int, end: float) -> dict:
+    """What `compare` says of one run before training."""
+    times, levels = theory.times[i, :count], theory.levels[i, : count + 1]
+    waits, bounds, rest = np.diff(times, prepend=0), np.append(times, end), []
+    for k, level in enumerate(levels[1:]):
+        ahead = np.linspace(bounds[k], bounds[k + 1], 1001)
+        _, flat = plateau(ahead, theory.loss(i, ahead), bounds[k], bounds[k + 1])
+        rest.append(abs(flat - level) < FLAT * levels[0])
+    tearing = np.zeros(count)
+    if isinstance(network, Pointwise):
+        rays = [theory.saddles[k][i : i + 1] for k in range(1, count)]
+        rates = [0.0, *(relu.tearing_rate(network, ray)[0] for ray in rays)]
+        tearing = np.array(rates[:count]) * waits
+    short = ~np.array(rest, dtype=bool) | ~np.array([True, *rest][:count], dtype=bool)
+    tie = np.maximum.accumulate(theory.rivals[i, :count]) > TIE[network.degree]
+    doubt = np.select([tie, tearing > TEARS, short], ["tie", "tears", "short"], "none")
+    return {
+        "predicted_time": times, "predicted_level": levels[1:] / levels[0],
+        "predicted_duration": np.append(waits[1:], np.nan)[:count],
+        "rival": theory.rivals[i, :count], "tearing": tearing, "doubt": doubt,
+    }  # fmt: skip
+
+
+def _measured(
+    network: Network, run: Trajectory, theory: Prediction, i: int, count: int, end: float
+) -> dict:
+    """What `compare` measures of one run."""
+    levels, found = theory.levels[i, : count + 1], []
+    times, losses = dense_loss(network, run) if network.smooth else (run.times, run.losses)
+    half = np.array([crossing_time(times, losses, m) for m in (levels[1:] + levels[:-1]) / 2])
+    bounds, before = np.append(half, end + (half - theory.times[i, :count])[-1:]), 0
+    for k in range(count):
+        onset = int(np.argmax(run.losses <= levels[k] - (levels[k] - levels[k + 1]) / 4))
+        saddle, path = theory.saddles[k][i : i + 1], run.theta[[before, onset]]
+        right = np.isfinite(half[k]) and _right(network, saddle, path, theory.recruits[i, k])
+        here, level = plateau(times, losses, bounds[k], bounds[k + 1])
+        before = np.searchsorted(run.times, times[here])
+        found.append((level / levels[0], right))
+    level, right = np.array(found).reshape(-1, 2).T
+    duration = np.append(np.diff(half), np.nan)[:count]
+    return {"time": half, "level": level, "duration": duration, "right": right.astype(bool)}
+
+
+def _right(network: Network, saddle: np.ndarray, path: np.ndarray, recruit: int) -> bool:
+    """Whether that has grown from plateau to onset, path (2, units, features), which should have.
+
+    Linear networks: of the modes that the saddle leaves, the first.  Quadratic units: the recruit
+    more than any other.  ReLU units: of those that waited, the one that has grown most is on the
+    ray of the recruit.
+    """
+    if isinstance(network, Linear):
+        g = residual_task(network, saddle).syz.reshape(network.n_v, network.n_u)
+        q, _, r = np.linalg.svd(g, full_matrices=False)
+        v, u = network.split(path)
+        gained = np.einsum("ak,ab,kb->k", q, np.diff(v.mT @ u, axis=0)[0], r)
+        return bool(np.argmax(np.abs(gained[: len(gained) - saddle.shape[-2]])) == 0)
+    size = contributions(network, path)
+    waited = size[0] < 0.05 * size[1].max() if saddle.shape[-2] else True
+    leader = np.where(waited, size[1] - size[0], 0).argmax()
+    if not isinstance(network, Pointwise):
+        return bool(leader == recruit)
+    rays = path[1] / np.linalg.norm(path[1], axis=-1, keepdims=True)
+    return bool(rays[leader] @ rays[recruit] > 0.99)

@@ -1,0 +1,135 @@
+"""Random tasks of all architectures, predicted and trained: what notebook 14 shows."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from ... import datasets
+from ...datasets import whitened
+from ...networks import initial_units, stacked
+from ...observables import dense_loss
+from ...theory import linear, predictions, relu
+from ...theory.waiting import crossing_time
+from .measure import LONGER, compare, due_drops, plateau, train_tasks
+
+
+def study(seed: int, count: int, width: int, scales: tuple[float, float]) -> pd.DataFrame:
+    """`compare` on `count` random tasks of each kind, from scales drawn log-uniformly.
+
+    Columns as there, with "kind" (see `random_tasks.prediction_tasks`) and "scale".
+    """
+    rng, parts = np.random.default_rng([seed, 41]), []
+    for kind, network in datasets.prediction_tasks(seed, count).items():
+        drawn = np.exp(rng.uniform(*np.log(scales), count))
+        theta0 = initial_units(network, width, 1.0, range(seed, seed + count))
+        table = compare(network, theta0 * drawn[:, None, None], datasets.DROPS[kind])
+        parts.append(table.assign(kind=kind, scale=drawn[table["run"]]))
+    return pd.concat(parts, ignore_index=True)
+
+
+def errors(table: pd.DataFrame) -> pd.DataFrame:
+    """What `study` found, with "time_error", "level_error", "duration_error" and "log_error".
+
+    Relative to the prediction; that of a level in fractions of the initial loss; "log_error" is
+    that of the leading logarithm.
+    """
+    gaps = {f"{of}_error": table[of] / table[f"predicted_{of}"] - 1 for of in ("time", "duration")}
+    level, log = table["level"] - table["predicted_level"], table["time"] / table["leading_log"] - 1
+    return table.assign(**gaps, level_error=level, log_error=log)
+
+
+def by_kind(table: pd.DataFrame) -> pd.DataFrame:
+    """The `errors` of each kind in percent: median and 95th percentile, and that of sure drops.
+
+    With the number of drops, the share of "sure" ones, without doubt, and how often the "order"
+    was right, in percent.
+    """
+    rows = {}
+    for kind, drops in table.groupby("kind", sort=False):
+        sure = drops["doubt"] == "none"
+        row = {("drops", "all"): len(drops), ("drops", "sure"): 100 * sure.mean()}
+        row["order", "right"] = 100 * drops["right"].mean()
+        for of in ("time", "level", "duration"):
+            gap = 100 * drops[f"{of}_error"].abs()
+            row |= {(of, "median"): gap.median(), (of, "95th"): gap.quantile(0.95)}
+            row[of, "95th, sure"] = gap[sure].quantile(0.95)
+        rows[kind] = row
+    return pd.DataFrame(rows).T
+
+
+def example(kind: str, seed: int, width: int, scale: float) -> dict:
+    """One random task of a kind, predicted and trained, for a picture of its loss.
+
+    "times" and "losses" of the run, "grid" and "theory" of the predicted curve, predicted "levels"
+    and "drops", losses as fractions of the initial one.
+    """
+    network, drops = datasets.prediction_tasks(seed, 1)[kind], datasets.DROPS[kind]
+    theta0 = scale * initial_units(network, width, 1.0, [seed])
+    expected = predictions.predict(network, theta0, drops)
+    due = expected.times[0, : due_drops(expected, 0.01).sum()]
+    end = LONGER * due.max(initial=1.0)
+    (run,) = train_tasks(network, theta0, np.array([end]))
+    times, losses = dense_loss(network, run) if network.smooth else (run.times, run.losses)
+    grid = np.concatenate([np.linspace(0, end, 2001), *(falls[0][0] for falls in expected.falls)])
+    grid, start = np.unique(grid[grid <= end]), expected.levels[0, 0]
+    return {
+        "kind": kind, "times": times, "losses": losses / start, "grid": grid,
+        "theory": expected.loss(0, grid) / start, "drops": due,
+        "levels": expected.levels[0, : len(due) + 1] / start,
+    }  # fmt: skip
+
+
+def degenerate(seed: int, count: int, width: int, scale: float) -> pd.DataFrame:
+    """`errors` of whitened linear tasks whose strengths lie close, each .6 to 1 of the one before.
+
+    Also the closest "ratio" of a task's strengths, and "closed_time" and "closed_level", read off
+    the closed solution of the whole curve (`theory.whitened_loss`) as from a run.
+    """
+    rng, rows = np.random.default_rng([seed, 42]), []
+    strengths = np.cumprod(np.insert(rng.uniform(0.6, 1, (count, 2)), 0, 1, axis=1), axis=1)
+    network = stacked([whitened(list(s)) for s in strengths])
+    theta0 = scale * initial_units(network, width, 1.0, range(seed, seed + count))
+    table = compare(network, theta0, 3)
+    for i, drops in table.groupby("run"):
+        s = strengths[i]
+        times = np.linspace(0, 1.3 * drops["predicted_time"].max() + 5 / s[-1], 4001)
+        losses = linear.whitened_loss(s, theta0[i], times)
+        levels = np.append(np.cumsum((s**2)[::-1])[::-1], 0) / 2
+        half = [
+            crossing_time(times, losses, m) for m in (levels[1:] + levels[:-1])[: len(drops)] / 2
+        ]
+        flat = [plateau(times, losses, *pair)[1] for pair in pairwise([*half, times[-1]])]
+        found = {"closed_time": half, "closed_level": flat / levels[0]}
+        rows.append(drops.assign(ratio=(s[1:] / s[:-1]).max(), **found))
+    return errors(pd.concat(rows, ignore_index=True))
+
+
+def tearing(seed: int, count: int, width: int) -> np.ndarray:
+    """Rates at which the units of one ray part, predicted and measured, (rays, 2).
+
+    At the first saddles of random ReLU convolutions: `width` units share the ray of the narrow
+    network at random, 1e-7 off it.  Measured is the growth of the second singular value of the
+    units over the second four of eight e-folds; predicted, `relu_waiting.tearing_rate`.  Left out
+    are rays that lie on a kink, or that tear twenty times slower than small units grow.
+    """
+    network, rng = (
+        datasets.prediction_tasks(seed, count)["ReLU conv"],
+        np.random.default_rng(seed),
+    )
+    theta0 = 1e-6 * initial_units(network, width, 1.0, range(seed, seed + count))
+    ray, fold = predictions.predict(network, theta0, 1).saddles[1], relu.efold_time(network)
+    rates, speed = relu.tearing_rate(network, ray), np.abs(network.field(ray)).max((1, 2))
+    some = np.flatnonzero((speed * fold < 1e-5) & (rates * fold > 0.05))
+    rates, fold, ray = rates[some], fold[some], ray[some]
+    share = np.sqrt(rng.dirichlet(np.ones(width), len(some)))[..., None]
+    start = share * ray + 1e-7 * rng.standard_normal((len(some), width, ray.shape[-1]))
+    step = np.minimum(0.02 / rates, 0.1 * fold)
+    half = np.round(4 / rates / step).astype(int)
+    path = relu.heun_path(network.runs(some).field, start, step, 2 * half.max())
+    spread = np.linalg.svd(path, compute_uv=False)[..., 1]
+    runs = np.arange(len(some))
+    grown = np.log(spread[2 * half, runs] / spread[half, runs])
+    return np.stack([rates, grown / (half * step)], axis=1)

@@ -1,0 +1,51 @@
+"""TODO."""
+
+from .escape import (
+    escape_unit,
+    first_half_time,
+    leading_log_times,
+    linear_drops,
+    log_race,
+    suppressed_norm,
+    theorem4_exponent,
+)
+from .path import ARRIVED, LONGEST, first_linear_escape, linear_drop, path_leading_log_times
+from .saddles import (
+    escape_rates,
+    linear_levels,
+    linear_saddle,
+    mode_projector,
+    projected_correlation,
+)
+from .whitened import (
+    mode_strengths,
+    whitened_half_times,
+    whitened_loss,
+    whitened_modes,
+    whitened_times,
+)
+
+__all__ = [
+    "ARRIVED",
+    "LONGEST",
+    "escape_rates",
+    "escape_unit",
+    "first_half_time",
+    "first_linear_escape",
+    "leading_log_times",
+    "linear_drop",
+    "linear_drops",
+    "linear_levels",
+    "linear_saddle",
+    "log_race",
+    "mode_projector",
+    "mode_strengths",
+    "path_leading_log_times",
+    "projected_correlation",
+    "suppressed_norm",
+    "theorem4_exponent",
+    "whitened_half_times",
+    "whitened_loss",
+    "whitened_modes",
+    "whitened_times",
+]

@@ -1,0 +1,142 @@
+"""When, and in what order, units of quadratic networks and attention leave a saddle (Prop. 5).
+
+From data and initial weights, before training.  All times are gradient-flow times of
+L = E|y - f|^2 / 2; eps is the scale of the initial weights.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from ...networks import Network, Quadratic
+
+
+def one_unit_profile(network: Quadratic, angles: np.ndarray) -> np.ndarray:
+    """Lowest loss of one quadratic unit of the plane in the direction of each angle, (angles,).
+
+    L(u) = (E|y|^2 - (u' Syz u)^2 / E[(u' Z u)^2]) / 2 (one output): the amplitude is optimal.
+    """
+    psi = network.features(np.stack([np.cos(angles), np.sin(angles)], axis=-1))
+    energy = np.einsum("ia,ab,ib->i", psi, network.szz, psi)
+    return (network.syy - (psi @ network.syz[0]) ** 2 / energy) / 2
+
+
+SPAN = 30.0  # of s = int |theta| dt at a time: units grow by exp(1.15 s) at the fastest rate
+MAX_SPANS = 1000  # so that units grow out of directions a thousand times slower than the fastest
+
+
+def escape_time(network: Quadratic, theta: np.ndarray, patience: float = np.inf) -> np.ndarray:
+    """Times t_inf at which units, each alone, diverge by Eq. 14, (\\*ensemble, units).
+
+    dv = u' S u, du = 2 v S u with S = E[y Z] = sum_k lambda_k w_k w_k' is solved by A = int v:
+    w_k . u = c_k exp(2 lambda_k A) with c_k = w_k . u(0), so dv = sum_k lambda_k c_k^2 exp(4
+    lambda_k A).  Integrated over ds = |theta| dt, in which a unit grows exponentially and a turning
+    point of A is harmless.  inf for a unit that never escapes: for S > 0, v < 0 and 2 v^2 > |u|^2.
+    theta (\\*ensemble, units, features), of any size: t_inf(eps theta) = t_inf(theta) / eps; the
+    network may have data for each run of the ensemble.  Units that take more than `patience` times
+    as long as the first of their run are not waited for: inf.
+    ValueError unless the network is quadratic with one output and theta fits.
+    """
+    theta, values, w = _modes(network, theta)
+    fastest = np.abs(values).max(-1, keepdims=True)
+    fastest = np.where(fastest == 0, 1, fastest)
+    rates = np.where(np.abs(values) > 1e-12 * fastest, values / fastest, 0)
+    norm = np.linalg.norm(theta, axis=-1)
+    safe = np.where(norm == 0, 1, norm)
+    v, u = network.split(theta / safe[..., None])
+    v, c2 = v.ravel(), (u @ w) ** 2
+    rates = np.broadcast_to(rates[..., None, :], c2.shape).reshape(-1, network.n_u)
+    c2 = c2.reshape(rates.shape)
+    unit_of_time = (1 / safe / fastest).ravel()
+    tau = np.full(norm.shape, np.inf)
+    left = np.flatnonzero(~_trapped(v, c2, rates))
+    state = np.stack([0 * v, v, 0 * v])[:, left]  # A, v and t
+    for _ in range(MAX_SPANS):
+        if not len(left):
+            break
+        state, size, force = _advance(state, c2[left], rates[left])
+        gone = (size > 1e7) & (state[1] * force > 0)
+        end = state[2] + state[1] / force  # v = 1 / (2 lambda (t_inf - t))
+        tau.ravel()[left[gone]] = (end * unit_of_time[left])[gone]
+        latest = np.repeat(patience * tau.min(-1), norm.shape[-1])  # (\\*ensemble units,)
+        on = ~gone & (state[2] * unit_of_time[left] <= latest[left])
+        left, state = left[on], state[:, on]
+    return tau
+
+
+def dormant_units(network: Quadratic, theta: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Units after a `time` of Eq. 14, each alone, in the shape of theta (\\*ensemble, units, f).
+
+    `time` (\\*ensemble,) must lie before every `escape_time` of the units.  A = int v is integrated
+    as there.  ValueError as there, or if a unit escapes before.
+    """
+    theta, values, w = _modes(network, theta)
+    time = np.broadcast_to(np.asarray(time, dtype=float)[..., None], theta.shape[:-1])
+    scale = np.linalg.norm(theta, axis=-1).max(initial=1e-300)
+    v, u = network.split(theta / scale)
+    c, span = u @ w, (time * scale).ravel()
+    c2, rates = c**2, np.broadcast_to(values[..., None, :], c.shape)
+
+    def field(share: float, flat: np.ndarray) -> np.ndarray:
+        a, v = flat.reshape(2, *c.shape[:-1])
+        force = (c2 * np.exp(4 * a[..., None] * rates) * rates).sum(-1)
+        return np.concatenate([span * v.ravel(), span * force.ravel()])
+
+    start = np.concatenate([np.zeros(v.size), v.ravel()])
+    with np.errstate(over="ignore", invalid="ignore"):
+        run = solve_ivp(field, (0, 1), start, method="DOP853", rtol=1e-10, atol=1e-12)
+    if not run.success:
+        raise ValueError("a unit escapes before the time at which it was asked for")
+    a, v = run.y[:, -1].reshape(2, *c.shape[:-1])
+    u = (c * np.exp(2 * a[..., None] * rates)) @ w.mT
+    return np.concatenate([v[..., None], u], axis=-1) * scale
+
+
+def first_escape(network: Quadratic, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The unit that escapes first, and when: index and t_inf, (\\*ensemble,) each (Prop. 5).
+
+    The smallest `escape_time`, not the largest norm.  ValueError as there.
+    """
+    times = escape_time(network, theta)
+    return times.argmin(-1), times.min(-1)
+
+
+def _modes(network: Network, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """theta as floats, with eigenvalues (\\*runs, n_u) and eigenvectors of S = E[y Z]."""
+    if not isinstance(network, Quadratic) or network.n_v != 1:
+        raise ValueError("wanted a quadratic network or linear attention with one output")
+    theta = network.check(np.asarray(theta, dtype=float))
+    return theta, *np.linalg.eigh(network.matrix(network.syz)[..., 0, :, :])
+
+
+def _trapped(v: np.ndarray, c2: np.ndarray, rates: np.ndarray) -> np.ndarray:
+    """Units that never escape, for v keeps its sign while all of u that feeds it decays (units,).
+
+    v^2 = v_0^2 + sum_k c_k^2 (exp(4 lambda_k A) - 1) / 2 is convex in A: it has no zero on the way
+    of A if its limit there is positive, and the limit is finite if nothing grows that way.
+    """
+    along = np.sign(v)[:, None] * rates
+    grows, decays = (np.where(way, c2, 0).sum(-1) for way in (along > 0, along < 0))
+    still = (v == 0) & ((c2 * rates).sum(-1) == 0)
+    return still | ((v != 0) & (grows == 0) & (v**2 >= decays / 2))
+
+
+def _advance(
+    state: np.ndarray, c2: np.ndarray, rates: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A, v and t (3, units) a span of s later, and what |theta| and dv / dt are then."""
+
+    def size_and_force(a: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        grown = np.where(c2 > 0, 4 * a[:, None] * rates, 0)  # no 0 * inf
+        powers = c2 * np.exp(grown)  # (w_k . u)^2
+        return np.sqrt(v**2 + powers.sum(-1)), (powers * rates).sum(-1)
+
+    def field(s: float, flat: np.ndarray) -> np.ndarray:
+        a, v, _ = flat.reshape(state.shape)
+        size, force = size_and_force(a, v)
+        return np.concatenate([v, force, np.ones_like(v)]) / np.tile(size, 3)
+
+    run = solve_ivp(field, (0, SPAN), state.ravel(), method="DOP853", rtol=1e-10, atol=1e-12)
+    state = run.y[:, -1].reshape(state.shape)
+    return state, *size_and_force(*state[:2])

@@ -1,0 +1,65 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from ...dynamics import flows
+from ...networks import Quadratic
+from ...observables import dense_loss
+from ..waiting import Drop, Escape, FirstEscape, residual_task
+from . import escape
+
+
+def first_quadratic_escape(rest: Quadratic, waiting: np.ndarray) -> FirstEscape:
+    """The unit with the smallest time of divergence (Proposition 5), its direction in the limit.
+
+    The end is v = 1 / (2 lambda (t_inf - t)), |u|^2 = 2 v^2, with u along the eigenvector of G with
+    the largest eigenvalue lambda for v > 0, the smallest for v < 0.
+    """
+    runs = np.arange(len(waiting))
+    times = escape.escape_time(rest, waiting, patience=1)
+    recruit, end = times.argmin(-1), times.min(-1)
+    safe = np.where(np.isfinite(end), end, 0)
+    unit = waiting[runs, recruit][:, None]
+    up = escape.dormant_units(rest, unit, 0.999 * safe)[:, 0, 0] > 0
+    values, vectors = np.linalg.eigh(rest.matrix(rest.syz)[:, 0])
+    edge = np.where(up, len(values[0]) - 1, 0)
+    u = vectors[runs, :, edge]
+    direction = np.concatenate([np.where(up, 1, -1)[:, None], np.sqrt(2) * u], 1)[:, None]
+    rate = np.maximum(np.abs(values[runs, edge]), 1e-300)
+
+    def at(size: np.ndarray) -> Escape:
+        left = np.sqrt(3) / np.maximum(2 * rate * size, 1e-300)  # |v| = size / sqrt 3
+        begin = np.maximum(safe - left, 0)
+        others = escape.dormant_units(rest, waiting, begin)
+        unit = others[runs, recruit][:, None].copy()
+        others[runs, recruit] = 0
+        largest = np.linalg.norm(others, axis=-1).max(-1)
+        rival = largest / np.maximum(np.linalg.norm(unit, axis=-1)[:, 0], 1e-300)
+        return Escape(np.where(np.isfinite(end), begin, np.inf), unit, others, rival)
+
+    return FirstEscape(direction / np.sqrt(3), recruit, at)
+
+
+def quadratic_drop(network: Quadratic, start: np.ndarray, waiting: np.ndarray) -> Drop:
+    """The narrow network's flow.  For units of size eps it is a kick, short against 1 / eps.
+
+    Against a switch to the new residual at once, it turns them by the integral of G - G(end).
+    """
+    size = np.linalg.norm(start[:, -1], axis=-1)
+    g = residual_task(network, start[:, :-1])
+    rate = np.abs(np.linalg.eigvalsh(g.matrix(g.syz)[:, 0])).max(-1)
+    ends = 1000 / rate + np.where(size > 0, 10 / (rate * np.where(size > 0, size, 1)), 0)
+    runs = flows(network, start, ends, rtol=1e-8)
+    saddle = np.stack([run.theta[-1] for run in runs])
+    kicks = []
+    for i, run in enumerate(runs):
+        left = residual_task(network.runs(np.array([i])), run.theta).syz
+        kicks.append(CubicSpline(run.times, left - left[-1]).integrate(0, run.times[-1]))
+    impulse = replace(g, syz=np.stack(kicks), szz=0 * g.szz)
+    curves = [dense_loss(network.runs(np.array([i])), run) for i, run in enumerate(runs)]
+    return Drop(saddle, waiting + impulse.field(waiting), np.zeros(len(start)), curves)

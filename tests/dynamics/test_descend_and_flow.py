@@ -1,0 +1,271 @@
+"""Both engines against closed solutions, a plain torch loop, and each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.integrate import solve_ivp
+from support import in_subprocess, relative
+
+from saddle_utils import networks
+from saddle_utils.datasets import PANELS, panel, whitened
+from saddle_utils.dynamics import (
+    RunFailedError,
+    Trajectory,
+    adam,
+    descend,
+    flow,
+    minibatches,
+    momentum,
+    resolve_device,
+)
+from saddle_utils.networks import initial_units
+from saddle_utils.theory import linear
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine")
+
+
+@pytest.mark.parametrize("strengths", [[3, 2, 1], [2, 2, 1], [4, 3, 0.5, 0.4]])
+def test_flow_equals_the_closed_solution(strengths):
+    """Whitened inputs, balanced start at scale 1e-6: 1e-6 along the whole trajectory."""
+    net, k = whitened(strengths), len(strengths)
+    u = 1e-6 * np.random.default_rng(8).standard_normal((10, k))
+    start = np.concatenate([u, u], axis=1)
+    times = linear.whitened_times(strengths, start, 400)
+    run = flow(net, start, times)
+    v, u = net.split(run.theta)
+    assert np.abs(v.mT @ u - linear.whitened_modes(strengths, start, times)).max() < 1e-6
+
+
+def test_flow_of_one_mode_is_logistic():
+    """The scalar formula of the textbook, written out here."""
+    a0, s = 1e-8, 1.7
+    times = np.linspace(0, 15, 100)
+    run = flow(whitened([s]), np.full((1, 2), np.sqrt(a0)), times)
+    exact = s / (1 + (s / a0 - 1) * np.exp(-2 * s * times))
+    np.testing.assert_allclose(run.theta[:, 0].prod(-1), exact, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_flow_equals_a_tight_explicit_integration(name):
+    """Another method, other tolerances, no Jacobian: scipy's DOP853 at 1e-12."""
+    p = panel(name)
+    start = initial_units(p.network, 8, p.init_scale, 11)
+    times = np.linspace(0, p.epochs * p.step, 120)
+    tight = solve_ivp(
+        lambda t, flat: p.network.field(flat.reshape(start.shape)).ravel(),
+        (0, times[-1]),
+        start.ravel(),
+        "DOP853",
+        times,
+        rtol=1e-12,
+        atol=1e-12 * p.init_scale,
+    )
+    ours = flow(p.network, start, times, rtol=1e-9).theta.reshape(len(times), -1)
+    assert np.abs(ours - tight.y.T).max() < 2e-5
+
+
+@pytest.mark.parametrize("name", ["fig1b", "fig1d", "fig1f"])
+def test_descend_approaches_flow_linearly(name):
+    p = panel(name)
+    start = initial_units(p.network, 6, 1e-2, 3)
+    end = 4.0
+    limit = flow(p.network, start, np.array([0, end]), rtol=1e-11).theta[-1]
+    errors = [
+        np.abs(descend(p.network, start, end / n, n, every=n).theta[-1] - limit).max()
+        for n in (400, 800, 1600)
+    ]
+    ratios = np.array(errors[:-1]) / errors[1:]
+    assert (np.abs(ratios - 2) < 0.15).all(), ratios
+
+
+def test_descend_equals_a_plain_torch_loop():
+    """torch.nn, SGD and backward on the paper's loss (mean over samples and outputs)."""
+    p = panel("fig1b")
+    start = initial_units(p.network, 50, 1e-2, 0)
+    first, second = torch.nn.Linear(2, 50, bias=False), torch.nn.Linear(50, 2, bias=False)
+    with torch.no_grad():
+        first.weight.copy_(torch.as_tensor(start[:, 2:]))
+        second.weight.copy_(torch.as_tensor(start[:, :2].T))
+    model = torch.nn.Sequential(first, second)
+    x, y = torch.as_tensor(p.x), torch.as_tensor(p.y)
+    optimiser, losses = torch.optim.SGD(model.parameters(), lr=p.lr), []
+    for _ in range(300):
+        loss = torch.nn.functional.mse_loss(model(x), y)
+        losses.append(loss.item())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    run = descend(p.network, start, p.step, 299)
+    np.testing.assert_allclose(run.losses, losses, rtol=1e-10)  # two outputs: L is the mean
+
+
+@pytest.mark.parametrize("name", ["fig1b", "fig1c"])
+@pytest.mark.parametrize("seeds", [3, [3, 4]])
+def test_descent_in_as_many_units_as_features_is_exact(name, seeds):
+    p = panel(name)
+    start = initial_units(p.network, 50, p.init_scale, seeds)
+    whole, core = (
+        descend(p.network, start, p.step, p.epochs, 100, reduce=r) for r in (False, True)
+    )
+    assert core.core.shape[-2:] == (4, 4) and whole.basis is None
+    np.testing.assert_allclose(core.losses, whole.losses, rtol=1e-9, atol=1e-14)
+    np.testing.assert_allclose(core.theta, whole.theta, atol=1e-9)
+    np.testing.assert_array_equal(core.at(7.0), core.theta[np.sum(core.times <= 7.0) - 1])
+    if start.ndim > 2:
+        np.testing.assert_allclose(core.member(1).theta, core.theta[:, 1], rtol=1e-12, atol=1e-15)
+    assert descend(p.network, start, p.step, 2, rule=momentum()).basis is None
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_an_ensemble_is_its_members(name):
+    p = panel(name)
+    many = descend(p.network, initial_units(p.network, 5, 0.1, range(3)), p.step, 40, 10)
+    assert many.losses.shape == (5, 3)
+    for k in range(3):
+        one = descend(p.network, initial_units(p.network, 5, 0.1, k), p.step, 40, 10)
+        np.testing.assert_allclose(many.member(k).theta, one.theta, rtol=1e-12)
+        assert many.member(k).losses.shape == (5,)
+    both = flow(p.network, initial_units(p.network, 3, 0.1, range(2)), np.linspace(0, 1, 4))
+    alone = flow(p.network, initial_units(p.network, 3, 0.1, 1), np.linspace(0, 1, 4))
+    np.testing.assert_array_equal(both.member(1).theta, alone.theta)
+
+
+def test_numpy_and_torch_agree():
+    p = panel("fig1e")
+    start = initial_units(p.network, 6, 1e-2, range(2))
+    ours, theirs = (descend(p.network, t, p.step, 50) for t in (start, torch.as_tensor(start)))
+    assert isinstance(theirs.theta, np.ndarray)
+    assert relative(theirs.theta, ours.theta) < 1e-12
+
+
+@needs_gpu
+@pytest.mark.parametrize("name", PANELS)
+def test_the_gpu_agrees(name):
+    """Sums in another order: 1e-9 relative in float64 before the first drop."""
+    p = panel(name)
+    start = initial_units(p.network, 20, 1e-2, range(8))
+    ours, theirs = (descend(p.network, start, p.step, 100, device=d) for d in ("cpu", "cuda"))
+    assert isinstance(theirs.losses, np.ndarray)
+    assert relative(theirs.theta, ours.theta) < 1e-9
+
+
+def test_one_thread_and_two_give_the_same_bits():
+    code = (
+        "from saddle_utils.studies import figure1; from saddle_utils.datasets import panel;"
+        "from saddle_utils.dynamics import flow; from saddle_utils.networks import *;"
+        "import hashlib, torch;"
+        "p = panel('fig1b'); t = initial_units(p.network, 50, 1e-6, range(4));"
+        "a = figure1.train_panel(p, 0, n_seeds=4).trajectory.theta; b = flow(p.network, t[0], 40.0).theta;"
+        "from saddle_utils.dynamics import descend;"
+        "c = descend(p.network, torch.as_tensor(t), p.step, 500).theta;"
+        "print([hashlib.sha256(x.tobytes()).hexdigest() for x in (a, b, c)])"
+    )
+    one, two = (
+        in_subprocess(code, OMP_NUM_THREADS=n, OPENBLAS_NUM_THREADS=n, MKL_NUM_THREADS=n)
+        for n in ("1", "2")
+    )
+    assert one == two
+
+
+def test_minibatches_cover_every_epoch():
+    p = panel("fig1e")
+    batches = minibatches(p.network, 2, np.random.default_rng(0))
+    seen = np.concatenate([next(batches).y for _ in range(2)], axis=1)
+    np.testing.assert_array_equal(np.sort(seen), np.sort(p.network.y))
+
+
+def test_full_minibatches_are_full_batch():
+    p = panel("fig1d")
+    start = initial_units(p.network, 5, 0.1, range(2))
+    batches = minibatches(p.network, 2, np.random.default_rng(0))
+    ours = descend(p.network, start, p.step, 30, batches=batches)
+    np.testing.assert_allclose(ours.theta, descend(p.network, start, p.step, 30).theta, rtol=1e-12)
+
+
+def test_the_default_rule_is_the_loop_that_it_replaces():
+    p = panel("fig1e")
+    theta = initial_units(p.network, 6, 0.1, range(2))
+    run = descend(p.network, theta, p.step, 50)
+    for _ in range(50):
+        theta = theta + p.step * p.network.field(theta)
+    np.testing.assert_array_equal(run.theta[-1], theta)
+
+
+def test_a_rule_starts_afresh_in_every_run_and_works_on_minibatches():
+    rule, p = adam(), panel("fig1d")
+    start = initial_units(p.network, 5, 0.1, 0)
+    first, again = (descend(p.network, start, 0.01, 40, rule=rule) for _ in range(2))
+    np.testing.assert_array_equal(first.theta, again.theta)
+    batches = minibatches(p.network, 2, np.random.default_rng(0))
+    batched = descend(p.network, start, 0.01, 40, batches=batches, rule=rule)
+    np.testing.assert_allclose(batched.theta, first.theta, rtol=1e-9)
+
+
+def test_a_trajectory_answers_for_the_time_before():
+    run = Trajectory(np.array([0.0, 1, 2]), np.zeros(3), np.arange(3.0)[:, None, None])
+    assert [run.at(t).item() for t in (0, 0.9, 1, 5)] == [0, 0, 1, 2]
+
+
+def test_divergence_names_a_step_and_the_run():
+    p = panel("fig1b")
+    start = initial_units(p.network, 5, 0.1, range(3))
+    start[1] *= 100
+    with pytest.raises(RunFailedError, match=r"diverged by step \d+ \(run 1 of the ensemble, 1"):
+        descend(p.network, start, p.step, 200)
+    step, theta = 1, start[1]
+    with np.errstate(all="ignore"):
+        while np.isfinite((theta := theta + p.step * p.network.field(theta)).sum()):
+            step += 1
+    for steps, found in ((200, 50), (step, step)):  # it looks every 50 steps, and at the last
+        assert step <= found
+        with pytest.raises(RunFailedError, match=f"by step {found}: the learning rate"):
+            descend(p.network, start[1], p.step, steps)
+    descend(p.network, start[1], p.step, step - 1)
+
+
+def test_a_sliding_relu_unit_is_reported_not_awaited():
+    from saddle_utils.studies.relu_kinks import line
+
+    task = line()
+    start = initial_units(task.network, 50, 1e-6, 0)
+    with pytest.raises(RunFailedError, match=r"stuck at time .* slides"):
+        flow(task.network, start, 160.0)
+
+
+NET = whitened([2, 1])
+START = initial_units(NET, 3, 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: descend(NET, START, -0.1, 5), "learning rate"),
+        (lambda: descend(NET, START, np.nan, 5), "learning rate"),
+        (lambda: descend(NET, START, 0.1, 0), "steps"),
+        (lambda: descend(NET, START[:, :3], 0.1, 5), "theta has shape"),
+        (lambda: descend(NET, START, 0.1, 5, device="tpu"), "unknown device"),
+        (lambda: flow(NET, START, [0, 2, 1]), "increasing"),
+        (lambda: flow(NET, START, -1.0), "increasing"),
+        (lambda: flow(NET, np.stack([START, START]), 3.0), "steps of their own"),
+        (lambda: flow(NET, START * np.nan, 3.0), "not finite"),
+        (lambda: next(minibatches(panel("fig1d").network, 3, None)), "wanted 1 to 2"),
+    ],
+)
+def test_bad_input_is_refused_in_words(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def test_moments_have_no_minibatches():
+    with pytest.raises(TypeError, match="keeps moments"):
+        next(minibatches(NET, 1, np.random.default_rng(0)))
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="finds no GPU"):
+        resolve_device("cuda")
+    assert resolve_device("auto") == "cpu"
+    assert networks.ARCHITECTURES  # the package works without one

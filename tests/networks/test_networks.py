@@ -1,0 +1,204 @@
+"""Closed forms against autograd and brute force (Eq. 1, 9, 13, 44)."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import random_network, relative
+
+from saddle_utils import networks
+from saddle_utils.datasets import PANELS, panel
+from saddle_utils.dynamics import descend
+from saddle_utils.networks import initial_units, product, runs_last
+
+SETTINGS = settings(max_examples=60, deadline=None, derandomize=True)
+architectures = st.sampled_from(["linear", "identity", "relu", "tanh", "cubic", "quadratic"])
+
+
+@SETTINGS
+@given(
+    architecture=architectures,
+    ensemble=st.lists(st.integers(1, 3), max_size=2),
+    units=st.integers(1, 5),
+    patches=st.integers(1, 3),
+    features=st.integers(1, 3),
+    outputs=st.integers(1, 3),
+    seed=st.integers(0, 2**32 - 1),
+    tensors=st.booleans(),
+)
+def test_loss_and_field_equal_autograd(
+    architecture, ensemble, units, patches, features, outputs, seed, tensors
+):
+    rng = np.random.default_rng(seed)
+    patches = 1 if architecture == "quadratic" else patches
+    net, reference = random_network(architecture, rng, 6, patches, features, outputs)
+    theta = rng.standard_normal((*ensemble, units, net.n_v + net.n_u))
+    ours = theta
+    if tensors:
+        net, ours = net.to("cpu"), torch.as_tensor(theta)
+    assert tuple(net.loss(ours).shape) == tuple(ensemble)
+    assert relative(net.loss(ours), reference.loss(theta)) < 1e-12
+    assert relative(net.field(ours), reference.field(theta)) < 1e-12
+
+
+@SETTINGS
+@given(
+    architecture=architectures,
+    patches=st.integers(1, 2),
+    outputs=st.integers(1, 2),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_jacobian_equals_autograd(architecture, patches, outputs, seed):
+    rng = np.random.default_rng(seed)
+    patches = 1 if architecture == "quadratic" else patches
+    net, reference = random_network(architecture, rng, 6, patches, 2, outputs)
+    theta = rng.standard_normal((3, net.n_v + net.n_u))
+    assert relative(net.jacobian(theta), reference.jacobian(theta)) < 1e-11
+
+
+@pytest.mark.parametrize("ensemble", [(40,), (5, 9)])
+@pytest.mark.parametrize(
+    ("architecture", "patches", "outputs"),
+    [("attention", 1, 1), ("quadratic", 1, 1), ("quadratic", 1, 2)]
+    + [(name, *n) for name in ("linear", "relu") for n in ((1, 1), (1, 2), (3, 1), (2, 2))],
+)
+def test_runs_fastest_in_memory_change_nothing(architecture, ensemble, patches, outputs):
+    rng = np.random.default_rng(4)
+    if architecture == "attention":
+        net = networks.attention(rng.standard_normal((8, 4, 3)), rng.standard_normal((8, 4)))
+    else:
+        net = random_network(architecture, rng, 6, patches, 3, outputs)[0]
+    theta = rng.standard_normal((*ensemble, 4, net.n_v + net.n_u))
+    moved = runs_last(theta)
+    assert moved.strides[-3] == theta.itemsize
+    np.testing.assert_array_equal(moved, theta)
+    shared = net.forward(moved)
+    np.testing.assert_allclose(net.field(moved, shared), net.field(theta), rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(net.loss(moved, shared), net.loss(theta), rtol=1e-11)
+    few = theta[(slice(0, 3),) * len(ensemble)]
+    assert runs_last(few) is few
+
+
+@pytest.mark.parametrize("patches", [1, 3])
+def test_many_samples_are_seen_in_blocks(patches, monkeypatch):
+    """Loss, field, Jacobian and a descent are those of all samples at once (301 leave a rest)."""
+    net, _ = random_network("relu", np.random.default_rng(6), 301, patches, 3, 2)
+    theta = np.random.default_rng(7).standard_normal((5, net.n_v + net.n_u))
+    whole = net.loss(theta), net.field(theta), net.jacobian(theta)
+    module = sys.modules[type(net).__module__]
+    monkeypatch.setattr(module, "BLOCK", 8 * 5 * patches * 20)
+    monkeypatch.setattr(module, "BLOCKED", 1000)
+    assert net.forward(theta) is None and net.forward(theta[None]) is not None
+    assert [len(block.y.T) for block in net._blocks(theta)] == [20] * 15 + [1]
+    for ours, exact in zip(
+        (net.loss(theta), net.field(theta), net.jacobian(theta)), whole, strict=True
+    ):
+        np.testing.assert_allclose(ours, exact, rtol=1e-12, atol=1e-14)
+    run = descend(net, theta, 0.01, 3)
+    np.testing.assert_allclose(run.losses[0], whole[0], rtol=1e-12)
+    np.testing.assert_allclose(run.theta[1], theta + 0.01 * whole[1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("ensemble", [(), (3,), (64,), (8, 7)])
+def test_products_are_products(ensemble, shared):
+    rng = np.random.default_rng(5)
+    a, b = rng.standard_normal((*ensemble, 3, 4)), rng.standard_normal((*ensemble, 4, 2))
+    b = b[(0,) * len(ensemble)] if shared else b
+    for left in (a, runs_last(a), runs_last(a.mT).mT):
+        np.testing.assert_allclose(product(left, b), a @ b, rtol=1e-12, atol=1e-13)
+    ours = product(torch.as_tensor(a), torch.as_tensor(b))
+    np.testing.assert_allclose(ours.numpy(), a @ b, rtol=1e-12, atol=1e-13)
+
+
+def attention_by_loops(theta, x, y):
+    """Attention as it is usually written: an N x N matrix per head and prompt, query last."""
+    out = np.zeros(len(x))
+    for s in range(len(x)):
+        tokens = np.concatenate([x[s], np.append(y[s, :-1], 0)[:, None]], axis=1)
+        for v, k1, k2, q1, q2 in theta:
+            scores = (x[s] @ [q1, q2])[:, None] * (tokens @ [k1, k2, 0])[None]
+            out[s] += (scores @ (tokens @ [0, 0, v]))[-1]
+    return np.mean((y[:, -1] - out) ** 2) / 2
+
+
+def test_attention_equals_loops_over_tokens():
+    rng = np.random.default_rng(5)
+    x, y = rng.standard_normal((4, 6, 2)), rng.standard_normal((4, 6))
+    net = networks.attention(x, y)
+    theta = rng.standard_normal((3, 5))
+    assert net.loss(theta) == pytest.approx(attention_by_loops(theta, x, y), rel=1e-12)
+    step = 1e-6
+    for i, j in [(0, 0), (1, 2), (2, 4)]:
+        moved = np.zeros_like(theta)
+        moved[i, j] = step
+        slope = attention_by_loops(theta + moved, x, y) - attention_by_loops(theta - moved, x, y)
+        assert net.field(theta)[i, j] == pytest.approx(-slope / (2 * step), rel=1e-6)
+
+
+def test_population_moments_are_the_limit_of_many_prompts():
+    covariance, context = np.diag([1.0, 0.4]), 5
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((400_000, context + 1, 2)) * np.sqrt(np.diag(covariance))
+    w = rng.standard_normal((len(x), 2))
+    many = networks.attention(x, np.einsum("snd,sd->sn", x, w))
+    limit = networks.attention_population(covariance, context)
+    assert relative(many.syz, limit.syz) < 0.03
+    assert relative(many.szz, limit.szz) < 0.05
+    assert many.syy == pytest.approx(limit.syy, rel=0.02)
+
+
+def test_moments_forget_the_number_of_samples():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((5, 2)), rng.standard_normal((5, 1))
+    once, often = networks.linear(x, y), networks.linear(np.tile(x, (9, 1)), np.tile(y, (9, 1)))
+    np.testing.assert_allclose(once.szz, often.szz)
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_initial_weights_follow_the_reference(name):
+    """First layer drawn first, from default_rng(seed), the same at any ensemble."""
+    p = panel(name)
+    one, many = (initial_units(p.network, p.width, 1.0, s) for s in (p.seed, [5, p.seed]))
+    np.testing.assert_array_equal(one, many[1])
+    first = np.random.default_rng(p.seed).standard_normal((p.width, 2))
+    np.testing.assert_array_equal(one[:, p.shown], first)
+
+
+def test_a_network_moves_to_torch_and_back():
+    net = panel("fig1e").network.to("cpu")
+    theta = torch.as_tensor(initial_units(net, 4, 1.0, 0))
+    assert isinstance(net.field(theta), torch.Tensor)
+
+
+GOOD = (np.ones((3, 2)), np.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: networks.build("transformer", *GOOD), "unknown architecture 'transformer'"),
+        (lambda: networks.build("linear", np.full((3, 2), np.nan), np.ones(3)), "not finite"),
+        (lambda: networks.build("linear", np.ones((3, 2)), np.ones(4)), "samples first"),
+        (lambda: networks.build("relu", np.ones(3), np.ones(3)), "samples first"),
+        (lambda: networks.quadratic(np.ones((3, 2, 4)), np.ones(3)), "square"),
+        (lambda: networks.pointwise(*GOOD, "swish"), "unknown activation"),
+        (lambda: networks.attention(np.ones((3, 4, 2)), np.ones((3, 5))), "one label"),
+        (lambda: networks.attention_population(-np.eye(2), 3), "positive definite"),
+        (lambda: initial_units(networks.linear(*GOOD), 0, 1e-3), "width is 0"),
+        (lambda: initial_units(networks.linear(*GOOD), -4, 1e-3), "width is -4"),
+        (lambda: initial_units(networks.linear(*GOOD), 2, 0), "fixed point"),
+        (lambda: initial_units(networks.linear(*GOOD), 2, np.inf), "finite"),
+        (lambda: networks.linear(*GOOD).check(np.ones((2, 4))), "theta has shape"),
+        (lambda: networks.linear(*GOOD).check(np.full((2, 3), np.inf)), "not finite"),
+        (lambda: panel("fig9"), "unknown panel"),
+    ],
+)
+def test_bad_input_is_refused_in_words(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()

@@ -1,0 +1,106 @@
+"""Explorers: every slider at both ends, views without simulating, errors said aloud."""
+
+from __future__ import annotations
+
+import pytest
+
+from saddle_utils.dynamics import RunFailedError
+from saddle_utils.notebook.explorer import Explorer, Slider
+from saddle_utils.studies.beyond_gradient_flow import training_explorer
+from saddle_utils.studies.embedded_saddles import hierarchy_explorer
+from saddle_utils.studies.figure1 import panel_explorer
+from saddle_utils.studies.initialization import initialization_explorer
+from saddle_utils.studies.invariant_manifolds import manifold_explorer
+from saddle_utils.studies.predicting_plateaus import prediction_explorer
+from saddle_utils.studies.relu_kinks import line_explorer
+from saddle_utils.studies.saddle_to_saddle import landscape_explorer
+from saddle_utils.studies.width_and_data import width_explorer
+
+SECOND = {
+    "fig1b": Slider(1.4, 0.1, 5.0, 0.05),
+    "fig1c": Slider(1.25, 0.1, 3.0, 0.05),
+    "fig1e": Slider(-0.86, -1.5, 1.5, 0.02),
+    "fig1g": Slider(1.0, -1.0, 2.0, 0.1),
+}
+EXPLORERS = {
+    **{name: lambda name=name, s=s: panel_explorer(name, second=s) for name, s in SECOND.items()},
+    "fig1d": lambda: panel_explorer("fig1d", angle=Slider(90.0, 10.0, 170.0, 5.0)),
+    "fig1f": lambda: panel_explorer(
+        "fig1f", context=Slider(31, 2, 60), second=Slider(0.5, 0.05, 1.0, 0.05)
+    ),
+    "line": line_explorer,
+    "landscape": landscape_explorer,
+    "hierarchy": hierarchy_explorer,
+    "manifold": manifold_explorer,
+    "prediction": prediction_explorer,
+    "training": training_explorer,
+    "initialization": initialization_explorer,
+    "width": width_explorer,
+}
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_every_slider_works_at_its_ends(name):
+    explorer = EXPLORERS[name]()
+    first = {key: slider.value for key, slider in explorer.sliders.items()}
+    for key, slider in explorer.sliders.items():
+        for end in slider.ends():
+            end = type(slider.value)(end)
+            assert explorer.render(**{**first, key: end})[:4] == b"\x89PNG", (key, end)
+        assert slider.ends()[0] <= slider.value <= slider.ends()[1]
+
+
+def counting(fail=False):
+    calls = []
+
+    def simulate(a):
+        calls.append(a)
+        if fail and a > 1:
+            raise RunFailedError("too large")
+        return a
+
+    def draw(result, b):
+        import matplotlib.pyplot as plt
+
+        return plt.figure(figsize=(1 + result, 1 + b))
+
+    return calls, Explorer(simulate, draw, "alt", a=Slider(1, 0, 3), b=Slider(1, 0, 3, view=True))
+
+
+def test_a_view_slider_does_not_simulate_again():
+    calls, explorer = counting()
+    explorer.render(a=1, b=2)
+    assert calls == [1]
+    explorer.render(a=2, b=2)
+    assert calls == [1, 2]
+
+
+def test_moving_a_slider_changes_the_picture_and_errors_are_shown():
+    _, explorer = counting(fail=True)
+    rows, message, picture = explorer.panel().children
+    before = picture.value
+    rows.children[1].value = 3
+    assert picture.value != before and not message.value
+    before = picture.value
+    rows.children[0].value = 2
+    assert picture.value == before and "too large" in message.value
+    rows.children[0].value = 0
+    assert picture.value != before and not message.value
+
+
+def test_an_error_at_the_first_values_is_not_swallowed():
+    with pytest.raises(RunFailedError):
+        Explorer(lambda a: (_ for _ in ()).throw(RunFailedError("no")), None, "", a=Slider(1, 0, 2))
+
+
+def test_without_a_front_end_there_is_a_picture_with_alt_text():
+    data, metadata = counting()[1]._repr_mimebundle_()
+    assert data["image/png"][:4] == b"\x89PNG"
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert metadata["image/png"]["alt"] == "alt"
+
+
+def test_logarithmic_sliders_take_exponents():
+    assert Slider(1e-3, -6, 0, 0.5, log=True).ends() == (1e-6, 1)
+    assert type(Slider(1e-3, -6, 0, 0.5, log=True).widget("x")).__name__ == "FloatLogSlider"
+    assert type(Slider(3, 1, 9).widget("x")).__name__ == "IntSlider"

@@ -1,0 +1,94 @@
+"""The ledger, and files that are whole or not there."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from saddle_utils.notebook import look
+from saddle_utils.notebook.files import output_folder, write_whole
+from saddle_utils.notebook.ledger import ClaimsFailedError, Ledger
+
+
+def test_rows_are_plain_json(tmp_path):
+    ledger = Ledger("01_probe", tmp_path)
+    assert ledger.close(
+        "a", "says a", "Eq. 1", measured=[1.0004, 2], predicted=[1, 2], atol=1e-3
+    ).passed
+    assert not ledger.close("b", "says b", "Eq. 2", measured=1.2, predicted=1, rtol=0.1).passed
+    assert ledger.equal("c", "says c", "Eq. 3", measured=np.int64(3), predicted=3).passed
+    assert ledger.at_most("d", "says d", "Eq. 4", measured=1.0, bound=1.0).passed
+    assert not ledger.at_least("e", "says e", "Eq. 5", measured=0.5, bound=1.0).passed
+    with pytest.raises(ClaimsFailedError, match="2 of 5 claims failed:\nFAIL  b"):
+        ledger.save()
+    rows = json.loads((tmp_path / "claims" / "01_probe.json").read_text())
+    keys = ["name", "statement", "source", "predicted", "measured", "tolerance", "passed"]
+    assert all(list(row) == keys for row in rows)
+    assert [row["passed"] for row in rows] == [True, False, True, True, False]
+    assert "## 01_probe: 3 of 5 passed" in (tmp_path / "CLAIMS.md").read_text()
+
+
+@pytest.mark.parametrize("measured", [np.nan, np.inf, [1, 2, 3], []])
+def test_what_is_not_a_number_or_does_not_fit_never_passes(measured, tmp_path):
+    ledger = Ledger("probe", tmp_path)
+    assert not ledger.close("a", "", "", measured=measured, predicted=[1.0, 2], atol=9).passed
+    if np.ndim(measured) == 0 and measured != np.inf:
+        assert not ledger.at_most("b", "", "", measured=measured, bound=1).passed
+        assert not ledger.at_least("c", "", "", measured=measured, bound=1).passed
+
+
+def test_a_name_is_used_once(tmp_path):
+    ledger = Ledger("probe", tmp_path)
+    ledger.equal("a", "", "", measured=1, predicted=1)
+    with pytest.raises(ValueError, match="already"):
+        ledger.equal("a", "", "", measured=1, predicted=1)
+    with pytest.raises(ValueError, match="atol or rtol"):
+        ledger.close("b", "", "", measured=1, predicted=1)
+
+
+def test_rows_read_the_same_whatever_the_last_digits(tmp_path):
+    rows = [
+        Ledger("probe", tmp_path).close("a", "s", "e", measured=0.5 + d, predicted=0.5, atol=0.02)
+        for d in (0, 1e-13)
+    ]
+    assert rows[0] == rows[1]
+    assert str(rows[0]) == "PASS  a: s"
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "ledger.json"
+    write_whole(path, b"old")
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["ledger.json"]
+
+
+def test_an_unwritable_folder_is_refused_before_work(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="cannot be written"):
+        Ledger("probe", tmp_path / "file" / "below")
+    with pytest.raises(ValueError, match="cannot be written"):
+        output_folder("/proc/nowhere")
+
+
+def test_figures_are_the_same_bytes_twice_with_their_numbers(tmp_path):
+    def save(folder):
+        look.use_style()
+        fig, ax = plt.subplots()
+        ax.plot([0, 1], [0, 1])
+        data = {"epoch": [0, 1], "loss": [1, 0.5]}
+        return look.save_figure(fig, "fig", "a line", data, folder, dots={"u": [3.0]})
+
+    image = save(tmp_path / "a")
+    save(tmp_path / "b")
+    for name in ("fig.png", "fig.svg", "data/fig.csv", "data/fig_dots.csv"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+    assert pd.read_csv(tmp_path / "a/data/fig.csv").columns.tolist() == ["epoch", "loss"]
+    assert image._repr_mimebundle_()[1]["image/png"]["alt"] == "a line"

@@ -1,0 +1,153 @@
+"""The runner: parameters refused before anything runs, failures named, runs not repeated."""
+
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import Future
+
+import nbformat
+import pytest
+
+from saddle_utils.notebook import runner, tasks
+from saddle_utils.notebook.parameters import check_parameters
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project with one good notebook and one whose third cell fails."""
+    monkeypatch.setattr(tasks, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(tasks, "BUILD", tmp_path / "build")
+    (tmp_path / "notebooks").mkdir()
+
+    def book(name, *sources):
+        cells = [nbformat.v4.new_code_cell(source) for source in sources]
+        cells[1].metadata["tags"] = ["parameters"]
+        meta = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        nbformat.write(
+            nbformat.v4.new_notebook(cells=cells, metadata=meta),
+            tmp_path / "notebooks" / f"{name}.ipynb",
+        )
+
+    claim = 'ledger.equal("one", "1 is", "arithmetic", measured={}, predicted=seed)'
+    head = "from saddle_utils.notebook.ledger import Ledger"
+    knobs = "seed = 1\noutput_dir = None"
+    book(
+        "good",
+        head,
+        knobs,
+        'ledger = Ledger("good", output_dir)',
+        claim.format("seed"),
+        "ledger.save()",
+    )
+    book(
+        "bad",
+        head,
+        knobs,
+        'ledger = Ledger("bad", output_dir)',
+        claim.format("seed + 1"),
+        "ledger.save()",
+    )
+    return tmp_path
+
+
+class Inline:
+    """An executor that runs the work at once, in this process, which knows the patched folders."""
+
+    def __init__(self, *_):
+        pass
+
+    def submit(self, function, *arguments):
+        future = Future()
+        future.set_result(function(*arguments))
+        return future
+
+    def shutdown(self):
+        pass
+
+
+def in_process(monkeypatch):
+    monkeypatch.setattr(runner, "ProcessPoolExecutor", Inline)
+
+
+def test_runs_report_repeat_and_refresh(project, monkeypatch, capsys):
+    in_process(monkeypatch)
+    output = project / "figures"
+    assert runner.main([]) == 1
+    seen = capsys.readouterr()
+    assert "good" in seen.out and "1 of 1" in seen.out
+    assert "bad failed in cell 4: ClaimsFailedError" in seen.out
+    assert str(project / "build" / "bad.ipynb") in seen.out
+    assert json.loads((output / "claims" / "bad.json").read_text())[0]["passed"] is False
+    assert "good: 1 of 1" in (output / "CLAIMS.md").read_text()
+
+    start = time.perf_counter()
+    assert runner.main(["good"]) == 0
+    assert "up to date" in capsys.readouterr().out
+    assert time.perf_counter() - start < 2
+    (output / "claims" / "good.json").unlink()
+    assert runner.main(["good", "--refresh"]) == 0
+    assert "up to date" not in capsys.readouterr().out
+    book = nbformat.read(project / "notebooks" / "good.ipynb", as_version=4)
+    assert "PASS  one" in book.cells[3].outputs[0]["data"]["text/plain"]
+    assert "papermill" not in book.metadata and str(project) not in str(book)
+
+
+def test_parameters_of_ones_own_go_to_a_folder_of_their_own(project, monkeypatch):
+    in_process(monkeypatch)
+    assert runner.main(["good", "-p", "seed", "5"]) == 0
+    own = project / "build" / "own" / "good"
+    assert json.loads((own / "claims" / "good.json").read_text())[0]["measured"] == 5
+    assert not (project / "figures" / "claims" / "good.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["good", "-p", "sede", "3"], "no parameter sede; it has seed, output_dir"),
+        (["good", "-p", "seed", "-3"], "seed = -3: wanted a whole number"),
+        (["good", "-p", "seed", "many"], "seed = 'many': wanted"),
+        (["good", "-p", "output_dir", "/proc/nowhere"], "cannot be written"),
+        (["goood"], "no notebook goood; there are bad, good"),
+    ],
+)
+def test_bad_requests_are_refused_before_anything_runs(project, capsys, arguments, words):
+    assert runner.main(arguments) == 2
+    assert words in capsys.readouterr().err
+    assert not (project / "build").exists()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"width": 0}, "width = 0"),
+        ({"width": -2}, "width = -2"),
+        ({"width": 2.5}, "whole number"),
+        ({"width": True}, "whole number"),
+        ({"init_scale": 0}, "fixed point"),
+        ({"init_scale": float("nan")}, "init_scale = nan"),
+        ({"n_seeds": 0}, "n_seeds = 0"),
+        ({"device": "gpu"}, '"cuda" or "auto"'),
+        ({"singular_values": []}, "1 to 8"),
+        ({"singular_values": [1, -1]}, "positive"),
+        ({"singular_values": [1.0] * 9}, "1 to 8"),
+        ({"singular_values": [1.0] * 4, "width": 3}, "out of reach"),
+        ({"colour": 3}, "unknown parameter 'colour'"),
+        ({"width": 0, "seed": -1}, r"width = 0.*; seed = -1"),
+    ],
+)
+def test_parameters_out_of_range_are_named(parameters, words):
+    with pytest.raises(ValueError, match=words):
+        check_parameters(**parameters)
+
+
+def test_good_parameters_pass():
+    check_parameters(
+        seed=0,
+        width=2,
+        init_scale=1,
+        n_seeds=1,
+        device="auto",
+        output_dir=None,
+        singular_values=[1, 2.5],
+    )

@@ -1,0 +1,220 @@
+"""Predictions of all drops: against closed forms, Hessians, other integrators, and training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+from saddle_utils import networks, observables
+from saddle_utils.datasets import DROPS, covariance_tasks, panel, prediction_tasks, whitened
+from saddle_utils.dynamics import descend, flow
+from saddle_utils.networks import initial_units, stacked
+from saddle_utils.observables import contributions
+from saddle_utils.studies import predicting_plateaus
+from saddle_utils.theory import linear, quadratic, relu, waiting
+from saddle_utils.theory.linear import whitened_half_times
+from saddle_utils.theory.predictions import predict
+
+
+def one(network, k=0):
+    """The k-th of stacked networks, without the axis of runs."""
+    return replace(network, **{name: getattr(network, name)[k] for name in network.axes})
+
+
+def half_drops(times, losses, levels):
+    return [waiting.crossing_time(times, losses, m) for m in (levels[1:] + levels[:-1]) / 2]
+
+
+@pytest.mark.parametrize("kind", DROPS)
+def test_waiting_units_see_the_remainder_of_a_saddle(kind):
+    """A unit of no size beside others moves as in the network taught their residual, and alone."""
+    net = prediction_tasks(901, 3)[kind]
+    rng = np.random.default_rng(5)
+    lead, small = (rng.standard_normal((3, n, net.n_v + net.n_u)) for n in (2, 4))
+    small *= 1e-9
+    beside = net.field(np.concatenate([lead, small], axis=1))[:, 2:]
+    alone = waiting.residual_task(net, lead).field(small)
+    np.testing.assert_allclose(beside, alone, rtol=1e-6, atol=1e-6 * np.abs(alone).max())
+
+
+@pytest.mark.parametrize("kind", DROPS)
+def test_the_best_size_of_a_unit_is_that_of_a_scan(kind):
+    net = one(prediction_tasks(902, 1)[kind])
+    direction = np.random.default_rng(6).standard_normal((1, net.n_v + net.n_u))
+    direction /= np.linalg.norm(direction)
+    if net.loss(0.1 * direction) > net.loss(0 * direction):
+        direction[:, : net.n_v] *= -1
+    size, taken = waiting.best_amplitude(net, direction)
+    sizes = np.linspace(0, 3 * size, 3001)
+    losses = net.loss(sizes[:, None, None] * direction)
+    assert sizes[losses.argmin()] == pytest.approx(size, abs=2 * sizes[1])
+    assert losses[0] - losses.min() == pytest.approx(taken, rel=1e-5)
+
+
+def test_general_covariance_leads_to_the_saddles_in_closed_form():
+    """Levels, rates and leading logarithms of the path are those of the formulas (section 5.1)."""
+    tasks = covariance_tasks(903, 4)
+    net = stacked(tasks)
+    found = predict(net, 1e-6 * initial_units(net, 9, 1.0, range(4)), 2)
+    logs = linear.path_leading_log_times(net, found.saddles[:-1])
+    for k, task in enumerate(tasks):
+        np.testing.assert_allclose(found.levels[k], linear.linear_levels(task), atol=1e-6)
+        np.testing.assert_allclose(logs[k], linear.leading_log_times(task), rtol=1e-3)
+    assert np.isinf(found.after).all()
+    beyond = predict(net, 1e-6 * initial_units(net, 9, 1.0, range(4)), 3)
+    np.testing.assert_allclose(beyond.times[:, :2], found.times, rtol=1e-6)
+    assert np.isinf(beyond.times[:, 2]).all()
+    few = predict(net, 1e-6 * initial_units(net, 1, 1.0, range(4)), 2)
+    assert np.isfinite(few.times[:, 0]).all() and np.isinf(few.times[:, 1]).all()
+
+
+def test_whitened_times_are_those_of_the_closed_solution():
+    """The path knows nothing of it; and the half-times, with the rows of the modes orthogonalised.
+
+    A mode of strength a has halved its loss at s (1 - 1 / sqrt 2), .441 / s before its half-time.
+    """
+    strengths = np.array([1.0, 0.45, 0.15])
+    task = whitened(list(strengths))
+    net = stacked([task] * 4)
+    for width in (3, 20):
+        theta0 = 1e-8 * initial_units(net, width, 1.0, range(50, 54))
+        found = predict(net, theta0, 3).times
+        half = whitened_half_times(task, theta0) + np.log(np.sqrt(2) - 1) / (2 * strengths)
+        np.testing.assert_allclose(found, half, rtol=2e-4)
+        for k in range(4):
+            times = np.linspace(0, 1.1 * found[k, 2], 40001)
+            losses = linear.whitened_loss(strengths, theta0[k], times)
+            closed = half_drops(times, losses, linear.linear_levels(task))
+            np.testing.assert_allclose(found[k], closed, rtol=2e-4)
+
+
+@pytest.mark.parametrize("kind", ["linear", "linear conv", "quadratic", "attention"])
+def test_every_drop_of_gradient_flow(kind):
+    """By LSODA, one by one: times, levels, and for quadratic units who goes; on two fresh seeds."""
+    for seed in (904, 905):
+        net, drops = prediction_tasks(seed, 3)[kind], 2
+        theta0 = 1e-7 * initial_units(net, 10, 1.0, range(seed, seed + 3))
+        found = predict(net, theta0, drops)
+        for k in range(3):
+            task = one(net, k)
+            run = flow(task, theta0[k], 1.1 * found.times[k, 1], rtol=1e-8)
+            curve = observables.dense_loss(task, run)
+            measured = half_drops(*curve, found.levels[k])
+            np.testing.assert_allclose(found.times[k], measured, rtol=2e-3)
+            _, level = predicting_plateaus.plateau(*curve, *measured)
+            assert level == pytest.approx(found.levels[k, 1], abs=0.02 * found.levels[k, 0])
+            if kind in ("quadratic", "attention"):
+                then = run.theta[np.searchsorted(run.times, measured[1])]
+                largest = contributions(task, then).argsort()[-2:]
+                assert set(largest) == set(found.recruits[k])
+
+
+def test_errors_of_quadratic_units_vanish_with_the_scale():
+    """In proportion to it, for all three drops, down to the tolerance of the integrator."""
+    net = prediction_tasks(906, 12)["quadratic"]
+    draw, medians = initial_units(net, 15, 1.0, range(12)), []
+    for scale in (1e-2, 1e-3, 1e-4):
+        table = predicting_plateaus.errors(predicting_plateaus.compare(net, scale * draw, 3))
+        medians.append(table["time_error"].abs().median())
+    assert medians[1] < medians[0] / 5 and medians[2] < medians[1] / 5 and medians[2] < 1e-4
+    assert table["right"].all()
+
+
+def test_units_alone_are_those_of_the_ode():
+    """Eq. 14 for units of two networks at once, up to close before the first diverges."""
+    net = prediction_tasks(907, 2)["quadratic"]
+    theta = 1e-3 * initial_units(net, 6, 1.0, range(2))
+    time = 0.98 * quadratic.escape_time(net, theta).min(-1)
+    found = quadratic.dormant_units(net, theta, time)
+    for k in range(2):
+        s = net.matrix(net.syz)[k, 0]
+
+        def field(t, flat, s=s):
+            v, u = flat[:1], flat[1:]
+            return np.concatenate([[u @ s @ u], 2 * v * (s @ u)])
+
+        for unit, result in zip(theta[k], found[k], strict=True):
+            run = solve_ivp(field, (0, time[k]), unit, "LSODA", rtol=1e-10, atol=1e-14)
+            np.testing.assert_allclose(result, run.y[:, -1], rtol=1e-5, atol=1e-9)
+    first = quadratic.escape_time(net, theta, patience=1)
+    assert (np.isfinite(first).sum(-1) >= 1).all()
+    np.testing.assert_allclose(first.min(-1), quadratic.escape_time(net, theta).min(-1), rtol=1e-12)
+
+
+def test_relu_drops_of_plain_descent():
+    """Panel D, and random tasks without doubt, by steps of a tenth of those that predict."""
+    net = stacked([panel("fig1d").network])
+    theta0 = 1e-6 * initial_units(net, 30, 1.0, [7])
+    found = predict(net, theta0, 2)
+    run = descend(one(net), theta0[0], 2e-3, int(1.1 * found.times[0, 1] / 2e-3), every=5)
+    np.testing.assert_allclose(found.levels[0], [0.5, 0.25, 0], atol=1e-4)
+    measured = half_drops(run.times, run.losses, found.levels[0])
+    np.testing.assert_allclose(measured, found.times[0], rtol=3e-3)
+
+
+@pytest.mark.parametrize("kind", ["ReLU", "ReLU conv"])
+def test_first_rays_and_their_levels(kind):
+    """Times within 2% without doubt, for units that are not balanced, on fresh seeds."""
+    net = prediction_tasks(908, 8)[kind]
+    table = predicting_plateaus.compare(net, 1e-6 * initial_units(net, 15, 1.0, range(8)), 2)
+    first = predicting_plateaus.errors(table[(table["drop"] == 1) & (table["doubt"] == "none")])
+    assert len(first) >= 2 and first["right"].all()
+    assert first["time_error"].abs().max() < 0.02 and first["level_error"].abs().max() < 0.02
+
+
+@pytest.mark.parametrize("kind", ["ReLU", "ReLU conv"])
+def test_a_ray_tears_as_its_hessian_says(kind):
+    """Theorem 1 (i): one ray as two units is a saddle, and they part at `tearing_rate`."""
+    net = prediction_tasks(909, 5)[kind]
+    found = predict(net, 1e-6 * initial_units(net, 15, 1.0, range(5)), 1)
+    rates, parted = relu.tearing_rate(net, found.saddles[1]), 0
+    for k in range(5):
+        task, unit = one(net, k), found.saddles[1][k]
+        if np.abs(task.field(unit)).max() > 1e-6:  # on a kink
+            continue
+        parted += 1
+        twins = np.concatenate([unit, unit]) / np.sqrt(2)
+        assert np.linalg.eigvalsh(task.jacobian(twins)).max() == pytest.approx(rates[k], abs=1e-5)
+    assert parted >= 3 and (rates.max() > 1e-3) == (kind == "ReLU conv")
+
+
+def test_the_predicted_curve_of_a_run():
+    """Whole, within a hundredth of the initial loss."""
+    shown = predicting_plateaus.example("linear", 3, 12, 1e-6)
+    theory_there = np.interp(shown["times"], shown["grid"], shown["theory"])
+    assert np.abs(theory_there - shown["losses"]).max() < 0.01
+    assert len(shown["drops"]) == 2 and shown["levels"][0] == 1
+
+
+def test_close_strengths_are_doubted_beforehand():
+    """Saddle levels miss between close strengths: theory says so, and the closed solution holds."""
+    table = predicting_plateaus.degenerate(910, 12, 10, 1e-4)
+    missed = table["level_error"].abs() > 0.02
+    assert missed.any() and (table["doubt"][missed] != "none").all()
+    assert (table["time"] / table["closed_time"] - 1).abs().max() < 1e-3
+    assert (table["level"] - table["closed_level"]).abs().max() < 0.03
+
+
+QUADRATIC = stacked([panel("fig1g").network] * 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: predict(QUADRATIC, np.ones((4, 3)), 1), "runs"),
+        (lambda: predict(QUADRATIC, np.ones((2, 4, 3)), 0), "drop"),
+        (lambda: predict(QUADRATIC, np.ones((2, 4, 5)), 1), "features"),
+        (lambda: predict(panel("fig1g").network, np.ones((2, 4, 3)), 1), "one run"),
+        (lambda: predict(networks.pointwise(np.eye(2), np.ones(2), "tanh"), np.ones((1, 2, 3)), 1),
+         "linear, quadratic or ReLU"),
+        (lambda: quadratic.dormant_units(QUADRATIC, np.ones((2, 1, 3)), np.full(2, 9.0)),
+         "escapes"),
+        (lambda: whitened_half_times(whitened([2, 1]), 1e-3 * np.ones((1, 4))), "units"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
