@@ -1,0 +1,35 @@
+"""The public API: few names, loaded when they are used, seen by type checkers."""
+
+from __future__ import annotations
+
+import ast
+
+import saddle_utils
+from saddle_utils.notebook.files import PROJECT
+from support import in_subprocess
+
+STUB = ast.parse((PROJECT / "saddle_utils" / "__init__.pyi").read_text())
+
+
+def test_every_name_of_the_stub_is_there_and_documented():
+    named = {a.name for n in STUB.body if isinstance(n, ast.ImportFrom) for a in n.names}
+    assert set(saddle_utils.__all__) == named <= set(dir(saddle_utils))
+    assert 15 <= len(named) <= 30
+    for name in named:
+        assert getattr(saddle_utils, name).__doc__, name
+
+
+def test_the_import_is_lazy():
+    code = (
+        "import sys, saddle_utils as su; before = set(sys.modules); su.descend; "
+        "print('numpy' in before, 'numpy' in sys.modules, 'torch' in sys.modules)"
+    )
+    assert in_subprocess(code).split() == ["False", "True", "False"]
+
+
+def test_ten_lines_on_data_of_ones_own():
+    """The example of the README, as it is printed there."""
+    readme = (PROJECT / "README.md").read_text()
+    example = readme.split("```python\n", 1)[1].split("```", 1)[0]
+    assert len(example.strip().splitlines()) <= 12
+    assert in_subprocess(example)
