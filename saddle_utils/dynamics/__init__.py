@@ -5,17 +5,3 @@ from .gradient_descent import descend, minibatches, resolve_device
 from .gradient_flow import flow
 from .optimisers import Rule, adam, gradient, momentum
 from .trajectories import RunFailedError, Trajectory
-
-__all__ = [
-    "Rule",
-    "RunFailedError",
-    "Trajectory",
-    "adam",
-    "descend",
-    "flow",
-    "flows",
-    "gradient",
-    "minibatches",
-    "momentum",
-    "resolve_device",
-]

@@ -31,34 +31,6 @@ from .moments import Linear
 from .pointwise import ACTIVATIONS, Activation, Pointwise
 from .quadratic import Attention, Quadratic
 
-__all__ = [
-    "ACTIVATIONS",
-    "ARCHITECTURES",
-    "Activation",
-    "Array",
-    "Attention",
-    "Autograd",
-    "Linear",
-    "Network",
-    "Pointwise",
-    "Quadratic",
-    "attention",
-    "attention_population",
-    "build",
-    "concat",
-    "deep",
-    "dots",
-    "initial_units",
-    "linear",
-    "pack",
-    "pointwise",
-    "product",
-    "quadratic",
-    "runs_last",
-    "stacked",
-    "unpack",
-]
-
 
 def _data(x: np.ndarray, y: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """x and y (samples, outputs) as float64, refused with a ValueError where they do not fit."""

@@ -12,20 +12,3 @@ from .plateaus import (
     value_when,
 )
 from .units import THRESHOLDS, clusters, contributions, effective_width, rays
-
-__all__ = [
-    "THRESHOLDS",
-    "Staircase",
-    "clusters",
-    "contributions",
-    "count",
-    "dense_loss",
-    "drop_times",
-    "effective_width",
-    "first_times",
-    "log_slope",
-    "measure",
-    "rays",
-    "time_below",
-    "value_when",
-]

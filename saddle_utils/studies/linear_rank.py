@@ -10,10 +10,12 @@ from matplotlib.figure import Figure
 
 from ..dynamics import flow
 from ..networks import Linear, initial_units
-from ..notebook.look import BLUE, DASHED, FAINT, INK, draw_words, shades
+from ..notebook import Explorer, Picture, Slider
+from ..notebook.look import BLUE, DASHED, FAINT, INK, dashed, draw_words, note, shades
 from ..observables import time_below, value_when
 from ..theory import linear
 from ..theory.linear import linear_levels
+from . import figure1
 
 
 def suppression_figure(
@@ -26,14 +28,12 @@ def suppression_figure(
         ax.loglog(scales, values.T, "o", color=colour, ms=3.5, alpha=0.6)
         middle = np.exp(np.mean(np.log(values) - exponent * np.log(scales)))
         ax.loglog(scales, middle * scales**exponent, color=INK, lw=1, ls=DASHED)
-        ax.annotate(
+        note(
+            ax,
             f"$s_2/s_1$ = {ratio:g}: slope {exponent:g}",
             (scales[0], values[:, 0].min()),
+            colour,
             (6, -3),
-            textcoords="offset points",
-            color=colour,
-            fontweight="bold",
-            fontsize=8,
             va="top",
         )
     ax.set(
@@ -66,22 +66,14 @@ def staircase_figure(
     """Loss, and strength of each mode, of a whitened task over time, the closed solution dashed."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
     left.plot(times, losses / losses[0], color=BLUE, lw=3.5, alpha=0.55)
-    left.plot(times, predicted / losses[0], color=INK, lw=1, ls=DASHED)
+    dashed(left, times, predicted / losses[0])
     left.set(xlabel="gradient-flow time", ylabel="loss / initial loss", xlim=(0, times[-1]))
     draw_words(left, [("simulation", BLUE), ("closed solution, dashed", INK)])
     colours = shades(len(singular_values))
     for k, (s, colour) in enumerate(zip(singular_values, colours, strict=True)):
         right.plot(times, strengths[:, k], color=colour, lw=3.5, alpha=0.6)
-        right.plot(times, modes[:, k, k], color=INK, lw=1, ls=DASHED)
-        right.annotate(
-            f"s = {s:g}",
-            (times[-1], s),
-            (4, 0),
-            textcoords="offset points",
-            va="center",
-            color=colour,
-            fontweight="bold",
-        )
+        dashed(right, times, modes[:, k, k])
+        note(right, f"s = {s:g}", (times[-1], s), colour, (4, 0), fontsize=9)
     right.set(xlabel="gradient-flow time", ylabel="strength of the mode", xlim=(0, times[-1]))
     return fig
 
@@ -145,3 +137,88 @@ def measure_first_half_times(
         strength = ((v @ q[:, 0]) * (u @ r[0])).sum(-1)
         times.append((predicted, value_when(strength, half, run.times)))
     return np.array(times)
+
+
+def fig1b_picture(paper_run: np.ndarray, ensemble: np.ndarray, levels: np.ndarray) -> Picture:
+    """TODO Figure 1B."""
+    fig = figure1.panel_figure(paper_run, ensemble, levels)
+    alt = (
+        "Figure 1B. The loss falls in two steps with a plateau at .493, on the paper's curve "
+        "and the theory's levels; the weights lie on one line at the plateau and fill the "
+        "plane at the end."
+    )
+    return Picture(
+        fig,
+        "fig1b",
+        alt,
+        figure1.panel_curves(paper_run),
+        {"weights": figure1.panel_weights(paper_run)},
+    )
+
+
+def singular_values_picture(
+    times: np.ndarray,
+    run: np.ndarray,
+    predicted: np.ndarray,
+    strengths: np.ndarray,
+    modes: np.ndarray,
+    singular_values: np.ndarray,
+) -> Picture:
+    """TODO Loss and mode strengths of a linear network with whitened inputs over time: one drop for each singular value, the largest first; the closed solution, dashed, lies on the simulation."""
+    fig = staircase_figure(times, run.losses, predicted, strengths, modes, singular_values)
+    alt = (
+        "Loss and mode strengths of a linear network with whitened inputs over time: one "
+        "drop for each singular value, the largest first; the closed solution, dashed, lies "
+        "on the simulation."
+    )
+    return Picture(
+        fig,
+        "singular_values",
+        alt,
+        {"time": times, "loss": run.losses, "predicted_loss": predicted},
+        {"modes": {"time": times, **{f"mode_{k}": column for k, column in enumerate(strengths.T)}}},
+    )
+
+
+def theorem4_picture(
+    scales: np.ndarray, held: np.ndarray, exponents: np.ndarray, ratios: np.ndarray
+) -> Picture:
+    """TODO Size of all directions but the first when the first is half learned, over the initial scale, log-log: straight lines with the slopes 1 - s2/s1 of Theorem 4 for three ratios."""
+    fig = suppression_figure(scales, held, exponents, ratios)
+    alt = (
+        "Size of all directions but the first when the first is half learned, over the "
+        "initial scale, log-log: straight lines with the slopes 1 - s2/s1 of Theorem 4 for "
+        "three ratios."
+    )
+    return Picture(
+        fig,
+        "theorem4",
+        alt,
+        {"scale": scales, **{f"ratio_{r:g}": h.mean(0) for r, h in zip(ratios, held, strict=True)}},
+    )
+
+
+def general_covariance_picture(
+    scales: np.ndarray, slopes: np.ndarray, closeness: np.ndarray
+) -> Picture:
+    """TODO Growth of the second plateau with ln(1/eps), divided by its predicted limit, from 1e-2 to 1e-10, for sixteen random tasks: most reach 1 early, nearly degenerate ones late."""
+    fig = slopes_figure(scales, slopes, 1 - closeness)
+    alt = (
+        "Growth of the second plateau with ln(1/eps), divided by its predicted limit, from "
+        "1e-2 to 1e-10, for sixteen random tasks: most reach 1 early, nearly degenerate ones "
+        "late."
+    )
+    return Picture(
+        fig,
+        "general_covariance",
+        alt,
+        {
+            "scale": np.sqrt(scales[1:] * scales[:-1]),
+            **{f"task_{k}": s for k, s in enumerate(slopes)},
+        },
+    )
+
+
+def explorer() -> Explorer:
+    """TODO explorer."""
+    return figure1.panel_explorer("fig1b", second=Slider(1.4, 0.1, 5.0, 0.05, label="second label"))

@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 
 from .. import observables
 from ..datasets import digitised
-from ..notebook.look import BLUE, DASHED, FAINT, INK, ORANGE, draw_words
+from ..notebook import Explorer, Picture, Slider, look
+from ..notebook.look import BLUE, FAINT, INK, ORANGE, dashed, draw_words
+from . import figure1
 from .figure1 import PanelRun
 
 
@@ -20,7 +22,7 @@ def ring_figure(
     """The one-unit solutions by direction, and the first units of runs sliding down them."""
     stairs, paper = run.staircase, digitised(run.panel.name)
     fig, (left, right) = plt.subplots(1, 2, figsize=(9, 2.9))
-    left.plot(np.degrees(angles), ring, color=INK, lw=0.9, ls=DASHED)
+    dashed(left, np.degrees(angles), ring, 0.9)
     for other, colour in [*((other, FAINT) for other in others), (run, BLUE)]:
         _, walk, losses = plateau_walk(other)
         left.plot(np.degrees(walk), losses, color=colour, lw=3 if other is run else 1)
@@ -35,7 +37,7 @@ def ring_figure(
     epochs, walk, _ = plateau_walk(run)
     right.plot(paper.epochs, paper.losses, color=ORANGE, lw=5, alpha=0.55)
     right.plot(run.epochs, run.losses, color=BLUE)
-    right.plot(epochs, np.interp(walk, angles, ring), color=INK, lw=1.2, ls=DASHED)
+    dashed(right, epochs, np.interp(walk, angles, ring), 1.2)
     right.set(
         xlim=(stairs.starts[1] - 30, stairs.ends[1] + 60),
         ylim=(0.29, 0.37),
@@ -57,3 +59,94 @@ def plateau_walk(run: PanelRun) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     first = np.argmax(observables.contributions(run.panel.network, run.units_at(stairs.middles[1])))
     u = run.trajectory.theta[during, first, run.panel.shown]
     return run.epochs[during], np.arctan2(u[:, 1], u[:, 0]) % np.pi, run.losses[during]
+
+
+def fig1g_picture(paper_run: np.ndarray, ensemble: np.ndarray, levels: np.ndarray) -> Picture:
+    """TODO Figure 1G."""
+    fig = figure1.panel_figure(paper_run, ensemble, levels)
+    alt = (
+        "Figure 1G. The loss falls in two abrupt steps with a plateau at .32, near the "
+        "paper's curve; other seeds fall at other times to the same levels; one unit, then "
+        "two, leave the origin."
+    )
+    return Picture(
+        fig,
+        "fig1g",
+        alt,
+        figure1.panel_curves(paper_run),
+        {"weights": figure1.panel_weights(paper_run)},
+    )
+
+
+def quadratic_ring_picture(
+    paper_run: np.ndarray, slow: np.ndarray, angles: np.ndarray, ring: np.ndarray
+) -> Picture:
+    """TODO Loss of the best single unit over its direction, from ."""
+    fig = ring_figure(paper_run, slow, angles, ring)
+    alt = (
+        "Loss of the best single unit over its direction, from .32 to .35, and the first "
+        "units of many runs sliding down it during their plateau."
+    )
+    return Picture(fig, "quadratic_ring", alt, {"angle": np.degrees(angles), "loss": ring})
+
+
+def quadratic_limit_picture(
+    at_panel: np.ndarray, near: np.ndarray, far: np.ndarray, levels: np.ndarray, seeds: np.ndarray
+) -> Picture:
+    """TODO Loss of a quadratic network for many seeds from the panel's scale, a hundredth and a ten-thousandth of it, over rescaled epochs: steps become vertical and keep their times."""
+    fig = figure1.limit_figure([at_panel, near, far], levels)
+    alt = (
+        "Loss of a quadratic network for many seeds from the panel's scale, a hundredth and "
+        "a ten-thousandth of it, over rescaled epochs: steps become vertical and keep their "
+        "times."
+    )
+    return Picture(
+        fig,
+        "quadratic_limit",
+        alt,
+        {
+            "seed": list(seeds),
+            "panel": figure1.first_drops(at_panel),
+            "limit": figure1.first_drops(far) * 1e-4,
+        },
+    )
+
+
+def quadratic_escape_picture(
+    predicted: np.ndarray,
+    epochs_scaled: np.ndarray,
+    measured: np.ndarray,
+    draws: np.ndarray,
+    first: np.ndarray,
+) -> Picture:
+    """TODO Predicted against measured time of the first drop for 200 draws: all on the diagonal."""
+    fig = look.agreement_figure(
+        [
+            {
+                "title": "first drop of 200 draws",
+                "label": "epochs × fraction",
+                "log": True,
+                "predicted": predicted * epochs_scaled,
+                "measured": measured * epochs_scaled,
+            }
+        ]
+    )
+    alt = "Predicted against measured time of the first drop for 200 draws: all on the diagonal."
+    return Picture(
+        fig,
+        "quadratic_escape",
+        alt,
+        {
+            "seed": list(draws),
+            "predicted": predicted * epochs_scaled,
+            "measured": measured * epochs_scaled,
+            "unit": first,
+        },
+    )
+
+
+def explorer() -> Explorer:
+    """TODO explorer."""
+    return figure1.panel_explorer(
+        "fig1g", second=Slider(1.0, -1.0, 2.0, 0.1, label="second weight")
+    )

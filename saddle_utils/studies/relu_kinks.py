@@ -13,10 +13,11 @@ from matplotlib.figure import Figure
 from .. import networks
 from ..dynamics import Trajectory, descend
 from ..networks import Network, Pointwise, initial_units, pointwise
-from ..notebook.explorer import Explorer, Slider
+from ..notebook import Explorer, Picture, Slider, look
 from ..notebook.look import BLUE, FAINT, INK, RED, draw_levels, draw_words
 from ..observables import Staircase, clusters, log_slope, time_below
 from ..theory import relu
+from . import figure1
 
 
 @dataclass(frozen=True)
@@ -200,3 +201,72 @@ def _serving(found: relu.ReluDirections, theta: np.ndarray) -> np.ndarray:
     cosine = theta[:, 1:] @ found.directions.T / np.linalg.norm(theta[:, 1:], axis=1, keepdims=True)
     cosine[np.sign(theta[:, :1]) != found.signs] = -1
     return np.where(cosine.max(1) > 0.99, cosine.argmax(1), -1)
+
+
+def fig1d_picture(paper_run: np.ndarray, ensemble: np.ndarray, levels: np.ndarray) -> Picture:
+    """TODO Figure 1D."""
+    fig = figure1.panel_figure(paper_run, ensemble, levels)
+    alt = (
+        "Figure 1D. The loss falls in two steps with a plateau at one half, on the paper's "
+        "curve; the weights lie on one ray at the plateau and on two orthogonal rays at the "
+        "end."
+    )
+    return Picture(
+        fig,
+        "fig1d",
+        alt,
+        figure1.panel_curves(paper_run),
+        {"weights": figure1.panel_weights(paper_run)},
+    )
+
+
+def relu_kinks_picture(
+    task: np.ndarray, runs: np.ndarray, stairs: np.ndarray, narrow: np.ndarray, losses: np.ndarray
+) -> Picture:
+    """TODO Loss of a ReLU network that fits a zigzag, with four plateaus, and the learned function at each: flat, then with one, two and three kinks, ever closer to the data."""
+    fig = kinks_figure(task, runs.member(0), stairs[0], narrow)
+    alt = (
+        "Loss of a ReLU network that fits a zigzag, with four plateaus, and the learned "
+        "function at each: flat, then with one, two and three kinks, ever closer to the data."
+    )
+    return Picture(fig, "relu_kinks", alt, {"time": runs.times, "loss": losses[:, 0]})
+
+
+def relu_escape_picture(clear: np.ndarray, study: np.ndarray) -> Picture:
+    """TODO Predicted against measured for 24 random ReLU tasks: slope of the first time in ln(1/eps), and the suppression exponents of all other directions; nearly all on the diagonal."""
+    fig = look.agreement_figure(
+        [
+            {
+                "title": "first drop",
+                "label": "slope in ln(1/ε)",
+                "good": clear,
+                "predicted": study["slope"][:, 0],
+                "measured": study["slope"][:, 1],
+            },
+            {
+                "title": "directions that wait",
+                "label": "exponent in ε",
+                "predicted": study["exponent"][:, 0],
+                "measured": study["exponent"][:, 1],
+            },
+        ]
+    )
+    alt = (
+        "Predicted against measured for 24 random ReLU tasks: slope of the first time in "
+        "ln(1/eps), and the suppression exponents of all other directions; nearly all on the "
+        "diagonal."
+    )
+    return Picture(
+        fig,
+        "relu_escape",
+        alt,
+        {"predicted": study["slope"][:, 0], "measured": study["slope"][:, 1], "clear": clear},
+        {"exponents": dict(zip(("predicted", "measured"), study["exponent"].T, strict=True))},
+    )
+
+
+def panel_explorer() -> Explorer:
+    """TODO explorer."""
+    return figure1.panel_explorer(
+        "fig1d", angle=Slider(90.0, 10.0, 170.0, 5.0, label="angle of inputs")
+    )

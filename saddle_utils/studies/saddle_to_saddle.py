@@ -13,6 +13,7 @@ from mpl_toolkits.mplot3d.axes3d import Axes3D
 
 from ..dynamics import Trajectory, flow
 from ..networks import Linear, initial_units
+from ..notebook import Picture
 from ..notebook.explorer import Explorer, Slider
 from ..notebook.look import BLUE, INK, ORANGE, shades
 from .figure1 import PanelRun, draw_loss, draw_weights_at
@@ -173,7 +174,7 @@ def _letter(part: Figure, letter: str, title: str) -> None:
     part.suptitle(f"$\\bf{{{letter}}}$  {title}", x=0.02, ha="left", fontsize=10)
 
 
-def landscape_explorer() -> Explorer:
+def explorer() -> Explorer:
     """The explorer of Figure 1A: the run over the landscape beside its loss over time."""
 
     def simulate(init_scale: float, seed: int, second: float) -> tuple[Landscape, Trajectory]:
@@ -189,4 +190,31 @@ def landscape_explorer() -> Explorer:
         second=Slider(0.9, 0.3, 1.5, 0.05, label="second strength"),
         seed=Slider(0, 0, 100),
         angle=Slider(-52, -90, 0, 2, view=True, label="view from"),
+    )
+
+
+def fig1_picture(
+    runs: np.ndarray, scene: np.ndarray, path: np.ndarray, levels: np.ndarray, names: np.ndarray
+) -> Picture:
+    """TODO Figure 1."""
+    columns = {"epoch": runs[0].epochs.round().astype(int)}
+    fig = compose(scene, path, runs, levels)
+    alt = (
+        "Figure 1. A: a loss surface with two saddles and a minimum; a run goes from one to "
+        "the next. B to G: six architectures, each with two drops of the loss and a plateau "
+        "between them, on the paper's curves; first-layer weights form one ray or unit at "
+        "the plateau, two at the end."
+    )
+    return Picture(
+        fig,
+        "fig1",
+        alt,
+        {**columns, **{name: run.losses for name, run in zip(names, runs, strict=True)}},
+        {
+            "landscape": {
+                "time": path.times,
+                "loss": path.losses,
+                **dict(zip("ab", scene.coordinates(path.theta).T, strict=True)),
+            }
+        },
     )

@@ -6,15 +6,15 @@ import pytest
 
 from saddle_utils.dynamics import RunFailedError
 from saddle_utils.notebook.explorer import Explorer, Slider
-from saddle_utils.studies.beyond_gradient_flow import training_explorer
-from saddle_utils.studies.embedded_saddles import hierarchy_explorer
+from saddle_utils.studies.beyond_gradient_flow import explorer
+from saddle_utils.studies.embedded_saddles import explorer
 from saddle_utils.studies.figure1 import panel_explorer
-from saddle_utils.studies.initialization import initialization_explorer
-from saddle_utils.studies.invariant_manifolds import manifold_explorer
-from saddle_utils.studies.predicting_plateaus import prediction_explorer
+from saddle_utils.studies.initialization import explorer
+from saddle_utils.studies.invariant_manifolds import explorer
+from saddle_utils.studies.predicting_plateaus import explorer
 from saddle_utils.studies.relu_kinks import line_explorer
-from saddle_utils.studies.saddle_to_saddle import landscape_explorer
-from saddle_utils.studies.width_and_data import width_explorer
+from saddle_utils.studies.saddle_to_saddle import explorer
+from saddle_utils.studies.width_and_data import explorer
 
 SECOND = {
     "fig1b": Slider(1.4, 0.1, 5.0, 0.05),
@@ -29,13 +29,13 @@ EXPLORERS = {
         "fig1f", context=Slider(31, 2, 60), second=Slider(0.5, 0.05, 1.0, 0.05)
     ),
     "line": line_explorer,
-    "landscape": landscape_explorer,
-    "hierarchy": hierarchy_explorer,
-    "manifold": manifold_explorer,
-    "prediction": prediction_explorer,
-    "training": training_explorer,
-    "initialization": initialization_explorer,
-    "width": width_explorer,
+    "landscape": explorer,
+    "hierarchy": explorer,
+    "manifold": explorer,
+    "prediction": explorer,
+    "training": explorer,
+    "initialization": explorer,
+    "width": explorer,
 }
 
 

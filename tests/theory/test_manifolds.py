@@ -10,7 +10,7 @@ from saddle_utils.datasets import panel
 from saddle_utils.dynamics import descend, flow
 from saddle_utils.studies.invariant_manifolds import (
     drift,
-    manifold_explorer,
+    explorer,
     random_task,
     relations,
 )
@@ -285,7 +285,7 @@ def test_drift_starts_on_the_manifolds_and_leaves_them_at_the_speeds_it_says():
 
 
 def test_the_explorer_works_at_the_ends_of_its_sliders():
-    explorer = manifold_explorer()
+    explorer = explorer()
     first = {key: slider.value for key, slider in explorer.sliders.items()}
     for key, slider in explorer.sliders.items():
         for end in slider.ends():

@@ -1,9 +1,6 @@
-"""TODO."""
+"""Notebook 15: what large steps, mini-batches, label noise, momentum and Adam leave of the staircase."""
 
 from .batches import (
-    SCALE,
-    WIDTH,
-    Recruits,
     measure_batches,
     measure_fitted_noise,
     measure_noise_levels,
@@ -11,51 +8,14 @@ from .batches import (
     measure_recruiting,
     train_gallery,
 )
-from .draw import gallery_figure, learning_rate_figure, noise_figure, rules_figure, training_figure
-from .explore import training_explorer
+from .draw import adam_picture, learning_rate_picture, noise_picture, survival_picture
+from .explore import explorer
 from .steps import (
-    ADAM_EPS,
-    RULES,
-    Curves,
-    LearningRates,
-    Waits,
     edge_of_stability,
     horizons,
     last_losses,
     measure_delays,
     measure_learning_rates,
     measure_rule,
-    mode_drops,
     progress,
 )
-
-__all__ = [
-    "ADAM_EPS",
-    "RULES",
-    "SCALE",
-    "WIDTH",
-    "Curves",
-    "LearningRates",
-    "Recruits",
-    "Waits",
-    "edge_of_stability",
-    "gallery_figure",
-    "horizons",
-    "last_losses",
-    "learning_rate_figure",
-    "measure_batches",
-    "measure_delays",
-    "measure_fitted_noise",
-    "measure_learning_rates",
-    "measure_noise_levels",
-    "measure_quadratic_batches",
-    "measure_recruiting",
-    "measure_rule",
-    "mode_drops",
-    "noise_figure",
-    "progress",
-    "rules_figure",
-    "train_gallery",
-    "training_explorer",
-    "training_figure",
-]

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...dynamics import Trajectory
+from ...notebook import Picture
 from ...notebook.look import (
     BLUE,
     BROWN,
@@ -21,6 +22,7 @@ from ...notebook.look import (
     PURPLE,
     RED,
     SKY,
+    dashed,
     draw_words,
 )
 from ...theory.finite_steps import slowdown, two_cycle
@@ -83,7 +85,7 @@ def learning_rate_figure(
         axes[2].plot(at, losses, ".", color=colour, ms=size, mew=0)
     m = np.linspace(1, np.sqrt(5) - 1, 100)
     cycle = np.array([(1 - two_cycle(k)) ** 2 for k in m])
-    axes[2].plot(m, cycle, color=INK, lw=1, ls=DASHED)
+    dashed(axes[2], m, cycle)
     axes[2].axvline(1, color=FAINT, lw=0.7, zorder=0)
     axes[2].set(
         title="beyond the edge",
@@ -124,7 +126,7 @@ def noise_figure(
     words = [(f"lr {name} of the edge", c) for name, c in zip(batches, (SKY, BLUE), strict=True)]
     draw_words(first, words[::-1])
     for column, colour, word in ((0, ORANGE, "plateau of one mode"), (1, RED, "end")):
-        second.plot(noises, levels[1][:, column], color=INK, lw=0.9, ls=DASHED)
+        dashed(second, noises, levels[1][:, column], 0.9)
         second.plot(noises, levels[0][:, column], "o", color=colour, ms=5)
         below = 0.8 * levels[0][:, column].min() + 0.2 * levels[0][:, column].max() - 0.012
         second.text(
@@ -153,7 +155,7 @@ def noise_figure(
         start, end = np.searchsorted(times, [30, 100])
         anchor = np.exp(np.log(values[start]).mean())
         line = anchor * np.exp(rate * (times[start:end] - times[start]))
-        fourth.plot(times[start:end], line, color=INK, lw=1.4, ls=DASHED, zorder=3)
+        dashed(fourth, times[start:end], line, 1.4, zorder=3)
     names = [f"{inputs} inputs" for inputs in recruited]
     _draw_words_left(fourth, [(names[1], BROWN)])
     _draw_words_left(fourth, [(names[0], PURPLE)], 0.12)
@@ -176,7 +178,7 @@ def rules_figure(tasks: Mapping[str, Mapping[str, tuple[Waits, np.ndarray]]]) ->
     for ax, (title, rules) in zip(axes, tasks.items(), strict=True):
         for name, ((scales, steps, widths, _), predicted) in rules.items():
             colour, at = colours[name], np.broadcast_to(scales[:, None], steps.shape)
-            ax.plot(scales, predicted, color=INK, lw=0.9, ls=DASHED, zorder=3)
+            dashed(ax, scales, predicted, 0.9, zorder=3)
             ax.plot(at[widths == 1], steps[widths == 1], "o", color=colour, ms=4, zorder=1)
             ax.plot(
                 at[widths > 1], steps[widths > 1], "o", color=colour, mfc="white", ms=4, zorder=2
@@ -218,3 +220,120 @@ def _draw_words_left(ax: Axes, words: Sequence[tuple[str, object]], top: float =
             fontsize=8, fontweight="bold", zorder=5,
             bbox={"color": "white", "pad": 1},
         )  # fmt: skip
+
+
+def survival_picture(panels: np.ndarray, limit: np.ndarray) -> Picture:
+    """TODO Loss over steps of one task trained in eight ways."""
+    fig = gallery_figure(panels, limit)
+    alt = (
+        "Loss over steps of one task trained in eight ways. Small and large learning rates, "
+        "single samples, noisy labels and momentum all show the two stairs, at the dashed "
+        "levels; beyond the edge of stability the last one oscillates; Adam has no stairs, "
+        "unless its epsilon is 1."
+    )
+    return Picture(
+        fig,
+        "survival",
+        alt,
+        {"time": limit.times, "loss": limit.losses},
+        {
+            "runs": {
+                "training": np.repeat([p.title for p in panels], [len(p.losses) for p in panels]),
+                "loss": np.concatenate([p.losses[:, 0] for p in panels]),
+            }
+        },
+    )
+
+
+def learning_rate_picture(
+    descent: np.ndarray, heavy_ball: np.ndarray, multiples: np.ndarray, ends: np.ndarray
+) -> Picture:
+    """TODO Waits over those of gradient flow against learning rate times rate: all drops of linear and ReLU runs lie on one dashed curve up to 1."""
+    fig = learning_rate_figure(descent, heavy_ball, multiples, ends)
+    alt = (
+        "Waits over those of gradient flow against learning rate times rate: all drops of "
+        "linear and ReLU runs lie on one dashed curve up to 1.44, quadratic ones at 1; with "
+        "momentum on another, from .1 on; beyond the edge the loss alternates between two "
+        "dashed branches, then bifurcates."
+    )
+    return Picture(
+        fig,
+        "learning_rate",
+        alt,
+        {"lr_times_rate": descent["linear"][0], "ratio": descent["linear"][1]},
+        {
+            "momentum": {"lr_times_rate": heavy_ball[0], "ratio": heavy_ball[1]},
+            "beyond": {"multiple": multiples, "low": ends[0].min(1), "high": ends[0].max(1)},
+        },
+    )
+
+
+def noise_picture(
+    sizes: np.ndarray,
+    batches: np.ndarray,
+    noises: np.ndarray,
+    levels: np.ndarray,
+    fitted: np.ndarray,
+    third: np.ndarray,
+) -> Picture:
+    """TODO Four panels."""
+    fig = noise_figure(sizes, batches, noises, levels, fitted, third)
+    alt = (
+        "Four panels. Durations fall with the batch size, from some 12% above gradient flow, "
+        "on the dashed predictions; levels rise with fresh noise as those of narrow networks "
+        "do; noise drawn once adds two late stairs; the third singular value grows with 16 "
+        "inputs and decays with 4."
+    )
+    return Picture(
+        fig,
+        "noise",
+        alt,
+        {"batch": sizes, "first_wait": batches[0.08][0][:, 0], "predicted": batches[0.08][1][:, 0]},
+        {
+            "levels": {"noise": noises, "plateau": levels[0][:, 0], "end": levels[0][:, 1]},
+            "fitted": {
+                "time": fitted["noisy labels"]["times"],
+                "learned": fitted["noisy labels"]["learned"],
+            },
+            "third": {
+                "time": third[16][0],
+                "inputs_16": third[16][1][:, 0],
+                "inputs_4": third[4][1][:, 0],
+            },
+        },
+    )
+
+
+def adam_picture(
+    first: np.ndarray,
+    linear_rules: np.ndarray,
+    pace: np.ndarray,
+    quadratic_rules: np.ndarray,
+    scales: np.ndarray,
+) -> Picture:
+    """TODO Steps until half is learned over the initial scale."""
+    clock = {
+        "gradient descent": slowdown(0.1 * first) / 0.1,
+        "Adam": np.nan,
+        "momentum": slowdown(0.01 * first, 0.9) / 0.01,
+    }
+    fig = rules_figure(
+        {
+            "linear": {k: (run, (run.flow * clock[k]).mean(1)) for k, run in linear_rules.items()},
+            "quadratic": {
+                k: (run, run.flow.mean(1) * pace[k]) for k, run in quadratic_rules.items()
+            },
+        }
+    )
+    alt = (
+        "Steps until half is learned over the initial scale. Linear: gradient descent and "
+        "momentum rise, Adam stays at some 80 steps. Quadratic: the first two rise as one "
+        "over the scale, Adam from 1e-8 on. Open circles, mostly Adam's, are runs that learn "
+        "with several units at once."
+    )
+    return Picture(
+        fig,
+        "adam",
+        alt,
+        {"scale": scales, **{k: run.steps.mean(1) for k, run in linear_rules.items()}},
+    )

@@ -14,7 +14,7 @@ from .draw import training_figure
 from .steps import RULES
 
 
-def training_explorer() -> Explorer:
+def explorer() -> Explorer:
     """The explorer of training as it is done: rate, batches, noise and rule on one regression.
 
     128 samples, whitened, of two modes; the learning rate is a multiple of the edge of stability,

@@ -1,7 +1,7 @@
-"""TODO."""
+"""Notebook 06: Theorem 1, the saddles that narrow networks are in wide ones, and runs between them."""
 
-from .draw import hierarchy_figure, table_figure, walks_figure
-from .explore import hierarchy_explorer
+from .draw import hierarchy_picture, theorem1_picture, walks_picture
+from .explore import explorer
 from .measure import (
     embeddings,
     further_points,
@@ -11,17 +11,3 @@ from .measure import (
     visited_modes,
     walk_of,
 )
-
-__all__ = [
-    "embeddings",
-    "further_points",
-    "hessian_prediction",
-    "hierarchy_explorer",
-    "hierarchy_figure",
-    "narrow_task",
-    "negatives",
-    "table_figure",
-    "visited_modes",
-    "walk_of",
-    "walks_figure",
-]

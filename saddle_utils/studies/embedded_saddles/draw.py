@@ -11,7 +11,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from ...networks import Linear
-from ...notebook.look import BLUE, FAINT, GREEN, INK, ORANGE, RED, shades
+from ...notebook import Picture
+from ...notebook.look import BLUE, FAINT, GREEN, INK, ORANGE, RED, note, shades
 from ...theory.linear import linear_saddle
 from ...theory.saddles import saddle_index
 
@@ -70,15 +71,14 @@ def walks_figure(walks: Sequence[dict]) -> Figure:
             if k == 0:
                 near = int(np.argmin(gap))
                 offset, side = (((24, 2), "left"), ((0, -9), "center"), ((-6, -4), "right"))[width]
-                top.annotate(
+                note(
+                    top,
                     f"to width {width}",
                     (walk["epochs"][near], max(gap[near], 1e-9)),
+                    colour,
                     offset,
-                    textcoords="offset points",
+                    va="baseline",
                     ha=side,
-                    color=colour,
-                    fontsize=8,
-                    fontweight="bold",
                 )
         top.set_title(walk["title"])
         top.set(xlim=(0, 2000))
@@ -114,13 +114,15 @@ def hierarchy_figure(network: Linear, width: int, visited: Sequence[Sequence[int
         index = saddle_index(network, linear_saddle(network, list(modes), width))
         ax.plot(x, y, "o", color="white", mec=INK if index else GREEN, mew=1.6, ms=9, zorder=3)
         words = "{" + ", ".join(str(m + 1) for m in modes) + "}" if modes else "silent"
-        ax.annotate(
+        note(
+            ax,
             f"{words}  index {index}" if index else f"{words}  minimum",
             (x, y),
+            INK if index else GREEN,
             (9, 4),
-            textcoords="offset points",
+            va="baseline",
             fontsize=8.5,
-            color=INK if index else GREEN,
+            fontweight="normal",
         )
     ax.set(
         xlabel="rank: width of the narrow network",
@@ -129,3 +131,51 @@ def hierarchy_figure(network: Linear, width: int, visited: Sequence[Sequence[int
         xlim=(-0.15, count + 0.75),
     )
     return fig
+
+
+def theorem1_picture(
+    gradients: np.ndarray, names: np.ndarray, constructions: np.ndarray, allowed: np.ndarray
+) -> Picture:
+    """TODO Table of gradients at embedded points: rounding wherever Theorem 1 promises a fixed point, of order one where a unit that is not homogeneous of degree 1 is scaled."""
+    fig = table_figure(gradients, names, constructions, allowed.astype(bool))
+    alt = (
+        "Table of gradients at embedded points: rounding wherever Theorem 1 promises a fixed "
+        "point, of order one where a unit that is not homogeneous of degree 1 is scaled."
+    )
+    return Picture(
+        fig,
+        "theorem1",
+        alt,
+        {"architecture": names, **dict(zip(constructions, gradients.T, strict=True))},
+    )
+
+
+def hierarchy_picture(task: np.ndarray, way: np.ndarray) -> Picture:
+    """TODO Eight fixed points of a linear network by rank and loss, with saddle index 9 to 0; the run passes silent, {1}, {1, 2} and {1, 2, 3}."""
+    fig = hierarchy_figure(task, 3, way)
+    alt = (
+        "Eight fixed points of a linear network by rank and loss, with saddle index 9 to 0; "
+        "the run passes silent, {1}, {1, 2} and {1, 2, 3}."
+    )
+    return Picture(
+        fig,
+        "hierarchy",
+        alt,
+        {"stage": list(range(len(way))), "modes": [" ".join(str(m + 1) for m in s) for s in way]},
+    )
+
+
+def walks_picture(walks: np.ndarray) -> Picture:
+    """TODO Six runs: the distance to the fixed points of width 0, 1 and 2 over epochs falls and rises in turn, nearest to width 1 on the plateau; the saddle index falls towards zero."""
+    fig = walks_figure(walks)
+    alt = (
+        "Six runs: the distance to the fixed points of width 0, 1 and 2 over epochs falls "
+        "and rises in turn, nearest to width 1 on the plateau; the saddle index falls "
+        "towards zero."
+    )
+    return Picture(
+        fig,
+        "walks",
+        alt,
+        {"epoch": walks[0]["epochs"], **{w["title"]: w["gaps"][:, 1] for w in walks}},
+    )

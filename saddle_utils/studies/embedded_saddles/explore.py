@@ -11,7 +11,7 @@ from .draw import hierarchy_figure
 from .measure import visited_modes
 
 
-def hierarchy_explorer() -> Explorer:
+def explorer() -> Explorer:
     """The explorer of the saddles of a linear network with three modes, and a run's way."""
 
     def simulate(first: float, second: float, third: float, seed: int) -> tuple[Linear, list]:

@@ -3,40 +3,12 @@
 from .claims import claim_against_paper, claim_limit, claim_seed_times, claim_seeds
 from .draw import (
     draw_loss,
-    draw_weights,
     draw_weights_at,
-    draw_widths,
     limit_figure,
-    moments_shown,
     panel_curves,
     panel_figure,
     panel_picture,
     panel_weights,
-    snapshot,
 )
 from .explore import panel_explorer
 from .runs import PanelRun, first_drops, flow_to_limit, measure_first_escapes, train_panel
-
-__all__ = [
-    "PanelRun",
-    "claim_against_paper",
-    "claim_limit",
-    "claim_seed_times",
-    "claim_seeds",
-    "draw_loss",
-    "draw_weights",
-    "draw_weights_at",
-    "draw_widths",
-    "first_drops",
-    "flow_to_limit",
-    "limit_figure",
-    "measure_first_escapes",
-    "moments_shown",
-    "panel_curves",
-    "panel_explorer",
-    "panel_figure",
-    "panel_picture",
-    "panel_weights",
-    "snapshot",
-    "train_panel",
-]

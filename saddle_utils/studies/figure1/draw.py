@@ -14,11 +14,11 @@ from ...datasets import digitised
 from ...notebook import Picture
 from ...notebook.look import (
     BLUE,
-    DASHED,
     FAINT,
     GREEN,
     INK,
     ORANGE,
+    dashed,
     draw_levels,
     draw_words,
     shades,
@@ -74,7 +74,7 @@ def limit_figure(ensembles: Sequence[Sequence[PanelRun]], levels: Sequence[float
     axes[0].set_ylabel("loss / initial loss")
     finite, limit = first_drops(ensembles[0]), first_drops(ensembles[-1])
     limit = limit * ensembles[-1][0].fraction
-    axes[-1].plot([0, end], [0, end], color=INK, lw=0.9, ls=DASHED)
+    dashed(axes[-1], [0, end], [0, end], 0.9)
     axes[-1].scatter(limit[order], finite[order], c=colours, s=22, zorder=3)
     top = 1.1 * np.nanmax(finite)
     axes[-1].set(

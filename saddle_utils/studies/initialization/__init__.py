@@ -1,7 +1,7 @@
-"""TODO."""
+"""Notebook 09: what the initial weights do to the plateaus (Figures 2C and 2D), and the phase diagram."""
 
-from .draw import draw_ranks, draw_scales, figure_two, low_rank_figure, power, scales_figure
-from .explore import initialization_explorer
+from .draw import fig2_picture, isotropic_start_picture, low_rank_start_picture
+from .explore import explorer
 from .measure import (
     SIZE,
     approach_rate,
@@ -16,45 +16,10 @@ from .measure import (
     low_rank_units,
 )
 from .phases import (
-    COUNTS,
-    SIZES,
-    at_losses,
     attention_phases,
-    attention_phases_figure,
-    here_figure,
     kernel_movement,
     linear_phases,
-    linear_phases_figure,
+    phases_attention_picture,
+    phases_linear_picture,
     rank_distance,
 )
-
-__all__ = [
-    "COUNTS",
-    "SIZE",
-    "SIZES",
-    "approach_rate",
-    "at_losses",
-    "attention_phases",
-    "attention_phases_figure",
-    "attention_waits",
-    "decay_rate",
-    "draw_ranks",
-    "draw_scales",
-    "exact_runs",
-    "figure_two",
-    "growth_on_the_way",
-    "here_figure",
-    "initialization_explorer",
-    "kernel_movement",
-    "linear_phases",
-    "linear_phases_figure",
-    "linear_waits",
-    "low_rank_curves",
-    "low_rank_figure",
-    "low_rank_runs",
-    "low_rank_starts",
-    "low_rank_units",
-    "power",
-    "rank_distance",
-    "scales_figure",
-]

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.interpolate import PchipInterpolator
 
-from ...notebook.look import BLUE, DASHED, INK, ORANGE, RED, draw_words, shades
+from ...notebook import Picture
+from ...notebook.look import BLUE, DASHED, INK, ORANGE, RED, dashed, draw_words, shades
 from ..figure2 import Curves, draw_curves, draw_data, draw_width
 
 
@@ -60,7 +61,7 @@ def _draw_rate(ax: Axes, times: np.ndarray, away: np.ndarray, rate: float) -> No
     middle = np.sqrt(1e-8 * 1e-2)
     k = int(np.argmin(np.abs(np.log(away / middle))))
     line = away[k] * np.exp(rate * (times - times[k]))
-    ax.plot(times[line < 1], line[line < 1], color=INK, lw=1, ls=DASHED, zorder=4)
+    dashed(ax, times[line < 1], line[line < 1], zorder=4)
 
 
 def _draw_waits(ax: Axes, predicted: np.ndarray, measured: np.ndarray, in_time: np.ndarray) -> None:
@@ -75,7 +76,7 @@ def _draw_waits(ax: Axes, predicted: np.ndarray, measured: np.ndarray, in_time: 
     ax.plot(predicted[far], np.full(far.sum(), top), "^", **style)
     ax.plot(predicted[good], measured[good], "o", color=BLUE, ms=3, mec="white", mew=0.3)
     ends = [predicted.min(), predicted.max()]
-    ax.plot(ends, ends, color=INK, lw=1, ls=DASHED, zorder=4)
+    dashed(ax, ends, ends, zorder=4)
     if (~good).any():
         draw_words(ax, [("hollow: late", RED), ("at the saddle", RED)], 0.22)
 
@@ -96,7 +97,7 @@ def scales_figure(
             low, middle, high = np.quantile(panel["durations"][..., k], (0.1, 0.5, 0.9), axis=1)
             ax.fill_between(scales, low, high, color=colour, alpha=0.22, lw=0)
             ax.plot(scales, middle, "o-", color=colour, ms=3, lw=1.2)
-            ax.plot(scales, panel["theory"][:, k], color=INK, lw=1, ls=DASHED, zorder=4)
+            dashed(ax, scales, panel["theory"][:, k], zorder=4)
         ax.set(xscale="log", xlabel="initial scale ε", ylabel="from drop to drop")
     axes[1, 1].set_yscale("log")
     draw_words(axes[1, 0], [("first plateau between drops", BLUE), ("second", ORANGE)], 1.0)
@@ -164,3 +165,109 @@ def figure_two(
         for ax, values in zip(pair, levels, strict=True):
             ax.hlines(values[1:], *ax.get_xlim(), color=INK, lw=0.6, ls=DASHED, zorder=1)
     return fig
+
+
+def low_rank_start_picture(
+    panels: np.ndarray,
+    ten: np.ndarray,
+    few: np.ndarray,
+    predicted: np.ndarray,
+    measured: np.ndarray,
+    slopes: np.ndarray,
+    last: np.ndarray,
+    grown: np.ndarray,
+) -> Picture:
+    """TODO Loss from one large unit and others of size delta, for a linear network and attention: no first plateau, then a wait at the saddle of one unit."""
+    fig = low_rank_figure(*panels)
+    alt = (
+        "Loss from one large unit and others of size delta, for a linear network and "
+        "attention: no first plateau, then a wait at the saddle of one unit. On a log axis "
+        "the loss comes to it as an exponential; the linear network leaves it as another. "
+        "Waits lie on the predicted lines."
+    )
+    return Picture(
+        fig,
+        "low_rank_start",
+        alt,
+        {
+            "seed": np.repeat(ten, len(few)),
+            "perturbation": np.tile(few, len(predicted)),
+            "predicted": predicted.ravel(),
+            "measured": measured.ravel(),
+        },
+        {"linear": {"slope": slopes, "last_slope": last, "ln_growth_bound": grown}},
+    )
+
+
+def isotropic_start_picture(
+    by_scale: np.ndarray,
+    shown: np.ndarray,
+    scales: np.ndarray,
+    lasting: np.ndarray,
+    theory: np.ndarray,
+    head_scales: np.ndarray,
+    head_lasting: np.ndarray,
+    from_draw: np.ndarray,
+) -> Picture:
+    """TODO Loss from isotropic starts of several scales, and the time from drop to drop over the scale."""
+    fig = scales_figure(
+        by_scale,
+        shown,
+        [
+            {"scales": scales, "durations": lasting, "theory": theory},
+            {
+                "scales": head_scales,
+                "durations": head_lasting,
+                "theory": np.median(from_draw, 0) / head_scales[:, None],
+            },
+        ],
+    )
+    alt = (
+        "Loss from isotropic starts of several scales, and the time from drop to drop over "
+        "the scale. In the linear network it falls along straight lines in ln(1/eps) and "
+        "bends to zero as the wide limit says; in attention it falls as 1/eps."
+    )
+    return Picture(
+        fig,
+        "isotropic_start",
+        alt,
+        {
+            "scale": scales,
+            "first": np.median(lasting[..., 0], 1),
+            "second": np.median(lasting[..., 1], 1),
+            "wide_limit_first": theory[:, 0],
+            "wide_limit_second": theory[:, 1],
+        },
+    )
+
+
+def fig2_picture(
+    by_width: np.ndarray,
+    widths: np.ndarray,
+    head_scale: np.ndarray,
+    by_data: np.ndarray,
+    kappas: np.ndarray,
+    by_rank: np.ndarray,
+    ranks: np.ndarray,
+    by_scale: np.ndarray,
+    shown: np.ndarray,
+    levels: np.ndarray,
+    head_levels: np.ndarray,
+    fixed_norm: np.ndarray,
+    numbers: np.ndarray,
+) -> Picture:
+    """TODO Figure 2."""
+    fig = figure_two(
+        (*by_width, widths, head_scale),
+        (*by_data, kappas, head_scale),
+        (*by_rank, ranks, head_scale),
+        (*by_scale, shown),
+        (levels / levels[0], head_levels / head_levels[0]),
+    )
+    alt = (
+        "Figure 2. Loss over time of a linear network and of attention: more units shorten "
+        "attention's plateaus only; equal strengths remove the linear network's only; each "
+        "large unit removes the first plateau left; a larger initial scale weakens all of "
+        "them."
+    )
+    return Picture(fig, "fig2", alt, {"width": widths, "linear_scale": fixed_norm}, numbers)

@@ -14,7 +14,7 @@ from . import phases
 from .measure import low_rank_units
 
 
-def initialization_explorer() -> Explorer:
+def explorer() -> Explorer:
     """The explorer of the phase diagram: a linear run from any scale, rank and spread of strengths.
 
     `rank` units are large, all others of the initial scale.

@@ -15,7 +15,8 @@ from ... import observables
 from ...datasets import figure2_network, power_law
 from ...dynamics import Trajectory, flows
 from ...networks import Linear, initial_units, stacked
-from ...notebook.look import BLUE, DASHED, INK, ORANGE, draw_words
+from ...notebook import Picture
+from ...notebook.look import BLUE, DASHED, INK, ORANGE, dashed, draw_words
 from ...theory import quadratic, wide_limit
 from ...theory.linear import linear_levels
 
@@ -86,7 +87,7 @@ def attention_phases_figure(
         ax.set_xticks(widths, labels=[str(w) for w in widths])
         ax.minorticks_off()
         for line in boundaries:
-            ax.plot(widths, line, color=INK, lw=1.2, ls=DASHED)
+            dashed(ax, widths, line, 1.2)
         for count, end, colour in ((0, -2, INK), (3, 3, "white")):
             style = {"ha": "center", "va": "center", "fontsize": 12, "fontweight": "bold"}
             ax.text(widths[len(widths) // 2], scales[end], str(count), color=colour, **style)
@@ -111,7 +112,7 @@ def here_figure(
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), width_ratios=(1.5, 1))
     left.plot(run.times, run.losses / levels[0], color=BLUE)
-    left.plot(run.times, wide / levels[0], color=INK, lw=1, ls=DASHED)
+    dashed(left, run.times, wide / levels[0])
     left.set(ylim=(-0.04, 1.2), xlim=(0, run.times[-1]), xlabel="gradient-flow time")
     left.set(ylabel="loss / loss of no unit")
     draw_words(left, [("this run", BLUE), ("many small units, in closed form", INK)], 1.0)
@@ -255,3 +256,67 @@ def kernel_movement(network: Linear, start: np.ndarray, end: np.ndarray) -> np.n
 
     first, last = parts(start), parts(end)
     return norm(last[0] - first[0], last[1] - first[1]) / norm(*first)
+
+
+def phases_linear_picture(
+    grid_kappas: np.ndarray,
+    grid_scales: np.ndarray,
+    found: np.ndarray,
+    wide: np.ndarray,
+    expected: np.ndarray,
+    middle: np.ndarray,
+) -> Picture:
+    """TODO Phase diagram of the linear network over kappa and initial scale: number of plateaus, distance from low rank and movement of the kernel."""
+    fig = linear_phases_figure(grid_kappas, grid_scales, found, wide)
+    alt = (
+        "Phase diagram of the linear network over kappa and initial scale: number of "
+        "plateaus, distance from low rank and movement of the kernel. Three plateaus at "
+        "small scale and large kappa, none above a scale of .01; the theory's dashed "
+        "boundaries follow the measured ones."
+    )
+    return Picture(
+        fig,
+        "phases_linear",
+        alt,
+        {
+            "kappa": np.tile(grid_kappas, 40),
+            "scale": np.repeat(grid_scales, 40),
+            "plateaus": found["plateaus"].mean(-1).ravel(),
+            "plateaus_theory": expected.ravel(),
+            **{name: middle[name].ravel() for name in middle},
+            **{f"{name}_theory": wide[name].ravel() for name in middle},
+        },
+    )
+
+
+def phases_attention_picture(
+    tried: np.ndarray,
+    few_scales: np.ndarray,
+    shows: np.ndarray,
+    told: np.ndarray,
+    critical: np.ndarray,
+) -> Picture:
+    """TODO Phase diagram of attention over heads and initial scale, measured and predicted from the draw: three plateaus below a scale of about ."""
+    fig = attention_phases_figure(tried, few_scales, shows, told, np.median(critical, axis=1).T)
+    alt = (
+        "Phase diagram of attention over heads and initial scale, measured and predicted "
+        "from the draw: three plateaus below a scale of about .03, none above about .4; the "
+        "boundaries fall with the number of heads."
+    )
+    return Picture(
+        fig,
+        "phases_attention",
+        alt,
+        {
+            "heads": np.tile(tried, len(few_scales)),
+            "scale": np.repeat(few_scales, len(tried)),
+            "plateaus": shows.mean(-1).ravel(),
+            "predicted": told.mean(-1).ravel(),
+        },
+        {
+            "boundaries": {
+                "heads": tried,
+                **dict(zip("123", np.median(critical, axis=1).T, strict=True)),
+            }
+        },
+    )

@@ -1,18 +1,10 @@
-"""TODO."""
+"""Notebook 07: Theorem 3, relations among units that training keeps, and how near a run stays to them."""
 
-from .draw import FLOOR, choice_figure, conserved_figure, near_figure, rank_figure, relations_figure
-from .explore import manifold_explorer
+from .draw import (
+    manifolds_conserved_picture,
+    manifolds_kept_picture,
+    manifolds_near_picture,
+    manifolds_rank_picture,
+)
+from .explore import explorer
 from .measure import drift, random_task, relations
-
-__all__ = [
-    "FLOOR",
-    "choice_figure",
-    "conserved_figure",
-    "drift",
-    "manifold_explorer",
-    "near_figure",
-    "random_task",
-    "rank_figure",
-    "relations",
-    "relations_figure",
-]

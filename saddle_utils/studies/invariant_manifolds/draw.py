@@ -9,8 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...dynamics import Trajectory
-from ...networks import Network
+from ... import datasets
+from ...dynamics import Trajectory, flow
+from ...networks import Network, initial_units
+from ...notebook import Picture
 from ...notebook.look import (
     BLUE,
     DASHED,
@@ -20,6 +22,7 @@ from ...notebook.look import (
     ORANGE,
     PURPLE,
     RED,
+    dashed,
     draw_words,
     shades,
 )
@@ -54,7 +57,7 @@ def relations_figure(
             if not kept[name][k]:
                 early = times[1:][times[1:] < 0.5]
                 slope = early * np.median(speeds[name][:, k])
-                ax.plot(early, slope, color=INK, lw=1, ls=DASHED)
+                dashed(ax, early, slope)
             word = "kept" if kept[name][k] else "left"
             word = "kept, exactly" if not found[:, :, k].any() else word
             style = {"transform": ax.transAxes, "ha": "right", "va": "center", "fontsize": 8}
@@ -80,7 +83,7 @@ def rank_figure(runs: Sequence[Trajectory], titles: Sequence[str]) -> Figure:
             ax.plot(run.times, line, color=colour, lw=1.6 if real[k] else 0.7)
             labels += [(line[-1], rf"$\sigma_{k + 1}$", colour)] if real[k] else []
         if real.all():
-            ax.plot(run.times, mean, color=INK, lw=1, ls=DASHED)
+            dashed(ax, run.times, mean)
             labels.append((mean[-1], "geometric\nmean", INK))
         else:
             word = "all others: rounding"
@@ -164,7 +167,7 @@ def conserved_figure(
         along = np.linspace(0, top, 400)[:, None]
         square = constants + degree * along**2
         ax.plot(v, u, color=BLUE, lw=2.6, alpha=0.55)
-        ax.plot(along, np.sqrt(np.where(square > 0, square, np.nan)), color=INK, lw=0.7, ls=DASHED)
+        dashed(ax, along, np.sqrt(np.where(square > 0, square, np.nan)), 0.7)
         ax.plot(v[0], u[0], "o", color=BLUE, mec="white", mew=0.5, ms=4)
         ax.set(xlim=(0, top), ylim=(0, top), aspect="equal", xlabel="$|v_i|$", title=name)
     axes[0].set_ylabel("$|u_i|$")
@@ -192,7 +195,7 @@ def _bounds(
     ax: Axes, times: np.ndarray, line: np.ndarray, factor: np.ndarray, entered: int
 ) -> None:
     """The growth bound of one line from the start, and again from the plateau."""
-    ax.plot(times, line[0] * factor, color=INK, lw=1.1, ls=DASHED)
+    dashed(ax, times, line[0] * factor, 1.1)
     again = line[entered] * factor[entered:] / factor[entered]
     ax.plot(times[entered:], again, color=RED, lw=1.3, ls=DASHED)
     ax.set(yscale="log", ylim=(line.min() / 8, 30))
@@ -212,3 +215,100 @@ def _at_the_end(ax: Axes, labels: Sequence[tuple[float, str, object]]) -> None:
         style = {"va": "center", "color": colour, "weight": "bold", "linespacing": 0.9}
         ax.text(1.01, below, text, transform=ax.transAxes, **style)
         below += 0.03 if "\n" in text else 0
+
+
+def manifolds_kept_picture(
+    times: np.ndarray, far: np.ndarray, speeds: np.ndarray, kept: np.ndarray, among: np.ndarray
+) -> Picture:
+    """TODO Distance from the manifolds of seven relations over time for linear, ReLU, quadratic and tanh units: at rounding level where theory says that a relation is kept, of order ."""
+    fig = relations_figure(times, far, speeds, kept, list(among))
+    alt = (
+        "Distance from the manifolds of seven relations over time for linear, ReLU, "
+        "quadratic and tanh units: at rounding level where theory says that a relation is "
+        "kept, of order .1 elsewhere."
+    )
+    return Picture(
+        fig,
+        "manifolds_kept",
+        alt,
+        {"relation": list(among), **{name: np.median(far[name].max(1), axis=0) for name in far}},
+    )
+
+
+def manifolds_rank_picture(
+    full_rank: np.ndarray,
+    rank_two: np.ndarray,
+    grid: np.ndarray,
+    values: np.ndarray,
+    low: np.ndarray,
+) -> Picture:
+    """TODO Singular values of the units of a linear network over time."""
+    titles = ("a Gaussian start: full rank", "a start of rank two")
+    fig = rank_figure([full_rank[0], rank_two[0]], titles)
+    alt = (
+        "Singular values of the units of a linear network over time. From a Gaussian start "
+        "all five stay positive with a constant geometric mean; from a start of rank two "
+        "only two ever do."
+    )
+    return Picture(
+        fig,
+        "manifolds_rank",
+        alt,
+        {
+            "time": grid,
+            **{f"gaussian_{k}": values[0, :, k] for k in range(5)},
+            **{f"rank_two_{k}": low[0, :, k] for k in range(2)},
+        },
+    )
+
+
+def manifolds_near_picture(
+    run: np.ndarray,
+    away: np.ndarray,
+    bound: np.ndarray,
+    entered: np.ndarray,
+    relu: np.ndarray,
+    relu_bound: np.ndarray,
+    relu_entered: np.ndarray,
+) -> Picture:
+    """TODO Distance from the manifold of rank one on a linear network's way, and norms of the units of a ReLU network, over time, below their bounds; from the plateau on the bound is attained."""
+    fig = near_figure(run, away, bound, entered, relu.member(0), relu_bound[:, 0], relu_entered[0])
+    alt = (
+        "Distance from the manifold of rank one on a linear network's way, and norms of the "
+        "units of a ReLU network, over time, below their bounds; from the plateau on the "
+        "bound is attained."
+    )
+    return Picture(
+        fig,
+        "manifolds_near",
+        alt,
+        {"time": run.times, "distance": away[:, 0], "bound": away[0, 0] * bound[:, 0]},
+    )
+
+
+def manifolds_conserved_picture(
+    b: np.ndarray, d: np.ndarray, tanh: np.ndarray, width: np.ndarray, seed: np.ndarray
+) -> Picture:
+    """TODO Every unit of four networks in the plane of |v| and |u|: linear, ReLU, quadratic units move along hyperbolas, dashed; tanh units leave them."""
+    kinds = {
+        "linear": b.network,
+        "ReLU": d.network,
+        "quadratic": datasets.panel("fig1g").network,
+        "tanh, not conserved": tanh[0],
+    }
+    large = {name: initial_units(net, width, 0.3, seed) for name, net in kinds.items()}
+    paths = {
+        n: flow(net, large[n], np.linspace(0, 20, 401), 1e-8, False) for n, net in kinds.items()
+    }
+    powers = dict(zip(kinds, (1, 1, 2, 1), strict=True))
+    fig = conserved_figure(kinds, paths, powers)
+    alt = (
+        "Every unit of four networks in the plane of |v| and |u|: linear, ReLU, quadratic "
+        "units move along hyperbolas, dashed; tanh units leave them."
+    )
+    return Picture(
+        fig,
+        "manifolds_conserved",
+        alt,
+        {"time": paths["linear"].times, "loss": paths["linear"].losses},
+    )

@@ -10,7 +10,7 @@ from . import measure
 from .draw import choice_figure
 
 
-def manifold_explorer() -> Explorer:
+def explorer() -> Explorer:
     """The explorer of Theorem 3: which networks keep v_1 = a v_2, u_1 = b u_2 on a random task."""
     names = ("linear", "relu", "quadratic", "tanh")
 

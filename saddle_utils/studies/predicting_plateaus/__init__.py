@@ -1,59 +1,12 @@
-"""TODO."""
+"""Notebook 14: every drop of random tasks of all architectures, predicted before training."""
 
-from .doubts import doubt_figure, scale_figure
+from .doubts import predicted_failures_picture, predicted_scales_picture
 from .draw import (
     COLOURS,
-    FLOOR,
-    Groups,
-    curve_figure,
-    draw_errors,
-    draw_example,
-    example_figure,
-    level_figure,
-    summary_figure,
+    predicted_curves_picture,
+    predicted_levels_picture,
+    predicted_times_picture,
 )
-from .explore import prediction_explorer
-from .measure import (
-    FLAT,
-    LONGER,
-    SETTLED,
-    SMALLEST,
-    TEARS,
-    TIE,
-    compare,
-    due_drops,
-    plateau,
-    train_tasks,
-)
+from .explore import explorer
+from .measure import compare, plateau
 from .tasks import by_kind, degenerate, errors, example, study, tearing
-
-__all__ = [
-    "COLOURS",
-    "FLAT",
-    "FLOOR",
-    "LONGER",
-    "SETTLED",
-    "SMALLEST",
-    "TEARS",
-    "TIE",
-    "Groups",
-    "by_kind",
-    "compare",
-    "curve_figure",
-    "degenerate",
-    "doubt_figure",
-    "draw_errors",
-    "draw_example",
-    "due_drops",
-    "errors",
-    "example",
-    "example_figure",
-    "level_figure",
-    "plateau",
-    "prediction_explorer",
-    "scale_figure",
-    "study",
-    "summary_figure",
-    "tearing",
-    "train_tasks",
-]

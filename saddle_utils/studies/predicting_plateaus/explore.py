@@ -6,7 +6,7 @@ from ...notebook.explorer import Explorer, Slider
 from . import draw
 
 
-def prediction_explorer() -> Explorer:
+def explorer() -> Explorer:
     """The explorer of predicted plateaus: a random task of an architecture, and its prediction."""
     from . import tasks  # here, for it imports pandas, which is slow
 

@@ -1,16 +1,14 @@
-"""TODO."""
+"""Notebook 08: what width and data do to the plateaus (Figures 2A and 2B)."""
 
 from .draw import (
-    DROPS,
     band_table,
-    bands_figure,
-    curves_figure,
-    data_figure,
-    draw_bands,
-    lottery_figure,
-    pair_figure,
+    data_times_picture,
+    fig2ab_picture,
+    width_and_data_others_picture,
+    width_lottery_picture,
+    width_times_picture,
 )
-from .explore import width_explorer
+from .explore import explorer
 from .measure import (
     SERVING,
     drawn_drops,
@@ -21,23 +19,3 @@ from .measure import (
     lone_waits,
     relu_drops,
 )
-
-__all__ = [
-    "DROPS",
-    "SERVING",
-    "band_table",
-    "bands_figure",
-    "curves_figure",
-    "data_figure",
-    "draw_bands",
-    "drawn_drops",
-    "first_drop_band",
-    "first_drop_law",
-    "law_distance",
-    "linear_drops",
-    "lone_waits",
-    "lottery_figure",
-    "pair_figure",
-    "relu_drops",
-    "width_explorer",
-]

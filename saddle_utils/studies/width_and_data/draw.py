@@ -9,7 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...notebook.look import BLUE, DASHED, GREEN, INK, ORANGE, draw_words, shades
+from ...notebook import Picture
+from ...notebook.look import BLUE, DASHED, GREEN, INK, ORANGE, dashed, draw_words, note, shades
+from ...studies import figure2
 from ..figure2 import Curves, draw_curves, draw_data, draw_width
 
 DROPS = (BLUE, ORANGE, GREEN)  # the first, second and third
@@ -78,16 +80,13 @@ def draw_bands(
         low, middle, high = band[:, :, k]
         ax.fill_between(values, low, high, color=colour, alpha=0.22, lw=0)
         ax.plot(values, middle, "o-", color=colour, ms=3, lw=1.2)
-        ax.annotate(
-            name, (values[-1], middle[-1]), (5, 0), textcoords="offset points", va="center",
-            color=colour, fontweight="bold", fontsize=8,
-        )  # fmt: skip
+        note(ax, name, (values[-1], middle[-1]), colour, (5, 0))  # fmt: skip
     for quantile, width in zip(
         theory, (0.6, 0.6) if len(theory) == 2 else (0.6, 1.2, 0.6), strict=True
     ):
         for k in range(theory.shape[-1]):
             known = np.isfinite(quantile[:, k])
-            ax.plot(np.array(values)[known], quantile[known, k], color=INK, lw=width, ls=DASHED)
+            dashed(ax, np.array(values)[known], quantile[known, k], width)
     ax.set(title=title, xlabel=knob, ylabel=unit)
     if knob == "units":
         ax.set_xscale("log", base=2)
@@ -111,7 +110,7 @@ def lottery_figure(
     colours = shades(len(widths))
     for measured, predicted, colour in zip(waits, law, colours, strict=True):
         ax.ecdf(measured, color=colour, lw=1.8)
-        ax.plot(times, predicted, color=INK, lw=1, ls=DASHED)
+        dashed(ax, times, predicted)
     ax.set(
         xlim=(0, times[-1]),
         xlabel="gradient-flow time × ε",
@@ -145,3 +144,118 @@ def data_figure(panels: Sequence[dict], kappas: Sequence, counts: Sequence[np.nd
         below.set(xlabel="κ", ylim=(0, 1))
     axes[1, 0].set_ylabel("share of seeds\nthat show")
     return fig
+
+
+def fig2ab_picture(
+    linear: np.ndarray,
+    attention: np.ndarray,
+    heads: np.ndarray,
+    linear_data: np.ndarray,
+    attention_data: np.ndarray,
+    few: np.ndarray,
+    init_scale: np.ndarray,
+) -> Picture:
+    """TODO Figure 2A and 2B."""
+    by_width = (linear.curves[1::2], attention.curves[1:], heads[1:])
+    by_data = (linear_data.curves[::4], attention_data.curves, few)
+    fig = curves_figure(by_width, by_data, init_scale)
+    alt = (
+        "Figure 2A and 2B. More units move all drops of attention to earlier times and those "
+        "of the linear network hardly. Equal strengths leave the linear network one drop, "
+        "attention three."
+    )
+    return Picture(
+        fig,
+        "fig2ab",
+        alt,
+        figure2.curve_table("units", heads[1:], by_width[0]),
+        {
+            "attention": figure2.curve_table("units", heads[1:], by_width[1]),
+            "linear_kappa": figure2.curve_table("kappa", few, by_data[0]),
+            "attention_kappa": figure2.curve_table("kappa", few, by_data[1]),
+        },
+    )
+
+
+def width_times_picture(
+    panels: np.ndarray, widths: np.ndarray, linear: np.ndarray, tables: np.ndarray
+) -> Picture:
+    """TODO Times of three drops over width."""
+    fig = bands_figure(panels)
+    alt = (
+        "Times of three drops over width. Linear: straight lines that sink with slope 1/2s "
+        "at a fixed scale and are level at a fixed norm. Attention: times fall at a fixed "
+        "scale, rise at a fixed norm. Theory, dashed, lies on medians and bands."
+    )
+    return Picture(fig, "width_times", alt, band_table("units", widths, linear.band), tables)
+
+
+def width_lottery_picture(
+    taus: np.ndarray, first: np.ndarray, laws: np.ndarray, heads: np.ndarray
+) -> Picture:
+    """TODO Share of 50 seeds whose first drop is over, over time, for 4, 16, 64 and 256 heads: steps that follow the dashed law of the first of H, earlier and steeper for more heads."""
+    fig = lottery_figure(taus, first[1:], laws[1:], heads[1:])
+    alt = (
+        "Share of 50 seeds whose first drop is over, over time, for 4, 16, 64 and 256 heads: "
+        "steps that follow the dashed law of the first of H, earlier and steeper for more "
+        "heads."
+    )
+    return Picture(
+        fig,
+        "width_lottery",
+        alt,
+        {"time": taus, **{f"{h}_heads": law for h, law in zip(heads, laws, strict=True)}},
+    )
+
+
+def data_times_picture(
+    panels: np.ndarray,
+    kappas: np.ndarray,
+    few: np.ndarray,
+    linear_data: np.ndarray,
+    attention_data: np.ndarray,
+) -> Picture:
+    """TODO Times of three drops over kappa, and below them the share of seeds that show one, two or three drops."""
+    fig = data_figure(panels, [kappas, few], [linear_data.drops, attention_data.drops])
+    alt = (
+        "Times of three drops over kappa, and below them the share of seeds that show one, "
+        "two or three drops. Linear: all times meet at kappa 0, where one drop is left. "
+        "Attention: they stay apart, and nearly all seeds show three."
+    )
+    return Picture(
+        fig,
+        "data_times",
+        alt,
+        band_table("kappa", kappas, linear_data.band),
+        {
+            "attention": band_table("kappa", few, attention_data.band),
+            "drops": {
+                "kappa": few,
+                "linear": linear_data.drops[::4].mean(1),
+                "attention": attention_data.drops.mean(1),
+            },
+        },
+    )
+
+
+def width_and_data_others_picture(
+    panels: np.ndarray,
+    few: np.ndarray,
+    other_data: np.ndarray,
+    others: np.ndarray,
+    tables: np.ndarray,
+) -> Picture:
+    """TODO Times of three drops over width and over kappa for quadratic, ReLU and convolutional networks."""
+    fig = bands_figure(panels)
+    alt = (
+        "Times of three drops over width and over kappa for quadratic, ReLU and "
+        "convolutional networks. Quadratic units behave like attention; ReLU and convolution "
+        "like the linear network."
+    )
+    return Picture(
+        fig,
+        "width_and_data_others",
+        alt,
+        {"kappa": few, **{f"{n}_drops": other_data[n].drops.mean(1) for n in others}},
+        tables,
+    )

@@ -9,7 +9,7 @@ from .. import figure2
 from .draw import pair_figure
 
 
-def width_explorer() -> Explorer:
+def explorer() -> Explorer:
     """The explorer of Figure 2A and 2B: one run of the linear network and one of attention.
 
     The linear network starts from the square of the initial scale.

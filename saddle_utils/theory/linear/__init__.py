@@ -24,28 +24,3 @@ from .whitened import (
     whitened_modes,
     whitened_times,
 )
-
-__all__ = [
-    "ARRIVED",
-    "LONGEST",
-    "escape_rates",
-    "escape_unit",
-    "first_half_time",
-    "first_linear_escape",
-    "leading_log_times",
-    "linear_drop",
-    "linear_drops",
-    "linear_levels",
-    "linear_saddle",
-    "log_race",
-    "mode_projector",
-    "mode_strengths",
-    "path_leading_log_times",
-    "projected_correlation",
-    "suppressed_norm",
-    "theorem4_exponent",
-    "whitened_half_times",
-    "whitened_loss",
-    "whitened_modes",
-    "whitened_times",
-]

@@ -11,21 +11,3 @@ from .attention import (
 )
 from .escape import MAX_SPANS, SPAN, dormant_units, escape_time, first_escape, one_unit_profile
 from .path import first_quadratic_escape, quadratic_drop
-
-__all__ = [
-    "MAX_SPANS",
-    "SHARES",
-    "SPAN",
-    "TIMES",
-    "attention_levels",
-    "critical_scales",
-    "dormant_units",
-    "escape_time",
-    "first_escape",
-    "first_quadratic_escape",
-    "head_waits",
-    "one_unit_profile",
-    "quadratic_drop",
-    "residual_attention",
-    "visible_wait",
-]

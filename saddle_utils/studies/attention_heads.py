@@ -1,0 +1,89 @@
+"""TODO attention_heads."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..notebook import Explorer, Picture, Slider, look
+from . import figure1
+
+
+def fig1f_picture(paper_run: np.ndarray, ensemble: np.ndarray, levels: np.ndarray) -> Picture:
+    """TODO Figure 1F."""
+    fig = figure1.panel_figure(paper_run, ensemble, levels)
+    alt = (
+        "Figure 1F. The loss falls in two abrupt steps with a plateau at .54, near the "
+        "paper's curve; other seeds fall at other times to the same levels; one query, then "
+        "two, leave the origin."
+    )
+    return Picture(
+        fig,
+        "fig1f",
+        alt,
+        figure1.panel_curves(paper_run),
+        {"weights": figure1.panel_weights(paper_run)},
+    )
+
+
+def attention_limit_picture(
+    at_panel: np.ndarray, near: np.ndarray, far: np.ndarray, levels: np.ndarray, seeds: np.ndarray
+) -> Picture:
+    """TODO Loss of attention for many seeds from the panel's scale, a hundredth and a ten-thousandth of it, over rescaled epochs: the drops sharpen to vertical steps and keep their times."""
+    fig = figure1.limit_figure([at_panel, near, far], levels)
+    alt = (
+        "Loss of attention for many seeds from the panel's scale, a hundredth and a "
+        "ten-thousandth of it, over rescaled epochs: the drops sharpen to vertical steps and "
+        "keep their times."
+    )
+    return Picture(
+        fig,
+        "attention_limit",
+        alt,
+        {
+            "seed": list(seeds),
+            "panel": figure1.first_drops(at_panel),
+            "limit": figure1.first_drops(far) * 1e-4,
+        },
+    )
+
+
+def attention_escape_picture(
+    predicted: np.ndarray,
+    epochs_scaled: np.ndarray,
+    measured: np.ndarray,
+    draws: np.ndarray,
+    first: np.ndarray,
+) -> Picture:
+    """TODO Predicted against measured time of the first drop for 200 draws: all on the diagonal."""
+    fig = look.agreement_figure(
+        [
+            {
+                "title": "first drop of 200 draws",
+                "label": "epochs × fraction",
+                "log": True,
+                "predicted": predicted * epochs_scaled,
+                "measured": measured * epochs_scaled,
+            }
+        ]
+    )
+    alt = "Predicted against measured time of the first drop for 200 draws: all on the diagonal."
+    return Picture(
+        fig,
+        "attention_escape",
+        alt,
+        {
+            "seed": list(draws),
+            "predicted": predicted * epochs_scaled,
+            "measured": measured * epochs_scaled,
+            "unit": first,
+        },
+    )
+
+
+def explorer() -> Explorer:
+    """Explorer of panel F: the length of the context and the variance of the second coordinate."""
+    return figure1.panel_explorer(
+        "fig1f",
+        context=Slider(31, 2, 60, label="context length"),
+        second=Slider(0.5, 0.05, 1.0, 0.05, label="second variance"),
+    )
