@@ -37,14 +37,11 @@ def main() -> None:
     }
     scale, units, samples, seeds = sweeps.values()
     save_figure(
-        scaling.draw(sweeps),
-        "bench_scaling",
+        scaling.draw(sweeps), "bench_scaling",
         "Time of three engines against initial scale, units, samples and seeds, on log axes",
-        scale.columns("inverse_scale"),
-        units=units.columns("units"),
-        samples=samples.columns("samples"),
-        seeds=seeds.columns("seeds"),
-    )
+        scale.columns("inverse_scale"), units=units.columns("units"),
+        samples=samples.columns("samples"), seeds=seeds.columns("seeds"),
+    )  # fmt: skip
     spent = imports.times()
     text = table.page(results, samples, spent, gpu.section(results))
     write_whole(folder / "BENCHMARKS.md", text.encode())

@@ -56,12 +56,9 @@ class Row:
 
 
 def of_panel(
-    name: str,
-    label: str,
-    seeds: int | Sequence[int] | None = None,
-    width: int | None = None,
-    **more: Any,
-) -> Row:
+    name: str, label: str, seeds: int | Sequence[int] | None = None, width: int | None = None,
+    **more: Any
+) -> Row:  # fmt: skip
     """A panel of Figure 1 at its own settings or another width; an ensemble for several seeds."""
     p = panel(name)
     theta = initial_units(
@@ -130,14 +127,9 @@ def power(value: float) -> str:
 def rows() -> list[Row]:
     """All rows of the table, in its order."""
     figure = [
-        of_panel(
-            name,
-            f"1{name[-1].upper()} {panel(name).title}",
-            group="panel",
-            solver="flow" if panel(name).network.smooth else "flows",
-        )
-        for name in PANELS
-    ]
+        of_panel(name, f"1{name[-1].upper()} {panel(name).title}", group="panel",
+        solver="flow" if panel(name).network.smooth else "flows") for name in PANELS
+    ]  # fmt: skip
     limit = [
         towards_the_limit(name, label, eps, group=label, at_equal_times=False, tight=1e-12)
         for name, label in (("fig1g", "quadratic"), ("fig1f", "attention"))

@@ -32,17 +32,10 @@ def targets(results: Sequence[Result], samples: Sweep, imports: Mapping[str, flo
     }
     ours = {name: seconds for name, seconds in imports.items() if "alone" not in name}
     judged += [
-        (
-            "with moments, time within 20% from 10^2 to 10^6 samples",
-            max(spread.values()) <= 0.2,
-            _each(spread, "{:.0%}".format),
-        ),
-        (
-            "the package is imported in less than 1 s",
-            max(ours.values()) < 1,
-            _each(imports, duration),
-        ),
-    ]
+        ("with moments, time within 20% from 10^2 to 10^6 samples", max(spread.values()) <= 0.2,
+        _each(spread, "{:.0%}".format)), ("the package is imported in less than 1 s",
+        max(ours.values()) < 1, _each(imports, duration)),
+    ]  # fmt: skip
     return [
         f"{'reached' if reached else '**not reached**'}: {target} ({measured})"
         for target, reached, measured in judged
@@ -61,13 +54,9 @@ def _limit(rows: Sequence[Result]) -> list[Judged]:
     fast, growth = third.ratio("flow"), last.seconds["flow"] / first.seconds["flow"]
     grows = f"time of flow grows less than 5 times from {first.row.name} to {last.row.name}"
     return [
-        (
-            f"flow 10^4 times as fast as plain on {third.row.name}",
-            third.accurate and fast >= 1e4,
-            times(fast),
-        ),
-        (grows, first.accurate and last.accurate and growth < 5, times(growth)),
-    ]
+        (f"flow 10^4 times as fast as plain on {third.row.name}", third.accurate and fast >= 1e4,
+        times(fast)), (grows, first.accurate and last.accurate and growth < 5, times(growth)),
+    ]  # fmt: skip
 
 
 def _ensembles(few: Result, many: Result) -> list[Judged]:
@@ -75,17 +64,11 @@ def _ensembles(few: Result, many: Result) -> list[Judged]:
     ratios = {name: few.ratio(name) for name in engines}
     growth = {name: many.seconds[name] / few.seconds[name] for name in engines}
     return [
-        (
-            f"{few.row.name}: 200 times as fast as plain runs, by the faster engine",
-            few.accurate and max(ratios.values()) >= 200,
-            _each(ratios, times),
-        ),
-        (
-            f"{many.row.name}: flow in less than 8 times the time of {few.row.runs}",
-            many.accurate and growth["flow"] < 8,
-            _each(growth, times),
-        ),
-    ]
+        (f"{few.row.name}: 200 times as fast as plain runs, by the faster engine",
+        few.accurate and max(ratios.values()) >= 200, _each(ratios, times)),
+        (f"{many.row.name}: flow in less than 8 times the time of {few.row.runs}",
+        many.accurate and growth["flow"] < 8, _each(growth, times)),
+    ]  # fmt: skip
 
 
 def _each(values: Mapping[str, float], write: Callable[[float], str]) -> str:

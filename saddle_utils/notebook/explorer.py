@@ -42,15 +42,9 @@ class Slider:
         layout, style = {"width": "340px"}, {"description_width": "130px"}
         more = {"readout_format": ".1e"} if self.log else {}
         return kind(
-            self.value,
-            min=self.low,
-            max=self.high,
-            step=self.step,
-            layout=layout,
-            style=style,
-            description=self.label or name,
-            **more,
-        )
+            self.value, min=self.low, max=self.high, step=self.step, layout=layout, style=style,
+            description=self.label or name, **more
+        )  # fmt: skip
 
 
 class Explorer:

@@ -48,16 +48,9 @@ class Ledger:
         self.claims: list[Claim] = []
 
     def close(
-        self,
-        name: str,
-        statement: str,
-        source: str,
-        *,
-        measured: Any,
-        predicted: Any,
-        atol: float | None = None,
-        rtol: float | None = None,
-    ) -> Claim:
+        self, name: str, statement: str, source: str, *, measured: Any, predicted: Any,
+        atol: float | None = None, rtol: float | None = None,
+    ) -> Claim:  # fmt: skip
         """Claim that numbers (or arrays) agree within `atol`, or within `rtol` of predicted."""
         if (atol is None) == (rtol is None):
             raise ValueError("give either atol or rtol")

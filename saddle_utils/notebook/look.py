@@ -125,14 +125,9 @@ def agreement_figure(panels: Sequence[dict]) -> Figure:
 
 
 def _draw_agreement(
-    ax: Axes,
-    title: str,
-    predicted: np.ndarray,
-    measured: np.ndarray,
-    label: str,
-    good: np.ndarray | None = None,
-    log: bool = False,
-) -> None:
+    ax: Axes, title: str, predicted: np.ndarray, measured: np.ndarray, label: str,
+    good: np.ndarray | None = None, log: bool = False,
+) -> None:  # fmt: skip
     good = np.ones(len(predicted), dtype=bool) if good is None else good
     finite = np.isfinite(predicted) & np.isfinite(measured)
     both = np.concatenate([predicted[finite], measured[finite]])
@@ -142,13 +137,9 @@ def _draw_agreement(
     ax.plot(predicted[~good], measured[~good], "o", mfc="none", mec=RED, ms=5, zorder=2)
     ax.plot(predicted[good], measured[good], "o", color=BLUE, ms=4, mec="white", mew=0.4, zorder=3)
     ax.set(
-        title=title,
-        xlabel=f"{label}, predicted",
-        ylabel=f"{label}, measured",
-        aspect="equal",
-        xlim=ends,
-        ylim=ends,
-    )
+        title=title, xlabel=f"{label}, predicted", ylabel=f"{label}, measured", aspect="equal",
+        xlim=ends, ylim=ends,
+    )  # fmt: skip
     if log:
         ax.set(xscale="log", yscale="log")
     if (~good).any():

@@ -33,14 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("notebooks", nargs="*", help="names such as 01_linear_rank; default: all")
     parser.add_argument(
-        "-p",
-        "--parameter",
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("NAME", "VALUE"),
+        "-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
         help="a parameter of the notebook",
-    )
+    )  # fmt: skip
     parser.add_argument("--jobs", type=int, default=2, help="notebooks at a time (default 2)")
     parser.add_argument("--force", action="store_true", help="run what is up to date too")
     parser.add_argument("--refresh", action="store_true", help="copy clean runs to notebooks/")
@@ -72,12 +67,9 @@ def run(names: list[str], given: dict[str, Any], jobs: int = 2, force: bool = Fa
         for stop in (signal.SIGTERM, signal.SIGINT):
             signal.signal(stop, signal.default_int_handler)
         os.environ.update(
-            {
-                "OMP_NUM_THREADS": "1",
-                "OPENBLAS_NUM_THREADS": "1",
-                "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-            }
-        )
+            {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1"},
+        )  # fmt: skip
         pool = ProcessPoolExecutor(
             jobs, multiprocessing.get_context("spawn"), _die_with, (os.getpid(),)
         )
@@ -131,14 +123,10 @@ def execute(name: str, given: dict[str, Any]) -> dict[str, Any]:
     os.environ[MANIFEST_VARIABLE] = str(task.manifest)
     try:
         papermill.execute_notebook(
-            tasks.NOTEBOOKS / f"{name}.ipynb",
-            task.executed,
-            task.parameters(),
-            kernel_name="python3",
-            progress_bar=False,
-            cwd=PROJECT,
+            tasks.NOTEBOOKS / f"{name}.ipynb", task.executed, task.parameters(),
+            kernel_name="python3", progress_bar=False, cwd=PROJECT,
             extra_arguments=["--log-level=50"],
-        )
+        )  # fmt: skip
     except papermill.PapermillExecutionError as failure:
         error = f"cell {failure.cell_index}: {failure.ename}: {failure.evalue}"
     except Exception as failure:  # a dead kernel, a full disk: named in the table like the rest

@@ -86,12 +86,9 @@ def parameter_names(name: str) -> list[str]:
     code = [c["source"] for c in cells if "parameters" in c["metadata"].get("tags", [])]
     tree = ast.parse("\n".join("".join(source) for source in code))
     return [
-        t.id
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        for t in node.targets
-        if isinstance(t, ast.Name)
-    ]
+        t.id for node in tree.body if isinstance(node,
+        ast.Assign) for t in node.targets if isinstance(t, ast.Name)
+    ]  # fmt: skip
 
 
 def seconds(executed: Path) -> dict[str, float]:

@@ -17,12 +17,9 @@ def fig1f_picture(paper_run: np.ndarray, ensemble: np.ndarray, levels: np.ndarra
         "two, leave the origin."
     )
     return Picture(
-        fig,
-        "fig1f",
-        alt,
-        figure1.panel_curves(paper_run),
+        fig, "fig1f", alt, figure1.panel_curves(paper_run),
         {"weights": figure1.panel_weights(paper_run)},
-    )
+    )  # fmt: skip
 
 
 def attention_limit_picture(
@@ -36,48 +33,25 @@ def attention_limit_picture(
         "keep their times."
     )
     return Picture(
-        fig,
-        "attention_limit",
-        alt,
-        {
-            "seed": list(seeds),
-            "panel": figure1.first_drops(at_panel),
-            "limit": figure1.first_drops(far) * 1e-4,
-        },
-    )
+        fig, "attention_limit", alt, {"seed": list(seeds), "panel": figure1.first_drops(at_panel),
+        "limit": figure1.first_drops(far) * 1e-4}
+    )  # fmt: skip
 
 
 def attention_escape_picture(
-    predicted: np.ndarray,
-    epochs_scaled: np.ndarray,
-    measured: np.ndarray,
-    draws: np.ndarray,
+    predicted: np.ndarray, epochs_scaled: np.ndarray, measured: np.ndarray, draws: np.ndarray,
     first: np.ndarray,
-) -> Picture:
+) -> Picture:  # fmt: skip
     """TODO Predicted against measured time of the first drop for 200 draws: all on the diagonal."""
     fig = look.agreement_figure(
-        [
-            {
-                "title": "first drop of 200 draws",
-                "label": "epochs × fraction",
-                "log": True,
-                "predicted": predicted * epochs_scaled,
-                "measured": measured * epochs_scaled,
-            }
-        ]
-    )
+        [{"title": "first drop of 200 draws", "label": "epochs × fraction", "log": True,
+        "predicted": predicted * epochs_scaled, "measured": measured * epochs_scaled}]
+    )  # fmt: skip
     alt = "Predicted against measured time of the first drop for 200 draws: all on the diagonal."
     return Picture(
-        fig,
-        "attention_escape",
-        alt,
-        {
-            "seed": list(draws),
-            "predicted": predicted * epochs_scaled,
-            "measured": measured * epochs_scaled,
-            "unit": first,
-        },
-    )
+        fig, "attention_escape", alt, {"seed": list(draws), "predicted": predicted * epochs_scaled,
+        "measured": measured * epochs_scaled, "unit": first},
+    )  # fmt: skip
 
 
 def explorer() -> Explorer:

@@ -29,13 +29,9 @@ def suppression_figure(
         middle = np.exp(np.mean(np.log(values) - exponent * np.log(scales)))
         ax.loglog(scales, middle * scales**exponent, color=INK, lw=1, ls=DASHED)
         note(
-            ax,
-            f"$s_2/s_1$ = {ratio:g}: slope {exponent:g}",
-            (scales[0], values[:, 0].min()),
-            colour,
-            (6, -3),
-            va="top",
-        )
+            ax, f"$s_2/s_1$ = {ratio:g}: slope {exponent:g}", (scales[0], values[:, 0].min()),
+            colour, (6, -3), va="top",
+        )  # fmt: skip
     ax.set(
         xlabel="initial scale ε", ylabel="size of all other directions", ylim=(held.min() / 3, 1)
     )
@@ -56,13 +52,9 @@ def slopes_figure(scales: np.ndarray, slopes: np.ndarray, gaps: np.ndarray) -> F
 
 
 def staircase_figure(
-    times: np.ndarray,
-    losses: np.ndarray,
-    predicted: np.ndarray,
-    strengths: np.ndarray,
-    modes: np.ndarray,
-    singular_values: Sequence[float],
-) -> Figure:
+    times: np.ndarray, losses: np.ndarray, predicted: np.ndarray, strengths: np.ndarray,
+    modes: np.ndarray, singular_values: Sequence[float],
+) -> Figure:  # fmt: skip
     """Loss, and strength of each mode, of a whitened task over time, the closed solution dashed."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
     left.plot(times, losses / losses[0], color=BLUE, lw=3.5, alpha=0.55)
@@ -148,22 +140,15 @@ def fig1b_picture(paper_run: np.ndarray, ensemble: np.ndarray, levels: np.ndarra
         "plane at the end."
     )
     return Picture(
-        fig,
-        "fig1b",
-        alt,
-        figure1.panel_curves(paper_run),
+        fig, "fig1b", alt, figure1.panel_curves(paper_run),
         {"weights": figure1.panel_weights(paper_run)},
-    )
+    )  # fmt: skip
 
 
 def singular_values_picture(
-    times: np.ndarray,
-    run: np.ndarray,
-    predicted: np.ndarray,
-    strengths: np.ndarray,
-    modes: np.ndarray,
-    singular_values: np.ndarray,
-) -> Picture:
+    times: np.ndarray, run: np.ndarray, predicted: np.ndarray, strengths: np.ndarray,
+    modes: np.ndarray, singular_values: np.ndarray,
+) -> Picture:  # fmt: skip
     """TODO Loss and mode strengths of a linear network with whitened inputs over time: one drop for each singular value, the largest first; the closed solution, dashed, lies on the simulation."""
     fig = staircase_figure(times, run.losses, predicted, strengths, modes, singular_values)
     alt = (
@@ -209,14 +194,9 @@ def general_covariance_picture(
         "late."
     )
     return Picture(
-        fig,
-        "general_covariance",
-        alt,
-        {
-            "scale": np.sqrt(scales[1:] * scales[:-1]),
-            **{f"task_{k}": s for k, s in enumerate(slopes)},
-        },
-    )
+        fig, "general_covariance", alt, {"scale": np.sqrt(scales[1:] * scales[:-1]),
+        **{f"task_{k}": s for k, s in enumerate(slopes)}}
+    )  # fmt: skip
 
 
 def explorer() -> Explorer:

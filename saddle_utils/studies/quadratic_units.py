@@ -28,12 +28,9 @@ def ring_figure(
         left.plot(np.degrees(walk), losses, color=colour, lw=3 if other is run else 1)
         left.plot(np.degrees(walk[-1]), losses[-1], "o", color=colour, mec="white", ms=6)
     left.set(
-        xlabel="direction of the unit (degrees)",
-        ylabel="loss / initial loss",
-        xlim=(0, 180),
-        xticks=range(0, 181, 45),
-        title="best single unit, by direction",
-    )
+        xlabel="direction of the unit (degrees)", ylabel="loss / initial loss", xlim=(0, 180),
+        xticks=range(0, 181, 45), title="best single unit, by direction",
+    )  # fmt: skip
     epochs, walk, _ = plateau_walk(run)
     right.plot(paper.epochs, paper.losses, color=ORANGE, lw=5, alpha=0.55)
     right.plot(run.epochs, run.losses, color=BLUE)
@@ -70,12 +67,9 @@ def fig1g_picture(paper_run: np.ndarray, ensemble: np.ndarray, levels: np.ndarra
         "two, leave the origin."
     )
     return Picture(
-        fig,
-        "fig1g",
-        alt,
-        figure1.panel_curves(paper_run),
+        fig, "fig1g", alt, figure1.panel_curves(paper_run),
         {"weights": figure1.panel_weights(paper_run)},
-    )
+    )  # fmt: skip
 
 
 def quadratic_ring_picture(
@@ -101,48 +95,25 @@ def quadratic_limit_picture(
         "times."
     )
     return Picture(
-        fig,
-        "quadratic_limit",
-        alt,
-        {
-            "seed": list(seeds),
-            "panel": figure1.first_drops(at_panel),
-            "limit": figure1.first_drops(far) * 1e-4,
-        },
-    )
+        fig, "quadratic_limit", alt, {"seed": list(seeds), "panel": figure1.first_drops(at_panel),
+        "limit": figure1.first_drops(far) * 1e-4}
+    )  # fmt: skip
 
 
 def quadratic_escape_picture(
-    predicted: np.ndarray,
-    epochs_scaled: np.ndarray,
-    measured: np.ndarray,
-    draws: np.ndarray,
+    predicted: np.ndarray, epochs_scaled: np.ndarray, measured: np.ndarray, draws: np.ndarray,
     first: np.ndarray,
-) -> Picture:
+) -> Picture:  # fmt: skip
     """TODO Predicted against measured time of the first drop for 200 draws: all on the diagonal."""
     fig = look.agreement_figure(
-        [
-            {
-                "title": "first drop of 200 draws",
-                "label": "epochs × fraction",
-                "log": True,
-                "predicted": predicted * epochs_scaled,
-                "measured": measured * epochs_scaled,
-            }
-        ]
-    )
+        [{"title": "first drop of 200 draws", "label": "epochs × fraction", "log": True,
+        "predicted": predicted * epochs_scaled, "measured": measured * epochs_scaled}]
+    )  # fmt: skip
     alt = "Predicted against measured time of the first drop for 200 draws: all on the diagonal."
     return Picture(
-        fig,
-        "quadratic_escape",
-        alt,
-        {
-            "seed": list(draws),
-            "predicted": predicted * epochs_scaled,
-            "measured": measured * epochs_scaled,
-            "unit": first,
-        },
-    )
+        fig, "quadratic_escape", alt, {"seed": list(draws), "predicted": predicted * epochs_scaled,
+        "measured": measured * epochs_scaled, "unit": first},
+    )  # fmt: skip
 
 
 def explorer() -> Explorer:

@@ -39,13 +39,9 @@ def line() -> Line:
 
 
 def kinks(
-    network: Network,
-    theta: np.ndarray,
-    low: float,
-    high: float,
-    tau: float = 0.05,
+    network: Network, theta: np.ndarray, low: float, high: float, tau: float = 0.05,
     reference: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Kinks in (low, high) of a ReLU network on the line, u = (weight, bias): positions, bends.
 
     The bend is the change of slope, sum of v |w| over the units of a ray; rays that bend the
@@ -132,23 +128,16 @@ def line_explorer() -> Explorer:
 
     alt = "Loss over time beside the function that the network has learned at the time chosen"
     return Explorer(
-        simulate,
-        draw,
-        alt,
-        init_scale=Slider(1e-8, -8, -0.5, 0.25, log=True, label="initial scale"),
-        width=Slider(50, 1, 100),
-        seed=Slider(1, 0, 100),
+        simulate, draw, alt, init_scale=Slider(1e-8, -8, -0.5, 0.25, log=True,
+        label="initial scale"), width=Slider(50, 1, 100), seed=Slider(1, 0, 100),
         progress=Slider(0.25, 0.0, 1.0, 0.01, view=True, label="time shown"),
-    )
+    )  # fmt: skip
 
 
 def measure_relu(
-    network: Pointwise,
-    scales: Sequence[float],
-    width: int = 20,
-    seed: int = 0,
+    network: Pointwise, scales: Sequence[float], width: int = 20, seed: int = 0,
     fineness: float = 0.005,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """First drop of a ReLU network in the plane from balanced units, |v_i| = |u_i|.
 
     Times (scales,) at which the loss has taken half of what one unit along the first of
@@ -212,12 +201,9 @@ def fig1d_picture(paper_run: np.ndarray, ensemble: np.ndarray, levels: np.ndarra
         "end."
     )
     return Picture(
-        fig,
-        "fig1d",
-        alt,
-        figure1.panel_curves(paper_run),
+        fig, "fig1d", alt, figure1.panel_curves(paper_run),
         {"weights": figure1.panel_weights(paper_run)},
-    )
+    )  # fmt: skip
 
 
 def relu_kinks_picture(
@@ -235,22 +221,11 @@ def relu_kinks_picture(
 def relu_escape_picture(clear: np.ndarray, study: np.ndarray) -> Picture:
     """TODO Predicted against measured for 24 random ReLU tasks: slope of the first time in ln(1/eps), and the suppression exponents of all other directions; nearly all on the diagonal."""
     fig = look.agreement_figure(
-        [
-            {
-                "title": "first drop",
-                "label": "slope in ln(1/ε)",
-                "good": clear,
-                "predicted": study["slope"][:, 0],
-                "measured": study["slope"][:, 1],
-            },
-            {
-                "title": "directions that wait",
-                "label": "exponent in ε",
-                "predicted": study["exponent"][:, 0],
-                "measured": study["exponent"][:, 1],
-            },
-        ]
-    )
+        [{"title": "first drop", "label": "slope in ln(1/ε)", "good": clear,
+        "predicted": study["slope"][:, 0], "measured": study["slope"][:, 1]},
+        {"title": "directions that wait", "label": "exponent in ε",
+        "predicted": study["exponent"][:, 0], "measured": study["exponent"][:, 1]}],
+    )  # fmt: skip
     alt = (
         "Predicted against measured for 24 random ReLU tasks: slope of the first time in "
         "ln(1/eps), and the suppression exponents of all other directions; nearly all on the "

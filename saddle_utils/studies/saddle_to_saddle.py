@@ -74,29 +74,15 @@ def draw_landscape(ax: Axes3D, scene: Landscape, run: Trajectory, mesh: int = 60
     net = scene.network
     ax.computed_zorder = False
     ax.plot_surface(
-        a,
-        b,
-        net.loss(scene.units(a, b)),
-        cmap=shades(dark_first=True),
-        rcount=mesh,
-        ccount=mesh,
-        linewidth=0.15,
-        edgecolor=(1, 1, 1, 0.25),
-        alpha=0.92,
-        rasterized=True,
-        zorder=1,
-    )
+        a, b, net.loss(scene.units(a, b)), cmap=shades(dark_first=True), rcount=mesh, ccount=mesh,
+        linewidth=0.15, edgecolor=(1, 1, 1, 0.25), alpha=0.92, rasterized=True, zorder=1,
+    )  # fmt: skip
     lift, line = 0.012, np.linspace(-0.5, 1.42, 80)
     for x, y in ((line, 0 * line), (0 * line[line < 1.28], line[line < 1.28])):
         ax.plot(
-            x,
-            y,
-            net.loss(scene.units(x, y)) + lift,
-            color="white",
-            lw=1.3,
-            ls=(0, (4, 2)),
+            x, y, net.loss(scene.units(x, y)) + lift, color="white", lw=1.3, ls=(0, (4, 2)),
             zorder=2,
-        )
+        )  # fmt: skip
     path = scene.coordinates(run.theta)
     ax.plot(*path.T, run.losses + 2 * lift, color=ORANGE, lw=2.6, zorder=3)
     labels = (
@@ -108,16 +94,9 @@ def draw_landscape(ax: Axes3D, scene: Landscape, run: Trajectory, mesh: int = 60
         z = float(net.loss(scene.units(x, y)))
         ax.plot([x], [y], [z + 3 * lift], "o", color="white", mec=INK, ms=6, zorder=4)
         note = ax.text(
-            x + sideways,
-            y,
-            z + up,
-            text,
-            color=INK,
-            ha="center",
-            fontsize=9,
-            fontweight="bold",
+            x + sideways, y, z + up, text, color=INK, ha="center", fontsize=9, fontweight="bold",
             zorder=5,
-        )
+        )  # fmt: skip
         note.set_path_effects([withStroke(linewidth=2.5, foreground=(1, 1, 1, 0.8))])
     ax.set(xticks=[], yticks=[], zticks=[])
     ax.set_box_aspect((1.15, 1.1, 0.85), zoom=1.12)
@@ -183,14 +162,10 @@ def explorer() -> Explorer:
 
     alt = "Loss surface of two linear units with a run on it, beside the run's loss over time"
     return Explorer(
-        simulate,
-        draw_run,
-        alt,
-        init_scale=Slider(1e-6, -8, -0.3, 0.1, log=True, label="initial scale"),
-        second=Slider(0.9, 0.3, 1.5, 0.05, label="second strength"),
-        seed=Slider(0, 0, 100),
-        angle=Slider(-52, -90, 0, 2, view=True, label="view from"),
-    )
+        simulate, draw_run, alt, init_scale=Slider(1e-6, -8, -0.3, 0.1, log=True,
+        label="initial scale"), second=Slider(0.9, 0.3, 1.5, 0.05, label="second strength"),
+        seed=Slider(0, 0, 100), angle=Slider(-52, -90, 0, 2, view=True, label="view from"),
+    )  # fmt: skip
 
 
 def fig1_picture(

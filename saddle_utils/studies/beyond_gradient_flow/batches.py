@@ -78,15 +78,10 @@ def measure_noise_levels(
     steps, found = int(35 / (rate * lr)), []
     for noise in noises:
         run, *others = (
-            descend(
-                net,
-                np.broadcast_to(theta, (runs, *theta.shape[-2:])),
-                lr,
-                steps,
-                batches=sample_batches(data, 1, runs, np.random.default_rng(seed), noise),
-            )
-            for theta in (wide, *narrow)
-        )
+            descend(net, np.broadcast_to(theta, (runs, *theta.shape[-2:])), lr, steps,
+            batches=sample_batches(data, 1, runs, np.random.default_rng(seed),
+            noise)) for theta in (wide, *narrow)
+        )  # fmt: skip
         first, second = np.nanmedian(mode_drops(net, run, 2), axis=0)
         plateau = abs(run.times - (first + second) / 2) < (second - first) / 6
         spans = (plateau, run.times > 1.5 * second)

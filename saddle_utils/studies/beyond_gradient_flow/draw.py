@@ -99,13 +99,10 @@ def learning_rate_figure(
 
 
 def noise_figure(
-    sizes: Sequence[int],
-    batches: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    noises: Sequence[float],
-    levels: tuple[np.ndarray, np.ndarray],
-    fitted: Mapping[str, Mapping[str, np.ndarray]],
-    recruited: Mapping[int, tuple[np.ndarray, np.ndarray, float]],
-) -> Figure:
+    sizes: Sequence[int], batches: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    noises: Sequence[float], levels: tuple[np.ndarray, np.ndarray], fitted: Mapping[str,
+    Mapping[str, np.ndarray]], recruited: Mapping[int, tuple[np.ndarray, np.ndarray, float]],
+) -> Figure:  # fmt: skip
     """Mini-batches, fresh label noise, and label noise that is drawn once: four panels.
 
     `batches`, by learning rate: waits over those of flow, measured and predicted, (sizes, 2) each.
@@ -257,25 +254,17 @@ def learning_rate_picture(
         "dashed branches, then bifurcates."
     )
     return Picture(
-        fig,
-        "learning_rate",
-        alt,
-        {"lr_times_rate": descent["linear"][0], "ratio": descent["linear"][1]},
-        {
-            "momentum": {"lr_times_rate": heavy_ball[0], "ratio": heavy_ball[1]},
-            "beyond": {"multiple": multiples, "low": ends[0].min(1), "high": ends[0].max(1)},
-        },
-    )
+        fig, "learning_rate", alt, {"lr_times_rate": descent["linear"][0],
+        "ratio": descent["linear"][1]}, {"momentum": {"lr_times_rate": heavy_ball[0],
+        "ratio": heavy_ball[1]}, "beyond": {"multiple": multiples, "low": ends[0].min(1),
+        "high": ends[0].max(1)}},
+    )  # fmt: skip
 
 
 def noise_picture(
-    sizes: np.ndarray,
-    batches: np.ndarray,
-    noises: np.ndarray,
-    levels: np.ndarray,
-    fitted: np.ndarray,
-    third: np.ndarray,
-) -> Picture:
+    sizes: np.ndarray, batches: np.ndarray, noises: np.ndarray, levels: np.ndarray,
+    fitted: np.ndarray, third: np.ndarray,
+) -> Picture:  # fmt: skip
     """TODO Four panels."""
     fig = noise_figure(sizes, batches, noises, levels, fitted, third)
     alt = (
@@ -305,12 +294,9 @@ def noise_picture(
 
 
 def adam_picture(
-    first: np.ndarray,
-    linear_rules: np.ndarray,
-    pace: np.ndarray,
-    quadratic_rules: np.ndarray,
+    first: np.ndarray, linear_rules: np.ndarray, pace: np.ndarray, quadratic_rules: np.ndarray,
     scales: np.ndarray,
-) -> Picture:
+) -> Picture:  # fmt: skip
     """TODO Steps until half is learned over the initial scale."""
     clock = {
         "gradient descent": slowdown(0.1 * first) / 0.1,

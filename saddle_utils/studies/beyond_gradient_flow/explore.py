@@ -38,13 +38,10 @@ def explorer() -> Explorer:
         return training_figure(*result)
 
     return Explorer(
-        simulate,
-        draw,
+        simulate, draw,
         "Loss over steps beside the singular values of the units, for the training chosen",
-        rate=Slider(0.1, 0.02, 1.2, 0.02, label="rate / edge"),
-        rule=Slider(0, 0, 2, label="update rule"),
-        batch=Slider(7, 0, 7, label="log2 of batch"),
-        noise=Slider(0.0, 0.0, 1.0, 0.05, label="label noise"),
-        init_scale=Slider(1e-6, -8, -1, 0.5, log=True, label="initial scale"),
-        seed=Slider(0, 0, 100),
-    )
+        rate=Slider(0.1, 0.02, 1.2, 0.02, label="rate / edge"), rule=Slider(0, 0, 2,
+        label="update rule"), batch=Slider(7, 0, 7, label="log2 of batch"), noise=Slider(0.0, 0.0,
+        1.0, 0.05, label="label noise"), init_scale=Slider(1e-6, -8, -1, 0.5, log=True,
+        label="initial scale"), seed=Slider(0, 0, 100)
+    )  # fmt: skip

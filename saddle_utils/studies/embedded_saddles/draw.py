@@ -33,15 +33,9 @@ def table_figure(
         if np.isfinite(value):
             dark = value < 1e-9
             ax.text(
-                j,
-                i,
-                f"{value:.0e}",
-                ha="center",
-                va="center",
-                fontsize=8.5,
-                fontweight="bold",
+                j, i, f"{value:.0e}", ha="center", va="center", fontsize=8.5, fontweight="bold",
                 color="white" if dark else INK,
-            )
+            )  # fmt: skip
             if not allowed[i, j]:
                 ax.add_patch(
                     plt.Rectangle((j - 0.47, i - 0.44), 0.94, 0.88, fill=False, ec=RED, lw=2)
@@ -72,14 +66,9 @@ def walks_figure(walks: Sequence[dict]) -> Figure:
                 near = int(np.argmin(gap))
                 offset, side = (((24, 2), "left"), ((0, -9), "center"), ((-6, -4), "right"))[width]
                 note(
-                    top,
-                    f"to width {width}",
-                    (walk["epochs"][near], max(gap[near], 1e-9)),
-                    colour,
-                    offset,
-                    va="baseline",
-                    ha=side,
-                )
+                    top, f"to width {width}", (walk["epochs"][near], max(gap[near], 1e-9)), colour,
+                    offset, va="baseline", ha=side,
+                )  # fmt: skip
         top.set_title(walk["title"])
         top.set(xlim=(0, 2000))
         bottom.step(walk["epochs"], walk["index"], color=RED, where="post")
@@ -115,15 +104,9 @@ def hierarchy_figure(network: Linear, width: int, visited: Sequence[Sequence[int
         ax.plot(x, y, "o", color="white", mec=INK if index else GREEN, mew=1.6, ms=9, zorder=3)
         words = "{" + ", ".join(str(m + 1) for m in modes) + "}" if modes else "silent"
         note(
-            ax,
-            f"{words}  index {index}" if index else f"{words}  minimum",
-            (x, y),
-            INK if index else GREEN,
-            (9, 4),
-            va="baseline",
-            fontsize=8.5,
-            fontweight="normal",
-        )
+            ax, f"{words}  index {index}" if index else f"{words}  minimum", (x, y),
+            INK if index else GREEN, (9, 4), va="baseline", fontsize=8.5, fontweight="normal",
+        )  # fmt: skip
     ax.set(
         xlabel="rank: width of the narrow network",
         ylabel="loss / initial loss",

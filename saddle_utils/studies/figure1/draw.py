@@ -94,12 +94,9 @@ def snapshot(run: PanelRun, progress: float) -> Figure:
     left.plot(run.epochs, run.losses, color=BLUE)
     left.plot(run.epochs[k], run.losses[k], "o", color=BLUE, mec="white", ms=7, clip_on=False)
     left.set(
-        xlim=(0, run.epochs[-1]),
-        ylim=(-0.04, 1.07),
-        xlabel="epoch",
-        ylabel="loss / initial loss",
+        xlim=(0, run.epochs[-1]), ylim=(-0.04, 1.07), xlabel="epoch", ylabel="loss / initial loss",
         title=run.panel.title,
-    )
+    )  # fmt: skip
     now, end = run.trajectory.theta[k], run.trajectory.theta[-1]
     shown = run.panel.shown
     width = effective_width(run.panel.network, now, reference=end)
@@ -155,15 +152,9 @@ def draw_weights_at(run: PanelRun, loss: Axes, axes: Sequence[Axes]) -> None:
         width = effective_width(run.panel.network, now, reference=run.trajectory.theta[-1])
         draw_weights(ax, now[:, run.panel.shown], f"{word}: width {width}", dots, span)
         loss.plot(
-            epoch,
-            run.losses[np.searchsorted(run.epochs, epoch - 1e-6)],
-            "o",
-            color=BLUE,
-            ms=5,
-            mec="white",
-            clip_on=False,
-            zorder=5,
-        )
+            epoch, run.losses[np.searchsorted(run.epochs, epoch - 1e-6)], "o", color=BLUE, ms=5,
+            mec="white", clip_on=False, zorder=5,
+        )  # fmt: skip
 
 
 def draw_widths(ax: Axes, run: PanelRun, thresholds: Sequence[float] = (0.02, 0.05, 0.1)) -> None:

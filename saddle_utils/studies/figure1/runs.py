@@ -86,15 +86,10 @@ class PanelRun:
 
 
 def train_panel(
-    panel: Panel,
-    seed: int | None = None,
-    width: int | None = None,
-    init_scale: float | None = None,
-    n_seeds: int | None = None,
-    epochs: int | None = None,
-    every: int | None = None,
-    device: str = "cpu",
-) -> PanelRun:
+    panel: Panel, seed: int | None = None, width: int | None = None,
+    init_scale: float | None = None, n_seeds: int | None = None, epochs: int | None = None,
+    every: int | None = None, device: str = "cpu",
+) -> PanelRun:  # fmt: skip
     """Train a panel; what is not given is as in the panel.  An ensemble if `n_seeds` is given.
 
     The ensemble has the seeds `seed`, `seed` + 1, ...  Recorded is every epoch of a single run,

@@ -168,15 +168,9 @@ def figure_two(
 
 
 def low_rank_start_picture(
-    panels: np.ndarray,
-    ten: np.ndarray,
-    few: np.ndarray,
-    predicted: np.ndarray,
-    measured: np.ndarray,
-    slopes: np.ndarray,
-    last: np.ndarray,
-    grown: np.ndarray,
-) -> Picture:
+    panels: np.ndarray, ten: np.ndarray, few: np.ndarray, predicted: np.ndarray,
+    measured: np.ndarray, slopes: np.ndarray, last: np.ndarray, grown: np.ndarray,
+) -> Picture:  # fmt: skip
     """TODO Loss from one large unit and others of size delta, for a linear network and attention: no first plateau, then a wait at the saddle of one unit."""
     fig = low_rank_figure(*panels)
     alt = (
@@ -186,84 +180,45 @@ def low_rank_start_picture(
         "Waits lie on the predicted lines."
     )
     return Picture(
-        fig,
-        "low_rank_start",
-        alt,
-        {
-            "seed": np.repeat(ten, len(few)),
-            "perturbation": np.tile(few, len(predicted)),
-            "predicted": predicted.ravel(),
-            "measured": measured.ravel(),
-        },
+        fig, "low_rank_start", alt, {"seed": np.repeat(ten, len(few)), "perturbation": np.tile(few,
+        len(predicted)), "predicted": predicted.ravel(), "measured": measured.ravel()},
         {"linear": {"slope": slopes, "last_slope": last, "ln_growth_bound": grown}},
-    )
+    )  # fmt: skip
 
 
 def isotropic_start_picture(
-    by_scale: np.ndarray,
-    shown: np.ndarray,
-    scales: np.ndarray,
-    lasting: np.ndarray,
-    theory: np.ndarray,
-    head_scales: np.ndarray,
-    head_lasting: np.ndarray,
-    from_draw: np.ndarray,
-) -> Picture:
+    by_scale: np.ndarray, shown: np.ndarray, scales: np.ndarray, lasting: np.ndarray,
+    theory: np.ndarray, head_scales: np.ndarray, head_lasting: np.ndarray, from_draw: np.ndarray,
+) -> Picture:  # fmt: skip
     """TODO Loss from isotropic starts of several scales, and the time from drop to drop over the scale."""
     fig = scales_figure(
-        by_scale,
-        shown,
-        [
-            {"scales": scales, "durations": lasting, "theory": theory},
-            {
-                "scales": head_scales,
-                "durations": head_lasting,
-                "theory": np.median(from_draw, 0) / head_scales[:, None],
-            },
-        ],
-    )
+        by_scale, shown, [{"scales": scales, "durations": lasting, "theory": theory},
+        {"scales": head_scales, "durations": head_lasting, "theory": np.median(from_draw,
+        0) / head_scales[:, None]}],
+    )  # fmt: skip
     alt = (
         "Loss from isotropic starts of several scales, and the time from drop to drop over "
         "the scale. In the linear network it falls along straight lines in ln(1/eps) and "
         "bends to zero as the wide limit says; in attention it falls as 1/eps."
     )
     return Picture(
-        fig,
-        "isotropic_start",
-        alt,
-        {
-            "scale": scales,
-            "first": np.median(lasting[..., 0], 1),
-            "second": np.median(lasting[..., 1], 1),
-            "wide_limit_first": theory[:, 0],
-            "wide_limit_second": theory[:, 1],
-        },
-    )
+        fig, "isotropic_start", alt, {"scale": scales, "first": np.median(lasting[..., 0], 1),
+        "second": np.median(lasting[..., 1], 1), "wide_limit_first": theory[:, 0],
+        "wide_limit_second": theory[:, 1]},
+    )  # fmt: skip
 
 
 def fig2_picture(
-    by_width: np.ndarray,
-    widths: np.ndarray,
-    head_scale: np.ndarray,
-    by_data: np.ndarray,
-    kappas: np.ndarray,
-    by_rank: np.ndarray,
-    ranks: np.ndarray,
-    by_scale: np.ndarray,
-    shown: np.ndarray,
-    levels: np.ndarray,
-    head_levels: np.ndarray,
-    fixed_norm: np.ndarray,
+    by_width: np.ndarray, widths: np.ndarray, head_scale: np.ndarray, by_data: np.ndarray,
+    kappas: np.ndarray, by_rank: np.ndarray, ranks: np.ndarray, by_scale: np.ndarray,
+    shown: np.ndarray, levels: np.ndarray, head_levels: np.ndarray, fixed_norm: np.ndarray,
     numbers: np.ndarray,
-) -> Picture:
+) -> Picture:  # fmt: skip
     """TODO Figure 2."""
     fig = figure_two(
-        (*by_width, widths, head_scale),
-        (*by_data, kappas, head_scale),
-        (*by_rank, ranks, head_scale),
-        (*by_scale, shown),
-        (levels / levels[0], head_levels / head_levels[0]),
-    )
+        (*by_width, widths, head_scale), (*by_data, kappas, head_scale), (*by_rank, ranks,
+        head_scale), (*by_scale, shown), (levels / levels[0], head_levels / head_levels[0]),
+    )  # fmt: skip
     alt = (
         "Figure 2. Loss over time of a linear network and of attention: more units shorten "
         "attention's plateaus only; equal strengths remove the linear network's only; each "

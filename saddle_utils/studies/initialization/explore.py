@@ -37,12 +37,8 @@ def explorer() -> Explorer:
         return phases.here_figure(*result)
 
     return Explorer(
-        simulate,
-        draw,
-        "Loss over time of a linear network beside its place on the phase diagram",
-        kappa=Slider(1.0, 0.0, 2.0, 0.05, label="κ"),
-        init_scale=Slider(1e-6, -8, 0, 0.25, log=True, label="initial scale"),
-        rank=Slider(0, 0, 3, label="large units"),
-        width=Slider(50, 6, 500, label="units"),
-        seed=Slider(0, 0, 100),
-    )
+        simulate, draw, "Loss over time of a linear network beside its place on the phase diagram",
+        kappa=Slider(1.0, 0.0, 2.0, 0.05, label="κ"), init_scale=Slider(1e-6, -8, 0, 0.25, log=True,
+        label="initial scale"), rank=Slider(0, 0, 3, label="large units"), width=Slider(50, 6, 500,
+        label="units"), seed=Slider(0, 0, 100),
+    )  # fmt: skip

@@ -121,13 +121,9 @@ def linear_waits(
 
 
 def attention_waits(
-    network: Attention,
-    width: int,
-    rank: int,
-    perturbations: np.ndarray,
-    levels: np.ndarray,
+    network: Attention, width: int, rank: int, perturbations: np.ndarray, levels: np.ndarray,
     seeds: Sequence[int],
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """When attention leaves the saddle of `rank` large heads, predicted and measured, (seeds, p).
 
     Predicted is the first escape of the small heads from what the large ones leave to learn (Eq.

@@ -68,12 +68,9 @@ def linear_phases_figure(
 
 
 def attention_phases_figure(
-    widths: Sequence[int],
-    scales: np.ndarray,
-    measured: np.ndarray,
-    predicted: np.ndarray,
+    widths: Sequence[int], scales: np.ndarray, measured: np.ndarray, predicted: np.ndarray,
     boundaries: np.ndarray,
-) -> Figure:
+) -> Figure:  # fmt: skip
     """Plateaus of attention over heads and initial scale, measured and predicted run by run.
 
     measured and predicted (scales, widths, seeds); boundaries (3, widths) are the scales below
@@ -98,14 +95,9 @@ def attention_phases_figure(
 
 
 def here_figure(
-    run: Trajectory,
-    levels: np.ndarray,
-    wide: np.ndarray,
-    kappas: np.ndarray,
-    scales: np.ndarray,
-    calm: np.ndarray,
-    here: tuple[float, float],
-) -> Figure:
+    run: Trajectory, levels: np.ndarray, wide: np.ndarray, kappas: np.ndarray, scales: np.ndarray,
+    calm: np.ndarray, here: tuple[float, float],
+) -> Figure:  # fmt: skip
     """The loss of a run over the wide limit's, `wide` (T,), beside its place on the phase diagram.
 
     calm (scales, kappas, 3) as from `wide_limit.calm`; `here` is (kappa, scale) of the run.
@@ -259,13 +251,9 @@ def kernel_movement(network: Linear, start: np.ndarray, end: np.ndarray) -> np.n
 
 
 def phases_linear_picture(
-    grid_kappas: np.ndarray,
-    grid_scales: np.ndarray,
-    found: np.ndarray,
-    wide: np.ndarray,
-    expected: np.ndarray,
-    middle: np.ndarray,
-) -> Picture:
+    grid_kappas: np.ndarray, grid_scales: np.ndarray, found: np.ndarray, wide: np.ndarray,
+    expected: np.ndarray, middle: np.ndarray,
+) -> Picture:  # fmt: skip
     """TODO Phase diagram of the linear network over kappa and initial scale: number of plateaus, distance from low rank and movement of the kernel."""
     fig = linear_phases_figure(grid_kappas, grid_scales, found, wide)
     alt = (
@@ -275,27 +263,17 @@ def phases_linear_picture(
         "boundaries follow the measured ones."
     )
     return Picture(
-        fig,
-        "phases_linear",
-        alt,
-        {
-            "kappa": np.tile(grid_kappas, 40),
-            "scale": np.repeat(grid_scales, 40),
-            "plateaus": found["plateaus"].mean(-1).ravel(),
-            "plateaus_theory": expected.ravel(),
-            **{name: middle[name].ravel() for name in middle},
-            **{f"{name}_theory": wide[name].ravel() for name in middle},
-        },
-    )
+        fig, "phases_linear", alt, {"kappa": np.tile(grid_kappas, 40),
+        "scale": np.repeat(grid_scales, 40), "plateaus": found["plateaus"].mean(-1).ravel(),
+        "plateaus_theory": expected.ravel(), **{name: middle[name].ravel() for name in middle},
+        **{f"{name}_theory": wide[name].ravel() for name in middle}}
+    )  # fmt: skip
 
 
 def phases_attention_picture(
-    tried: np.ndarray,
-    few_scales: np.ndarray,
-    shows: np.ndarray,
-    told: np.ndarray,
+    tried: np.ndarray, few_scales: np.ndarray, shows: np.ndarray, told: np.ndarray,
     critical: np.ndarray,
-) -> Picture:
+) -> Picture:  # fmt: skip
     """TODO Phase diagram of attention over heads and initial scale, measured and predicted from the draw: three plateaus below a scale of about ."""
     fig = attention_phases_figure(tried, few_scales, shows, told, np.median(critical, axis=1).T)
     alt = (

@@ -31,12 +31,9 @@ FLOOR = 1e-18  # below this a distance is drawn here: a logarithmic axis has no 
 
 
 def relations_figure(
-    times: np.ndarray,
-    distances: Mapping[str, np.ndarray],
-    speeds: Mapping[str, np.ndarray],
-    kept: Mapping[str, Sequence[bool]],
-    relations: Sequence[str],
-) -> Figure:
+    times: np.ndarray, distances: Mapping[str, np.ndarray], speeds: Mapping[str, np.ndarray],
+    kept: Mapping[str, Sequence[bool]], relations: Sequence[str],
+) -> Figure:  # fmt: skip
     """Distance from each manifold (rows) by activation (columns): median of the tasks, and all.
 
     distances (tasks, T, relations), speeds (tasks, relations) and whether theory says that the
@@ -97,14 +94,9 @@ def rank_figure(runs: Sequence[Trajectory], titles: Sequence[str]) -> Figure:
 
 
 def near_figure(
-    run: Trajectory,
-    away: np.ndarray,
-    bound: np.ndarray,
-    entered: Sequence[int],
-    relu: Trajectory,
-    relu_bound: np.ndarray,
-    relu_entered: int,
-) -> Figure:
+    run: Trajectory, away: np.ndarray, bound: np.ndarray, entered: Sequence[int], relu: Trajectory,
+    relu_bound: np.ndarray, relu_entered: int,
+) -> Figure:  # fmt: skip
     """Distance of linear runs from their rank-one manifolds, and norms of the units of a ReLU run.
 
     away and bound (T, seeds), `entered` the index at which each run enters its plateau.  Dashed:
@@ -134,12 +126,9 @@ def near_figure(
     _bounds(right, relu.times, norms[:, second], relu_bound, relu_entered)
     right.set_title("ReLU: norms of the units")
     words = [
-        ("a unit of the first ray", GREEN),
-        ("a unit that waits", BLUE),
-        ("the other units", FAINT),
-        ("bound, from the start", INK),
-        ("bound, from the plateau", RED),
-    ]
+        ("a unit of the first ray", GREEN), ("a unit that waits", BLUE), ("the other units", FAINT),
+        ("bound, from the start", INK), ("bound, from the plateau", RED),
+    ]  # fmt: skip
     _words_below(right, words, 0.13)
     loss.plot(run.times, run.losses / run.losses[0], color=BLUE, lw=0.7, alpha=0.6)
     relu_loss.plot(relu.times, relu.losses / relu.losses[0], color=BLUE)
@@ -236,12 +225,9 @@ def manifolds_kept_picture(
 
 
 def manifolds_rank_picture(
-    full_rank: np.ndarray,
-    rank_two: np.ndarray,
-    grid: np.ndarray,
-    values: np.ndarray,
+    full_rank: np.ndarray, rank_two: np.ndarray, grid: np.ndarray, values: np.ndarray,
     low: np.ndarray,
-) -> Picture:
+) -> Picture:  # fmt: skip
     """TODO Singular values of the units of a linear network over time."""
     titles = ("a Gaussian start: full rank", "a start of rank two")
     fig = rank_figure([full_rank[0], rank_two[0]], titles)
@@ -251,26 +237,15 @@ def manifolds_rank_picture(
         "only two ever do."
     )
     return Picture(
-        fig,
-        "manifolds_rank",
-        alt,
-        {
-            "time": grid,
-            **{f"gaussian_{k}": values[0, :, k] for k in range(5)},
-            **{f"rank_two_{k}": low[0, :, k] for k in range(2)},
-        },
-    )
+        fig, "manifolds_rank", alt, {"time": grid, **{f"gaussian_{k}": values[0, :,
+        k] for k in range(5)}, **{f"rank_two_{k}": low[0, :, k] for k in range(2)}}
+    )  # fmt: skip
 
 
 def manifolds_near_picture(
-    run: np.ndarray,
-    away: np.ndarray,
-    bound: np.ndarray,
-    entered: np.ndarray,
-    relu: np.ndarray,
-    relu_bound: np.ndarray,
-    relu_entered: np.ndarray,
-) -> Picture:
+    run: np.ndarray, away: np.ndarray, bound: np.ndarray, entered: np.ndarray, relu: np.ndarray,
+    relu_bound: np.ndarray, relu_entered: np.ndarray,
+) -> Picture:  # fmt: skip
     """TODO Distance from the manifold of rank one on a linear network's way, and norms of the units of a ReLU network, over time, below their bounds; from the plateau on the bound is attained."""
     fig = near_figure(run, away, bound, entered, relu.member(0), relu_bound[:, 0], relu_entered[0])
     alt = (

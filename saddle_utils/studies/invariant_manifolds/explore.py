@@ -26,11 +26,8 @@ def explorer() -> Explorer:
         return choice_figure(*result)
 
     return Explorer(
-        simulate,
-        draw,
+        simulate, draw,
         "Distance over time from the relation chosen, for linear, ReLU, quadratic and tanh units",
-        gamma_v=Slider(2.0, -3.0, 3.0, 0.5, label="v₁ / v₂"),
-        gamma_u=Slider(2.0, -3.0, 3.0, 0.5, label="u₁ / u₂"),
-        width=Slider(12, 2, 50),
-        seed=Slider(0, 0, 100),
-    )
+        gamma_v=Slider(2.0, -3.0, 3.0, 0.5, label="v₁ / v₂"), gamma_u=Slider(2.0, -3.0, 3.0, 0.5,
+        label="u₁ / u₂"), width=Slider(12, 2, 50), seed=Slider(0, 0, 100)
+    )  # fmt: skip

@@ -26,14 +26,9 @@ from ...notebook.look import (
 )
 
 COLOURS = {
-    "linear, whitened": BLUE,
-    "linear": SKY,
-    "linear conv": GREEN,
-    "quadratic": ORANGE,
-    "attention": RED,
-    "ReLU": PURPLE,
-    "ReLU conv": BROWN,
-}
+    "linear, whitened": BLUE, "linear": SKY, "linear conv": GREEN, "quadratic": ORANGE,
+    "attention": RED, "ReLU": PURPLE, "ReLU conv": BROWN,
+}  # fmt: skip
 FLOOR = 1e-8  # smaller errors are drawn there
 Groups = Mapping[str, Mapping[str, np.ndarray]]  # the columns of `errors`, for each kind
 
@@ -67,15 +62,9 @@ def example_figure(shown: dict) -> Figure:
 
 
 def draw_example(
-    ax: Axes,
-    kind: str,
-    times: np.ndarray,
-    losses: np.ndarray,
-    grid: np.ndarray,
-    theory: np.ndarray,
-    drops: np.ndarray,
-    levels: np.ndarray,
-) -> None:
+    ax: Axes, kind: str, times: np.ndarray, losses: np.ndarray, grid: np.ndarray,
+    theory: np.ndarray, drops: np.ndarray, levels: np.ndarray,
+) -> None:  # fmt: skip
     """One loss curve, the predicted one and its levels dashed over it."""
     for level in levels:
         ax.axhline(level, color=FAINT, lw=0.7, ls=DASHED)
@@ -178,16 +167,9 @@ def predicted_curves_picture(
 def predicted_times_picture(groups: np.ndarray, table: np.ndarray) -> Picture:
     """TODO Predicted against measured times of some 950 drops of seven architectures, over eight decades: on the diagonal."""
     shown = [
-        "kind",
-        "run",
-        "drop",
-        "scale",
-        "doubt",
-        "predicted_time",
-        "time",
-        "predicted_level",
+        "kind", "run", "drop", "scale", "doubt", "predicted_time", "time", "predicted_level",
         "level",
-    ]
+    ]  # fmt: skip
     fig = summary_figure(groups)
     alt = (
         "Predicted against measured times of some 950 drops of seven architectures, over "

@@ -16,11 +16,8 @@ def explorer() -> Explorer:
         return tasks.example(kinds[architecture], seed, width, init_scale)
 
     return Explorer(
-        simulate,
-        draw.example_figure,
+        simulate, draw.example_figure,
         "Loss over time of a random task, the loss curve predicted before training dashed over it",
-        architecture=Slider(0, 0, len(kinds) - 1),
-        init_scale=Slider(1e-4, -8, -2, 0.25, log=True, label="initial scale"),
-        seed=Slider(1, 0, 100),
-        width=Slider(20, 5, 50, label="units"),
-    )
+        architecture=Slider(0, 0, len(kinds) - 1), init_scale=Slider(1e-4, -8, -2, 0.25, log=True,
+        label="initial scale"), seed=Slider(1, 0, 100), width=Slider(20, 5, 50, label="units"),
+    )  # fmt: skip

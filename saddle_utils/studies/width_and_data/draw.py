@@ -62,15 +62,9 @@ def bands_figure(panels: Sequence[dict]) -> Figure:
 
 
 def draw_bands(
-    ax: Axes,
-    title: str,
-    knob: str,
-    values: Sequence[float],
-    band: np.ndarray,
-    theory: np.ndarray,
-    unit: str = "gradient-flow time",
-    log: bool = False,
-) -> None:
+    ax: Axes, title: str, knob: str, values: Sequence[float], band: np.ndarray, theory: np.ndarray,
+    unit: str = "gradient-flow time", log: bool = False,
+) -> None:  # fmt: skip
     """Measured 10 %, 50 % and 90 % of the times of drops, (3, n, 3), and theory's, dashed.
 
     theory (3, n, drops), or two bounds (2, n, drops), may know fewer drops and be nan; "units" are
@@ -147,14 +141,9 @@ def data_figure(panels: Sequence[dict], kappas: Sequence, counts: Sequence[np.nd
 
 
 def fig2ab_picture(
-    linear: np.ndarray,
-    attention: np.ndarray,
-    heads: np.ndarray,
-    linear_data: np.ndarray,
-    attention_data: np.ndarray,
-    few: np.ndarray,
-    init_scale: np.ndarray,
-) -> Picture:
+    linear: np.ndarray, attention: np.ndarray, heads: np.ndarray, linear_data: np.ndarray,
+    attention_data: np.ndarray, few: np.ndarray, init_scale: np.ndarray,
+) -> Picture:  # fmt: skip
     """TODO Figure 2A and 2B."""
     by_width = (linear.curves[1::2], attention.curves[1:], heads[1:])
     by_data = (linear_data.curves[::4], attention_data.curves, few)
@@ -165,16 +154,11 @@ def fig2ab_picture(
         "attention three."
     )
     return Picture(
-        fig,
-        "fig2ab",
-        alt,
-        figure2.curve_table("units", heads[1:], by_width[0]),
-        {
-            "attention": figure2.curve_table("units", heads[1:], by_width[1]),
-            "linear_kappa": figure2.curve_table("kappa", few, by_data[0]),
-            "attention_kappa": figure2.curve_table("kappa", few, by_data[1]),
-        },
-    )
+        fig, "fig2ab", alt, figure2.curve_table("units", heads[1:], by_width[0]),
+        {"attention": figure2.curve_table("units", heads[1:], by_width[1]),
+        "linear_kappa": figure2.curve_table("kappa", few, by_data[0]),
+        "attention_kappa": figure2.curve_table("kappa", few, by_data[1])},
+    )  # fmt: skip
 
 
 def width_times_picture(
@@ -209,12 +193,9 @@ def width_lottery_picture(
 
 
 def data_times_picture(
-    panels: np.ndarray,
-    kappas: np.ndarray,
-    few: np.ndarray,
-    linear_data: np.ndarray,
+    panels: np.ndarray, kappas: np.ndarray, few: np.ndarray, linear_data: np.ndarray,
     attention_data: np.ndarray,
-) -> Picture:
+) -> Picture:  # fmt: skip
     """TODO Times of three drops over kappa, and below them the share of seeds that show one, two or three drops."""
     fig = data_figure(panels, [kappas, few], [linear_data.drops, attention_data.drops])
     alt = (
@@ -239,12 +220,9 @@ def data_times_picture(
 
 
 def width_and_data_others_picture(
-    panels: np.ndarray,
-    few: np.ndarray,
-    other_data: np.ndarray,
-    others: np.ndarray,
+    panels: np.ndarray, few: np.ndarray, other_data: np.ndarray, others: np.ndarray,
     tables: np.ndarray,
-) -> Picture:
+) -> Picture:  # fmt: skip
     """TODO Times of three drops over width and over kappa for quadratic, ReLU and convolutional networks."""
     fig = bands_figure(panels)
     alt = (
@@ -253,9 +231,6 @@ def width_and_data_others_picture(
         "like the linear network."
     )
     return Picture(
-        fig,
-        "width_and_data_others",
-        alt,
-        {"kappa": few, **{f"{n}_drops": other_data[n].drops.mean(1) for n in others}},
-        tables,
-    )
+        fig, "width_and_data_others", alt, {"kappa": few,
+        **{f"{n}_drops": other_data[n].drops.mean(1) for n in others}}, tables
+    )  # fmt: skip
