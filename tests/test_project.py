@@ -45,7 +45,7 @@ def test_every_dependency_is_pinned_and_used():
     }
     assert set(dependencies()) <= pins
     tools = {"jupyterlab", "ipykernel", "nbval", "pytest-xdist", "ruff"}  # used by name, in make
-    sources = [*PACKAGE.rglob("*.py"), *(PROJECT / "tests").glob("*.py")]
+    sources = [*PACKAGE.rglob("*.py"), *(PROJECT / "tests").rglob("*.py")]
     code = "\n".join(path.read_text() for path in sources)
     for name in set(dependencies()) - tools:
         assert re.search(rf"^\s*(import|from) {name}\b", code, flags=re.M), name
@@ -105,7 +105,10 @@ def test_public_functions_say_what_they_do():
 
 
 def test_the_package_imports_without_torch():
-    code = "import sys; import saddle_utils.studies.figure1, saddle_utils.notebook.runner; print('torch' in sys.modules)"
+    code = (
+        "import sys; import saddle_utils.studies.figure1, saddle_utils.notebook.runner;"
+        "print('torch' in sys.modules)"
+    )
     assert in_subprocess(code).strip() == "False"
 
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The training sets of Figure 1, settings that reproduce its panels, and the paper's own curves."""
 
 from __future__ import annotations
 

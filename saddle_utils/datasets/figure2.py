@@ -1,4 +1,4 @@
-"""TODO."""
+"""The tasks of Figure 2: three features whose strengths fall as a power law."""
 
 from __future__ import annotations
 

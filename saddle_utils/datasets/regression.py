@@ -1,4 +1,4 @@
-"""TODO."""
+"""Linear regression with a teacher and label noise, and mini-batches drawn from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Gradient descent with a learning rate, as the paper trains: full batches or mini-batches."""
 
 from __future__ import annotations
 

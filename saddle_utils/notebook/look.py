@@ -78,11 +78,6 @@ class Picture:
         return Image(files[folder / f"{self.name}.png"], alt=self.alt, width=int(100 * inches))
 
 
-def save_figure(fig, name, alt, data, output_dir=None, **tables):  # TODO: remove when all moved
-    """Save a figure; to be replaced by `Picture` everywhere."""
-    return Picture(fig, name, alt, data, tables).save(output_dir)
-
-
 def note(
     ax: Axes, text: str, xy: tuple, colour: Any = INK, offset: tuple = (4, 0), **style
 ) -> None:

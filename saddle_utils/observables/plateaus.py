@@ -51,7 +51,8 @@ def measure(
     gentler of its two neighbours, and lasts at least `min_duration` (1/50 of the curve unless
     given).  Its level is the median loss inside, over time however unevenly it was recorded.
 
-    Raises ValueError for curves and times that do not fit, or losses that are not finite.
+    Raises ValueError for curves and times that do not fit, losses that are not finite, or times
+    that do not increase.
     """
     times, losses = np.asarray(times, dtype=float), np.asarray(losses, dtype=float)
     if times.ndim != 1 or losses.shape[:1] != times.shape or losses.ndim > 2 or len(times) < 3:
@@ -60,6 +61,7 @@ def measure(
         )
     if not np.isfinite(losses).all():
         raise ValueError("the loss curve holds values that are not finite")
+    _refuse_disorder(times)
     if losses.ndim == 2:
         return [measure(times, curve, min_duration, flat, min_drop) for curve in losses.T]  # type: ignore[misc]
 
@@ -75,8 +77,8 @@ def measure(
     starts, ends = np.array(spans).reshape(-1, 2).T
     inside = np.linspace(starts, ends, 201)
     levels = np.median(np.interp(inside, times, losses), axis=0)
-    half = [_crossing(times, losses, (high + low) / 2) for high, low in pairwise(levels)]
-    return Staircase(levels, starts, ends, np.array(half))
+    half = [first_times(times, -losses, -(high + low) / 2) for high, low in pairwise(levels)]
+    return Staircase(levels, starts, ends, np.array(half, dtype=float))
 
 
 def count(
@@ -88,11 +90,13 @@ def count(
     """How many plateaus of any duration `measure` finds on each of many curves, (curves,).
 
     Much faster: all curves (T_curve,) are laid end to end, with slopes of zero between them.
-    ValueError for a curve of fewer than 3 points.
+    ValueError for a curve of fewer than 3 points, or times that do not increase.
     """
     lengths = np.array([len(t) for t in times])
     if (lengths < 3).any():
         raise ValueError("wanted curves of three points or more")
+    for curve_times in times:
+        _refuse_disorder(curve_times)
     curve = np.repeat(np.arange(len(lengths)), lengths)
     place = np.arange(len(curve)) + curve  # of a point; a curve has one place more than points
     last = np.cumsum(lengths + 1) - 2
@@ -123,6 +127,16 @@ def count(
     return np.add.reduceat(calm.astype(int), np.searchsorted(bounds, starts))
 
 
+def _refuse_disorder(times: np.ndarray) -> None:
+    wrong = ~(np.diff(times) > 0)
+    if wrong.any():
+        k = int(np.argmax(wrong))
+        raise ValueError(
+            f"the times must increase: record {k + 1} is at {times[k + 1]:g}, after {times[k]:g}; "
+            "sort the records by time and keep one for each time"
+        )
+
+
 def drop_times(run: Trajectory, levels: Sequence[float]) -> np.ndarray:
     """Times at which the losses of a run first pass midway between levels (n,).
 
@@ -133,7 +147,10 @@ def drop_times(run: Trajectory, levels: Sequence[float]) -> np.ndarray:
 
 
 def first_times(times: np.ndarray, rising: np.ndarray, level: float) -> np.ndarray:
-    """Times at which curves (T, \\*ensemble) first reach a level, between records; else nan."""
+    """Times at which curves (T, \\*ensemble) first reach a level, (\\*ensemble,); nan if never.
+
+    Linear between two records.  `times` (T,) may be anything else that was recorded with the curve.
+    """
     above = rising >= level
     k = np.maximum(above.argmax(0), 1)
     low, high = (np.take_along_axis(rising, i[None], 0)[0] for i in (k - 1, k))
@@ -160,12 +177,6 @@ def _peaks(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return peaks, found["prominences"]
 
 
-def _crossing(times: np.ndarray, losses: np.ndarray, value: float) -> float:
-    """First time at which the loss is at or below a value, between two times by interpolation."""
-    k = int(np.argmax(losses <= value))
-    return float(np.interp(-value, -losses[k - 1 : k + 1], times[k - 1 : k + 1])) if k else times[0]
-
-
 def dense_loss(network: Network, run: Trajectory, finer: int = 8) -> tuple[np.ndarray, np.ndarray]:
     """Times and losses of a gradient flow, `finer` points for each of its steps.
 
@@ -180,13 +191,3 @@ def dense_loss(network: Network, run: Trajectory, finer: int = 8) -> tuple[np.nd
 def log_slope(scales: np.ndarray, values: np.ndarray) -> float:
     """Least-squares slope of values (n,) against ln(1 / scales)."""
     return float(np.polyfit(-np.log(scales), values, 1)[0])
-
-
-def value_when(rising: np.ndarray, level: float, values: np.ndarray) -> float:
-    """Values when a rising curve first passes a level, linear between two records; else nan."""
-    k = int(np.argmax(rising >= level))
-    return float(np.interp(level, rising[k - 1 : k + 1], values[k - 1 : k + 1])) if k else np.nan
-
-
-def time_below(run: Trajectory, level: float) -> float:
-    return value_when(-run.losses, -level, run.times)

@@ -1,4 +1,7 @@
-"""TODO attention_heads."""
+"""Notebook 04: linear self-attention learns one head at a time (Figure 1F).
+
+The runs, the claims made of every panel, and the drawing are those of `figure1`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from . import figure1
 
 
 def fig1f_picture(paper_run: np.ndarray, ensemble: np.ndarray, levels: np.ndarray) -> Picture:
-    """TODO Figure 1F."""
+    """Figure 1F: a run of attention, other seeds, and the levels of theory (3,)."""
     fig = figure1.panel_figure(paper_run, ensemble, levels)
     alt = (
         "Figure 1F. The loss falls in two abrupt steps with a plateau at .54, near the "
@@ -25,7 +28,7 @@ def fig1f_picture(paper_run: np.ndarray, ensemble: np.ndarray, levels: np.ndarra
 def attention_limit_picture(
     at_panel: np.ndarray, near: np.ndarray, far: np.ndarray, levels: np.ndarray, seeds: np.ndarray
 ) -> Picture:
-    """TODO Loss of attention for many seeds from the panel's scale, a hundredth and a ten-thousandth of it, over rescaled epochs: the drops sharpen to vertical steps and keep their times."""
+    """Runs of the same seeds from ever smaller scales (`figure1.limit_figure`)."""
     fig = figure1.limit_figure([at_panel, near, far], levels)
     alt = (
         "Loss of attention for many seeds from the panel's scale, a hundredth and a "
@@ -42,7 +45,7 @@ def attention_escape_picture(
     predicted: np.ndarray, epochs_scaled: np.ndarray, measured: np.ndarray, draws: np.ndarray,
     first: np.ndarray,
 ) -> Picture:  # fmt: skip
-    """TODO Predicted against measured time of the first drop for 200 draws: all on the diagonal."""
+    """Predicted against measured times of the first drop (Proposition 5)."""
     fig = look.agreement_figure(
         [{"title": "first drop of 200 draws", "label": "epochs × fraction", "log": True,
         "predicted": predicted * epochs_scaled, "measured": measured * epochs_scaled}]

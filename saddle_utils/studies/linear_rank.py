@@ -1,4 +1,4 @@
-"""Figures that set measured escapes against predictions."""
+"""Notebook 01: a linear network learns one rank at a time (Figure 1B), as Theorem 4 says."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..dynamics import flow
 from ..networks import Linear, initial_units
 from ..notebook import Explorer, Picture, Slider
 from ..notebook.look import BLUE, DASHED, FAINT, INK, dashed, draw_words, note, shades
-from ..observables import time_below, value_when
+from ..observables import drop_times, first_times
 from ..theory import linear
 from ..theory.linear import linear_levels
 from . import figure1
@@ -86,7 +86,7 @@ def measure_suppression(
         v, u = network.split(run.theta)
         strength = ((v @ q[:, 0]) * (u @ r[0])).sum(-1)
         norm = np.log(linear.suppressed_norm(network, run.theta))
-        held.append(np.exp(value_when(strength, s[0] / 2, norm)))
+        held.append(np.exp(first_times(norm, strength, s[0] / 2)))
     return np.array(held)
 
 
@@ -101,13 +101,12 @@ def measure_linear_drops(
     """
     slowest = linear.leading_log_times(network)
     levels = linear_levels(network)[: len(slowest) + 1]
-    middles = (levels[1:] + levels[:-1]) / 2
     times = []
     for scale in scales:
         theta = initial_units(network, width, scale, seed)
         last = 2 * slowest[-1] * (np.log(1 / scale) + 5)  # twice, for convergence is slow
         run = flow(network, theta, last, rtol)
-        times.append([time_below(run, level) for level in middles])
+        times.append(drop_times(run, levels))
     return np.array(times)
 
 
@@ -127,12 +126,12 @@ def measure_first_half_times(
         run = flow(network, theta, np.linspace(0, 1.5 * predicted, 3001))
         v, u = network.split(run.theta)
         strength = ((v @ q[:, 0]) * (u @ r[0])).sum(-1)
-        times.append((predicted, value_when(strength, half, run.times)))
+        times.append((predicted, float(first_times(run.times, strength, half))))
     return np.array(times)
 
 
 def fig1b_picture(paper_run: np.ndarray, ensemble: np.ndarray, levels: np.ndarray) -> Picture:
-    """TODO Figure 1B."""
+    """Figure 1B: a run of the linear network, other seeds, and the levels of theory (3,)."""
     fig = figure1.panel_figure(paper_run, ensemble, levels)
     alt = (
         "Figure 1B. The loss falls in two steps with a plateau at .493, on the paper's curve "
@@ -149,7 +148,7 @@ def singular_values_picture(
     times: np.ndarray, run: np.ndarray, predicted: np.ndarray, strengths: np.ndarray,
     modes: np.ndarray, singular_values: np.ndarray,
 ) -> Picture:  # fmt: skip
-    """TODO Loss and mode strengths of a linear network with whitened inputs over time: one drop for each singular value, the largest first; the closed solution, dashed, lies on the simulation."""
+    """Loss and modes of the whitened task over time, beside the closed solution."""
     fig = staircase_figure(times, run.losses, predicted, strengths, modes, singular_values)
     alt = (
         "Loss and mode strengths of a linear network with whitened inputs over time: one "
@@ -168,7 +167,7 @@ def singular_values_picture(
 def theorem4_picture(
     scales: np.ndarray, held: np.ndarray, exponents: np.ndarray, ratios: np.ndarray
 ) -> Picture:
-    """TODO Size of all directions but the first when the first is half learned, over the initial scale, log-log: straight lines with the slopes 1 - s2/s1 of Theorem 4 for three ratios."""
+    """What Theorem 4 suppresses over the initial scale, (ratios, seeds, scales)."""
     fig = suppression_figure(scales, held, exponents, ratios)
     alt = (
         "Size of all directions but the first when the first is half learned, over the "
@@ -186,7 +185,7 @@ def theorem4_picture(
 def general_covariance_picture(
     scales: np.ndarray, slopes: np.ndarray, closeness: np.ndarray
 ) -> Picture:
-    """TODO Growth of the second plateau with ln(1/eps), divided by its predicted limit, from 1e-2 to 1e-10, for sixteen random tasks: most reach 1 early, nearly degenerate ones late."""
+    """Slopes of the second plateau over their limit, (tasks, decades)."""
     fig = slopes_figure(scales, slopes, 1 - closeness)
     alt = (
         "Growth of the second plateau with ln(1/eps), divided by its predicted limit, from "
@@ -200,5 +199,5 @@ def general_covariance_picture(
 
 
 def explorer() -> Explorer:
-    """TODO explorer."""
+    """Explorer of panel B; `second` is the label of the second input."""
     return figure1.panel_explorer("fig1b", second=Slider(1.4, 0.1, 5.0, 0.05, label="second label"))

@@ -1,4 +1,7 @@
-"""TODO."""
+"""Notebook 05: a quadratic network learns one unit at a time, along a plateau that slopes (1G).
+
+The runs, the claims made of every panel, and most of the drawing are those of `figure1`.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,7 @@ def plateau_walk(run: PanelRun) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def fig1g_picture(paper_run: np.ndarray, ensemble: np.ndarray, levels: np.ndarray) -> Picture:
-    """TODO Figure 1G."""
+    """Figure 1G: a run of the quadratic network, other seeds, and the levels of theory (3,)."""
     fig = figure1.panel_figure(paper_run, ensemble, levels)
     alt = (
         "Figure 1G. The loss falls in two abrupt steps with a plateau at .32, near the "
@@ -75,7 +78,7 @@ def fig1g_picture(paper_run: np.ndarray, ensemble: np.ndarray, levels: np.ndarra
 def quadratic_ring_picture(
     paper_run: np.ndarray, slow: np.ndarray, angles: np.ndarray, ring: np.ndarray
 ) -> Picture:
-    """TODO Loss of the best single unit over its direction, from ."""
+    """The one-unit solutions by direction, and first units sliding along them."""
     fig = ring_figure(paper_run, slow, angles, ring)
     alt = (
         "Loss of the best single unit over its direction, from .32 to .35, and the first "
@@ -87,7 +90,7 @@ def quadratic_ring_picture(
 def quadratic_limit_picture(
     at_panel: np.ndarray, near: np.ndarray, far: np.ndarray, levels: np.ndarray, seeds: np.ndarray
 ) -> Picture:
-    """TODO Loss of a quadratic network for many seeds from the panel's scale, a hundredth and a ten-thousandth of it, over rescaled epochs: steps become vertical and keep their times."""
+    """Runs of the same seeds from ever smaller scales (`figure1.limit_figure`)."""
     fig = figure1.limit_figure([at_panel, near, far], levels)
     alt = (
         "Loss of a quadratic network for many seeds from the panel's scale, a hundredth and "
@@ -104,7 +107,7 @@ def quadratic_escape_picture(
     predicted: np.ndarray, epochs_scaled: np.ndarray, measured: np.ndarray, draws: np.ndarray,
     first: np.ndarray,
 ) -> Picture:  # fmt: skip
-    """TODO Predicted against measured time of the first drop for 200 draws: all on the diagonal."""
+    """Predicted against measured times of the first drop (Proposition 5)."""
     fig = look.agreement_figure(
         [{"title": "first drop of 200 draws", "label": "epochs × fraction", "log": True,
         "predicted": predicted * epochs_scaled, "measured": measured * epochs_scaled}]
@@ -117,7 +120,7 @@ def quadratic_escape_picture(
 
 
 def explorer() -> Explorer:
-    """TODO explorer."""
+    """Explorer of panel G; `second` is the weight of the second coordinate in the target."""
     return figure1.panel_explorer(
         "fig1g", second=Slider(1.0, -1.0, 2.0, 0.1, label="second weight")
     )

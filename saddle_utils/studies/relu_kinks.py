@@ -1,4 +1,8 @@
-"""Figures of the two further tasks: whitened linear regression, and regression on the line."""
+"""Notebook 02: a ReLU network learns one ray, on the line one kink, at a time (Figure 1D).
+
+A task on the line, on which kinks can be seen and counted, and the first drops of random tasks
+in the plane against the ReLU analogue of Theorem 4.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from ..dynamics import Trajectory, descend
 from ..networks import Network, Pointwise, initial_units, pointwise
 from ..notebook import Explorer, Picture, Slider, look
 from ..notebook.look import BLUE, FAINT, INK, RED, draw_levels, draw_words
-from ..observables import Staircase, clusters, log_slope, time_below
+from ..observables import Staircase, clusters, first_times, log_slope
 from ..theory import relu
 from . import figure1
 
@@ -155,7 +159,7 @@ def measure_relu(
     steps = int((np.log(1 / scales.min()) + 3) / fineness)
     run = descend(network, scales[:, None, None] * draw, lr, steps, every=5)
     level = network.zero_loss() - rate**2 / (4 * energy)
-    times = np.array([time_below(run.member(i), level) for i in range(len(scales))])
+    times = first_times(run.times, -run.losses, -level)
     serving = _serving(found, run.at(np.nanmax(times) / 2)[scales.argmin()])  # turned, not learned
     ends = [run.at(time)[i] for i, time in enumerate(times)]
     norms = [[np.linalg.norm(t[serving == k]) for k in range(len(found.rates))] for t in ends]
@@ -193,7 +197,7 @@ def _serving(found: relu.ReluDirections, theta: np.ndarray) -> np.ndarray:
 
 
 def fig1d_picture(paper_run: np.ndarray, ensemble: np.ndarray, levels: np.ndarray) -> Picture:
-    """TODO Figure 1D."""
+    """Figure 1D: a run of the ReLU network, other seeds, and the levels of theory (3,)."""
     fig = figure1.panel_figure(paper_run, ensemble, levels)
     alt = (
         "Figure 1D. The loss falls in two steps with a plateau at one half, on the paper's "
@@ -209,7 +213,7 @@ def fig1d_picture(paper_run: np.ndarray, ensemble: np.ndarray, levels: np.ndarra
 def relu_kinks_picture(
     task: np.ndarray, runs: np.ndarray, stairs: np.ndarray, narrow: np.ndarray, losses: np.ndarray
 ) -> Picture:
-    """TODO Loss of a ReLU network that fits a zigzag, with four plateaus, and the learned function at each: flat, then with one, two and three kinks, ever closer to the data."""
+    """Loss of the regression on the line, and the function learned on each plateau."""
     fig = kinks_figure(task, runs.member(0), stairs[0], narrow)
     alt = (
         "Loss of a ReLU network that fits a zigzag, with four plateaus, and the learned "
@@ -219,7 +223,7 @@ def relu_kinks_picture(
 
 
 def relu_escape_picture(clear: np.ndarray, study: np.ndarray) -> Picture:
-    """TODO Predicted against measured for 24 random ReLU tasks: slope of the first time in ln(1/eps), and the suppression exponents of all other directions; nearly all on the diagonal."""
+    """Predicted against measured slopes and exponents of `relu_study`."""
     fig = look.agreement_figure(
         [{"title": "first drop", "label": "slope in ln(1/ε)", "good": clear,
         "predicted": study["slope"][:, 0], "measured": study["slope"][:, 1]},
@@ -241,7 +245,7 @@ def relu_escape_picture(clear: np.ndarray, study: np.ndarray) -> Picture:
 
 
 def panel_explorer() -> Explorer:
-    """TODO explorer."""
+    """Explorer of panel D; `angle` is that between the two inputs, in degrees."""
     return figure1.panel_explorer(
         "fig1d", angle=Slider(90.0, 10.0, 170.0, 5.0, label="angle of inputs")
     )

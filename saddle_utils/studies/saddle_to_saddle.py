@@ -1,4 +1,4 @@
-"""Figure 1 whole: the landscape of a real two-unit network (panel A) and the six panels B to G."""
+"""Notebook 00: Figure 1 whole, the landscape of a two-unit network (A) and six panels (B to G)."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def explorer() -> Explorer:
 def fig1_picture(
     runs: np.ndarray, scene: np.ndarray, path: np.ndarray, levels: np.ndarray, names: np.ndarray
 ) -> Picture:
-    """TODO Figure 1."""
+    """Figure 1, panels A to G."""
     columns = {"epoch": runs[0].epochs.round().astype(int)}
     fig = compose(scene, path, runs, levels)
     alt = (

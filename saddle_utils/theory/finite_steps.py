@@ -1,4 +1,4 @@
-"""TODO."""
+"""What steps of a finite size change: growth at a saddle, cycles at the edge of stability."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..networks import Linear, Network, Pointwise, Quadratic
+from ..observables import first_times
 from . import linear, quadratic, relu, waiting
 
 LEAST = 1e-6  # of the initial loss: where no unit could take more, nothing is left to learn
@@ -101,7 +102,7 @@ def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
         curves = [(begin + t, loss) for begin, (t, loss) in zip(clock, drop.curves, strict=True)]
         level = network.loss(drop.saddle)
         half = [
-            waiting.crossing_time(*c, m)
+            first_times(c[0], -c[1], -m)
             for c, m in zip(curves, (levels[-1] + level) / 2, strict=True)
         ]
         half = np.where(alive & np.isfinite(half), half, np.inf)

@@ -63,12 +63,6 @@ def residual_task(network: Network, theta: np.ndarray) -> Network:
     return replace(network, syz=syz, syy=2 * network.loss(theta))
 
 
-def crossing_time(times: np.ndarray, losses: np.ndarray, level: float) -> float:
-    """When a loss curve first passes a level, linear between two points; nan if it does not."""
-    k = int(np.argmax(losses <= level))
-    return float(np.interp(-level, -losses[k - 1 : k + 1], times[k - 1 : k + 1])) if k else np.nan
-
-
 def best_amplitude(rest: Network, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Size (runs,) of the unit of this direction that lowers the loss most, and what it takes.
 

@@ -1,4 +1,4 @@
-"""Explorers: every slider at both ends, views without simulating, errors said aloud."""
+"""Explorers: views without simulating, errors said aloud, a picture without a front end."""
 
 from __future__ import annotations
 
@@ -6,48 +6,6 @@ import pytest
 
 from saddle_utils.dynamics import RunFailedError
 from saddle_utils.notebook.explorer import Explorer, Slider
-from saddle_utils.studies.beyond_gradient_flow import explorer
-from saddle_utils.studies.embedded_saddles import explorer
-from saddle_utils.studies.figure1 import panel_explorer
-from saddle_utils.studies.initialization import explorer
-from saddle_utils.studies.invariant_manifolds import explorer
-from saddle_utils.studies.predicting_plateaus import explorer
-from saddle_utils.studies.relu_kinks import line_explorer
-from saddle_utils.studies.saddle_to_saddle import explorer
-from saddle_utils.studies.width_and_data import explorer
-
-SECOND = {
-    "fig1b": Slider(1.4, 0.1, 5.0, 0.05),
-    "fig1c": Slider(1.25, 0.1, 3.0, 0.05),
-    "fig1e": Slider(-0.86, -1.5, 1.5, 0.02),
-    "fig1g": Slider(1.0, -1.0, 2.0, 0.1),
-}
-EXPLORERS = {
-    **{name: lambda name=name, s=s: panel_explorer(name, second=s) for name, s in SECOND.items()},
-    "fig1d": lambda: panel_explorer("fig1d", angle=Slider(90.0, 10.0, 170.0, 5.0)),
-    "fig1f": lambda: panel_explorer(
-        "fig1f", context=Slider(31, 2, 60), second=Slider(0.5, 0.05, 1.0, 0.05)
-    ),
-    "line": line_explorer,
-    "landscape": explorer,
-    "hierarchy": explorer,
-    "manifold": explorer,
-    "prediction": explorer,
-    "training": explorer,
-    "initialization": explorer,
-    "width": explorer,
-}
-
-
-@pytest.mark.parametrize("name", EXPLORERS)
-def test_every_slider_works_at_its_ends(name):
-    explorer = EXPLORERS[name]()
-    first = {key: slider.value for key, slider in explorer.sliders.items()}
-    for key, slider in explorer.sliders.items():
-        for end in slider.ends():
-            end = type(slider.value)(end)
-            assert explorer.render(**{**first, key: end})[:4] == b"\x89PNG", (key, end)
-        assert slider.ends()[0] <= slider.value <= slider.ends()[1]
 
 
 def counting(fail=False):

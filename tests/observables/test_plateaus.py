@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from saddle_utils.datasets import PANELS, digitised
 from saddle_utils.datasets.figure1 import REFERENCE
-from saddle_utils.observables import measure
+from saddle_utils.observables import count, measure
 
 
 def stairs(times, drops, levels, width):
@@ -78,3 +78,26 @@ def test_a_smooth_decay_has_no_middle_plateau():
 def test_bad_input_is_refused_in_words(times, losses, words):
     with pytest.raises(ValueError, match=words):
         measure(times, losses)
+
+
+@pytest.mark.parametrize(
+    "times", [[0, 1, 1, 2], [0, 2, 1, 3], [3, 2, 1, 0], [0, np.nan, 2, 3], [0, 0, 0, 0]]
+)
+def test_times_that_do_not_increase_are_refused_with_their_place(times):
+    losses = np.array([1.0, 0.9, 0.5, 0.1])
+    k = int(np.argmax(~(np.diff(times) > 0)))
+    for call in (lambda: measure(times, losses), lambda: count([np.array(times)], [losses])):
+        with pytest.raises(ValueError, match=f"must increase: record {k + 1} is at .* sort"):
+            call()
+
+
+def test_a_plateau_lasts_from_half_drop_to_half_drop_and_has_a_middle():
+    """Two logistic drops at 40 and 100, of known levels; the default leaves out short rests."""
+    times = np.linspace(0, 150, 3001)
+    losses = 1 - 0.6 / (1 + np.exp(40 - times)) - 0.4 / (1 + np.exp(100 - times))
+    stairs = measure(times, losses)
+    np.testing.assert_allclose(stairs.levels, [1, 0.4, 0], atol=1e-6)
+    np.testing.assert_allclose(stairs.half_drops, [40, 100], atol=0.01)
+    np.testing.assert_allclose(stairs.durations, [60], atol=0.01)
+    np.testing.assert_allclose(stairs.middles[1], 70, atol=0.5)
+    assert len(measure(times, losses, min_duration=70).levels) == 0

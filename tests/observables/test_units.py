@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from saddle_utils import networks
 from saddle_utils.observables import THRESHOLDS, clusters, contributions, effective_width, rays
-from saddle_utils.studies.relu_kinks import kinks, line
 
 RNG = np.random.default_rng(4)
 X, Y = RNG.standard_normal((7, 3)), RNG.standard_normal((7, 2))
@@ -70,18 +69,3 @@ def test_contributions_are_the_maps_own_size():
     theta = RNG.standard_normal((5, 4))
     sizes = [np.linalg.norm(v * np.outer(u, u)) for v, *u in theta]
     np.testing.assert_allclose(contributions(net, theta), sizes)
-
-
-def test_kinks_are_where_the_function_bends():
-    """Against second differences of the function on a fine grid."""
-    task = line()
-    theta = np.array([[1.0, 1, 0.5], [2.0, 0.5, 0.25], [-1.5, 1, -1.0], [1.0, 1, 9.0]])
-    position, bend = kinks(task.network, theta, -2, 2)
-    np.testing.assert_allclose(position, [-0.5, 1.0])
-    np.testing.assert_allclose(bend, [2, -1.5])
-    grid = np.linspace(-2, 2, 4001)
-    f = task.network.predict(theta, np.stack([grid, np.ones_like(grid)], axis=1))[0]
-    bends = np.diff(f, 2) / (grid[1] - grid[0])
-    seen = np.flatnonzero(np.abs(bends) > 0.1)
-    np.testing.assert_allclose(grid[seen + 1], position, atol=2e-3)
-    np.testing.assert_allclose(bends[seen], bend, rtol=1e-6)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from saddle_utils import observables
 from saddle_utils.datasets import PANELS, digitised, panel
+from saddle_utils.dynamics import flow
+from saddle_utils.networks import initial_units
 from saddle_utils.notebook.ledger import Ledger
 from saddle_utils.studies import figure1
-from saddle_utils.theory import saddles
+from saddle_utils.studies.figure1 import train_panel
+from saddle_utils.theory import quadratic, saddles
 
 
 @pytest.mark.parametrize("name", ["fig1b", "fig1c", "fig1d", "fig1e"])
@@ -80,3 +84,38 @@ def test_knobs_change_the_data():
     assert cosine == pytest.approx(0.5)
     with pytest.raises(TypeError):
         panel("fig1b", angle=3)
+
+
+@pytest.mark.parametrize("name", ["fig1f", "fig1g"])
+def test_the_first_escape_is_the_first_drop(name):
+    """The smallest escape time names the unit and the time; the largest norm often does not."""
+    p, seeds = panel(name), range(700, 720)
+    start = initial_units(p.network, p.width, p.init_scale * 1e-4, seeds)
+    unit, time = quadratic.first_escape(p.network, start)
+    measured, first = figure1.measure_first_escapes(p, seeds, 1e-4)
+    assert np.median(np.abs(measured / time - 1)) < 1e-3
+    np.testing.assert_array_equal(first, unit)
+    assert np.mean(np.linalg.norm(start, axis=-1).argmax(-1) == unit) < 0.8
+
+
+def test_scales_of_the_quadratic_escape():
+    """Q1: the time goes as 1 / eps, and the other units wait at eps."""
+    p, fractions = panel("fig1g"), np.array([1e-2, 1e-3, 1e-4])
+    times, waiting = [], []
+    for fraction in fractions:
+        start = initial_units(p.network, p.width, p.init_scale * fraction, 31)
+        time, first = figure1.measure_first_escapes(p, range(31, 32), fraction)
+        end = flow(p.network, start, np.array([0, time[0]]), rtol=1e-9).theta[-1]
+        times.append(time[0])
+        waiting.append(np.linalg.norm(np.delete(end, first[0], axis=0)))
+    assert observables.log_slope(fractions, np.log(times)) == pytest.approx(1, abs=0.02)
+    assert -observables.log_slope(fractions, np.log(waiting)) == pytest.approx(1, abs=0.05)
+
+
+def test_collapse_is_idempotent_and_near():
+    net = panel("fig1d").network
+    end = train_panel(panel("fig1d")).trajectory.theta[-1]
+    once = saddles.collapse(net, end, 0.01)
+    np.testing.assert_allclose(saddles.collapse(net, once, 0.01), once, atol=1e-12)
+    assert np.linalg.norm(end - once) < 0.1 * np.linalg.norm(end)
+    assert saddles.map_error(net, once, saddles.merge(net, once, 0.01)) < 1e-12

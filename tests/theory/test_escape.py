@@ -5,13 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
-from support import relative
 
 from saddle_utils import networks, observables
-from saddle_utils.datasets import covariance_tasks, panel, whitened
+from saddle_utils.datasets import panel, whitened
 from saddle_utils.dynamics import flow
 from saddle_utils.networks import initial_units
-from saddle_utils.studies import figure1, linear_rank, relu_kinks
 from saddle_utils.theory import linear, quadratic, relu
 
 
@@ -96,32 +94,6 @@ def test_one_eigenvalue_in_closed_form():
     np.testing.assert_allclose(quadratic.escape_time(net, 1e-9 * units), 1e9 * expected, rtol=1e-8)
 
 
-@pytest.mark.parametrize("name", ["fig1f", "fig1g"])
-def test_the_first_escape_is_the_first_drop(name):
-    """The smallest escape time names the unit and the time; the largest norm often does not."""
-    p, seeds = panel(name), range(700, 720)
-    start = initial_units(p.network, p.width, p.init_scale * 1e-4, seeds)
-    unit, time = quadratic.first_escape(p.network, start)
-    measured, first = figure1.measure_first_escapes(p, seeds, 1e-4)
-    assert np.median(np.abs(measured / time - 1)) < 1e-3
-    np.testing.assert_array_equal(first, unit)
-    assert np.mean(np.linalg.norm(start, axis=-1).argmax(-1) == unit) < 0.8
-
-
-def test_scales_of_the_quadratic_escape():
-    """Q1: the time goes as 1 / eps, and the other units wait at eps."""
-    p, fractions = panel("fig1g"), np.array([1e-2, 1e-3, 1e-4])
-    times, waiting = [], []
-    for fraction in fractions:
-        start = initial_units(p.network, p.width, p.init_scale * fraction, 31)
-        time, first = figure1.measure_first_escapes(p, range(31, 32), fraction)
-        end = flow(p.network, start, np.array([0, time[0]]), rtol=1e-9).theta[-1]
-        times.append(time[0])
-        waiting.append(np.linalg.norm(np.delete(end, first[0], axis=0)))
-    assert observables.log_slope(fractions, np.log(times)) == pytest.approx(1, abs=0.02)
-    assert -observables.log_slope(fractions, np.log(waiting)) == pytest.approx(1, abs=0.05)
-
-
 def test_conserved_by_the_full_quadratic_flow():
     """Q2: |u|^2 - 2 v^2 of every unit, through both drops."""
     net = panel("fig1g").network
@@ -156,15 +128,6 @@ def test_the_time_of_degree_p(degree):
     else:
         exponent = -observables.log_slope(scales, np.log(times))
         assert exponent == pytest.approx(1 - degree, abs=0.02)
-
-
-@pytest.mark.parametrize("ratio", [0.75, 0.5, 0.25])
-def test_suppression_is_theorem_4(ratio):
-    """L1, over four decades."""
-    net, scales = whitened([1, ratio, ratio / 2]), np.logspace(-7, -3, 5)
-    held = linear_rank.measure_suppression(net, scales, seed=9)
-    assert linear.theorem4_exponent(net) == pytest.approx(1 - ratio)
-    assert -observables.log_slope(scales, np.log(held)) == pytest.approx(1 - ratio, abs=0.03)
 
 
 def test_suppressed_is_what_the_linear_flow_does_not_grow():
@@ -210,36 +173,6 @@ def test_half_times_and_levels_of_whitened_networks():
     np.testing.assert_allclose(found[:3], levels[:3], rtol=0.02)
 
 
-@pytest.mark.parametrize("seed", [602, 603, 605])
-def test_durations_of_a_general_covariance_tend_to_the_limit(seed):
-    """The second plateau, by decades of eps: slow where the first mode must rotate (seed 603)."""
-    net, scales = skewed(seed), np.logspace(-10, -2, 9)
-    s, rates = (
-        np.linalg.svd(m, compute_uv=False) for m in (net.syz, linear.projected_correlation(net, 1))
-    )
-    limit = (1 - s[1] / s[0]) / rates[0]
-    np.testing.assert_allclose(linear.leading_log_times(net), [1 / s[0], 1 / s[0] + limit])
-    drops = linear_rank.measure_linear_drops(net, scales, seed=seed, rtol=1e-10)
-    first, second = -np.diff([drops[:, 0], drops[:, 1] - drops[:, 0]], axis=1) / np.log(10)
-    assert first[0] == pytest.approx(1 / s[0], rel=1e-3)
-    assert abs(second[0] - limit) < 0.2 * abs(second[-1] - limit)
-    white = 1 / s[1] - 1 / s[0]
-    assert abs(second[0] - limit) < 0.1 * abs(second[0] - white)  # the naive rule is refuted
-
-
-def test_the_third_drop_of_a_general_covariance():
-    """The recursion behind `leading_log_times`, where 1 / s_k is off by a tenth or more."""
-    rng = np.random.default_rng(502)
-    x = rng.standard_normal((60, 4)) @ rng.standard_normal((4, 4))
-    y = x @ rng.standard_normal((4, 3)) + 0.3 * rng.standard_normal((60, 3))
-    net = networks.linear(x / np.sqrt((x**2).mean()), y)
-    drops = linear_rank.measure_linear_drops(net, [1e-10, 1e-9], seed=7, rtol=1e-10)
-    slopes = (drops[0] - drops[1]) / np.log(10)
-    np.testing.assert_allclose(slopes, linear.leading_log_times(net), rtol=1e-3)
-    naive = 1 / np.linalg.svd(net.syz, compute_uv=False)
-    assert relative(slopes[2:], naive[2:]) > 0.08
-
-
 def test_relu_directions_are_those_of_a_scan():
     """20 random tasks: what a scan over 20,000 angles finds is found, and the rest are maxima too.
 
@@ -279,36 +212,6 @@ def test_relu_directions_of_panel_d():
     np.testing.assert_allclose(found.directions, x, atol=1e-12)
     np.testing.assert_allclose(found.rates, np.linalg.norm(net.x[0], axis=1) / 2)
     np.testing.assert_array_equal(found.signs, [1, -1])
-
-
-@pytest.mark.parametrize("seed", [2006, 2020])
-def test_relu_units_obey_the_analogue_of_theorem_4(seed):
-    """R1: slope of the first time, and the exponent of every direction that units serve."""
-    rng, scales = np.random.default_rng(seed), np.logspace(-8, -4, 5)
-    net = networks.pointwise(rng.standard_normal((40, 2)), rng.standard_normal(40))
-    found = relu.relu_directions(net)
-    times, norms = relu_kinks.measure_relu(net, scales, seed=seed)
-    served = (norms > 0).all(axis=0)
-    assert served[:2].all()
-    assert observables.log_slope(scales, times) == pytest.approx(found.first_time, rel=0.03)
-    exponents = [-observables.log_slope(scales, np.log(n)) for n in norms[:, served].T]
-    assert exponents[1] == pytest.approx(found.exponent, rel=0.03)
-    np.testing.assert_allclose(exponents, 1 - found.rates[served] / found.rates[0], atol=0.01)
-
-
-@pytest.mark.parametrize("seed", [31, 32, 33])
-def test_the_first_half_time_at_any_covariance(seed):
-    """Within .5% of gradient flow, where the leading log alone is off by more than 3%."""
-    for net in covariance_tasks(seed, 3):
-        pairs = linear_rank.measure_first_half_times(net, [1e-3, 1e-6], 20, seed)
-        np.testing.assert_allclose(pairs[:, 0], pairs[:, 1], rtol=5e-3)
-        leading = np.log([1e3, 1e6]) * linear.leading_log_times(net)[0]
-        assert (np.abs(leading / pairs[:, 1] - 1) > 0.03).all()
-    white = whitened([2.0, 1.0])
-    start = initial_units(white, 9, 1e-4, seed)
-    assert linear.first_half_time(white, start) == pytest.approx(
-        linear.whitened_half_times(white, start)[0], rel=1e-12
-    )
 
 
 NOTHING = networks.pointwise(np.eye(2), np.zeros(2))

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from saddle_utils import networks, observables
+from saddle_utils import networks
 from saddle_utils.datasets import DROPS, covariance_tasks, panel, prediction_tasks, whitened
-from saddle_utils.dynamics import descend, flow
+from saddle_utils.dynamics import descend
 from saddle_utils.networks import initial_units, stacked
-from saddle_utils.observables import contributions
-from saddle_utils.studies import predicting_plateaus
+from saddle_utils.observables import first_times
 from saddle_utils.theory import linear, quadratic, relu, waiting
 from saddle_utils.theory.linear import whitened_half_times
 from saddle_utils.theory.predictions import predict
@@ -25,7 +24,7 @@ def one(network, k=0):
 
 
 def half_drops(times, losses, levels):
-    return [waiting.crossing_time(times, losses, m) for m in (levels[1:] + levels[:-1]) / 2]
+    return [first_times(times, -losses, -m) for m in (levels[1:] + levels[:-1]) / 2]
 
 
 @pytest.mark.parametrize("kind", DROPS)
@@ -91,38 +90,6 @@ def test_whitened_times_are_those_of_the_closed_solution():
             np.testing.assert_allclose(found[k], closed, rtol=2e-4)
 
 
-@pytest.mark.parametrize("kind", ["linear", "linear conv", "quadratic", "attention"])
-def test_every_drop_of_gradient_flow(kind):
-    """By LSODA, one by one: times, levels, and for quadratic units who goes; on two fresh seeds."""
-    for seed in (904, 905):
-        net, drops = prediction_tasks(seed, 3)[kind], 2
-        theta0 = 1e-7 * initial_units(net, 10, 1.0, range(seed, seed + 3))
-        found = predict(net, theta0, drops)
-        for k in range(3):
-            task = one(net, k)
-            run = flow(task, theta0[k], 1.1 * found.times[k, 1], rtol=1e-8)
-            curve = observables.dense_loss(task, run)
-            measured = half_drops(*curve, found.levels[k])
-            np.testing.assert_allclose(found.times[k], measured, rtol=2e-3)
-            _, level = predicting_plateaus.plateau(*curve, *measured)
-            assert level == pytest.approx(found.levels[k, 1], abs=0.02 * found.levels[k, 0])
-            if kind in ("quadratic", "attention"):
-                then = run.theta[np.searchsorted(run.times, measured[1])]
-                largest = contributions(task, then).argsort()[-2:]
-                assert set(largest) == set(found.recruits[k])
-
-
-def test_errors_of_quadratic_units_vanish_with_the_scale():
-    """In proportion to it, for all three drops, down to the tolerance of the integrator."""
-    net = prediction_tasks(906, 12)["quadratic"]
-    draw, medians = initial_units(net, 15, 1.0, range(12)), []
-    for scale in (1e-2, 1e-3, 1e-4):
-        table = predicting_plateaus.errors(predicting_plateaus.compare(net, scale * draw, 3))
-        medians.append(table["time_error"].abs().median())
-    assert medians[1] < medians[0] / 5 and medians[2] < medians[1] / 5 and medians[2] < 1e-4
-    assert table["right"].all()
-
-
 def test_units_alone_are_those_of_the_ode():
     """Eq. 14 for units of two networks at once, up to close before the first diverges."""
     net = prediction_tasks(907, 2)["quadratic"]
@@ -156,16 +123,6 @@ def test_relu_drops_of_plain_descent():
 
 
 @pytest.mark.parametrize("kind", ["ReLU", "ReLU conv"])
-def test_first_rays_and_their_levels(kind):
-    """Times within 2% without doubt, for units that are not balanced, on fresh seeds."""
-    net = prediction_tasks(908, 8)[kind]
-    table = predicting_plateaus.compare(net, 1e-6 * initial_units(net, 15, 1.0, range(8)), 2)
-    first = predicting_plateaus.errors(table[(table["drop"] == 1) & (table["doubt"] == "none")])
-    assert len(first) >= 2 and first["right"].all()
-    assert first["time_error"].abs().max() < 0.02 and first["level_error"].abs().max() < 0.02
-
-
-@pytest.mark.parametrize("kind", ["ReLU", "ReLU conv"])
 def test_a_ray_tears_as_its_hessian_says(kind):
     """Theorem 1 (i): one ray as two units is a saddle, and they part at `tearing_rate`."""
     net = prediction_tasks(909, 5)[kind]
@@ -179,23 +136,6 @@ def test_a_ray_tears_as_its_hessian_says(kind):
         twins = np.concatenate([unit, unit]) / np.sqrt(2)
         assert np.linalg.eigvalsh(task.jacobian(twins)).max() == pytest.approx(rates[k], abs=1e-5)
     assert parted >= 3 and (rates.max() > 1e-3) == (kind == "ReLU conv")
-
-
-def test_the_predicted_curve_of_a_run():
-    """Whole, within a hundredth of the initial loss."""
-    shown = predicting_plateaus.example("linear", 3, 12, 1e-6)
-    theory_there = np.interp(shown["times"], shown["grid"], shown["theory"])
-    assert np.abs(theory_there - shown["losses"]).max() < 0.01
-    assert len(shown["drops"]) == 2 and shown["levels"][0] == 1
-
-
-def test_close_strengths_are_doubted_beforehand():
-    """Saddle levels miss between close strengths: theory says so, and the closed solution holds."""
-    table = predicting_plateaus.degenerate(910, 12, 10, 1e-4)
-    missed = table["level_error"].abs() > 0.02
-    assert missed.any() and (table["doubt"][missed] != "none").all()
-    assert (table["time"] / table["closed_time"] - 1).abs().max() < 1e-3
-    assert (table["level"] - table["closed_level"]).abs().max() < 0.03
 
 
 QUADRATIC = stacked([panel("fig1g").network] * 2)

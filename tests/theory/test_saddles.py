@@ -8,47 +8,11 @@ import torch
 from support import relative
 
 from saddle_utils import networks
-from saddle_utils.datasets import panel, random_tasks, whitened
+from saddle_utils.datasets import random_tasks, whitened
 from saddle_utils.networks import deep, pack, unpack
-from saddle_utils.studies import embedded_saddles
-from saddle_utils.studies.figure1 import train_panel
 from saddle_utils.theory import linear, saddles
 
 SEEDS = [11, 512, 90210]
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_theorem_1_on_all_architectures(seed):
-    table = embedded_saddles.embeddings(seed)
-    promised = table[..., 2] == 1
-    assert promised.sum() == 7 * 2 + 4 + 2  # copy and silent; scaled for degree 1; combined
-    assert table[promised][:, 0].max() < 1e-8
-    assert table[promised][:, 1].max() < 1e-10
-    assert table[4:, 2, 0].min() > 1e-3  # quadratic, attention and tanh, scaled
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_what_must_fail_fails(seed):
-    least = embedded_saddles.negatives(seed)
-    assert least["tanh"] > 1e-3 and least["relu_negative"] > 1e-3 and least["relu_zero"] > 1e-4
-
-
-def test_the_missed_slope_is_a_slope_of_the_loss():
-    """The directional derivative at u_H = 0, against finite differences of the loss."""
-    net, narrow = embedded_saddles.narrow_task("ReLU", 7)
-    point = saddles.split(net, narrow, 0, 0.0, 0.7)
-    assert saddles.gradient_norm(net, point) < 1e-10
-    rng, slopes = np.random.default_rng(0), []
-    for _ in range(200):
-        d = rng.standard_normal(3)
-        moved = point.copy()
-        moved[-1, 3:] = 1e-7 * d / np.linalg.norm(d)
-        slopes.append((net.loss(moved) - net.loss(point)) / 1e-7)
-    assert max(np.abs(slopes)) == pytest.approx(embedded_saddles.negatives(7)["relu_zero"], rel=0.3)
-
-
-def test_further_fixed_points():
-    assert max(np.ravel([embedded_saddles.further_points(seed) for seed in SEEDS])) < 1e-10
 
 
 @pytest.mark.parametrize("layer", [0, 1])
@@ -103,33 +67,6 @@ def saddle_level(net, rank):
     from saddle_utils.theory.linear import linear_levels
 
     return linear_levels(net)[rank]
-
-
-def test_merged_units_compute_the_same_map_and_are_fixed_too():
-    for name in ("fig1b", "fig1d", "fig1e", "fig1g"):
-        run = train_panel(panel(name))
-        walk = embedded_saddles.walk_of(run)
-        assert walk["narrow_width"] == 1 and walk["narrow_gradient"] < 1e-8
-        assert (np.diff(walk["epochs"][walk["gaps"].argmin(0)]) > 0).all()
-
-
-def test_collapse_is_idempotent_and_near():
-    net = panel("fig1d").network
-    end = train_panel(panel("fig1d")).trajectory.theta[-1]
-    once = saddles.collapse(net, end, 0.01)
-    np.testing.assert_allclose(saddles.collapse(net, once, 0.01), once, atol=1e-12)
-    assert np.linalg.norm(end - once) < 0.1 * np.linalg.norm(end)
-    assert saddles.map_error(net, once, saddles.merge(net, once, 0.01)) < 1e-12
-
-
-def test_a_run_visits_the_strongest_modes_first():
-    for seed in SEEDS:
-        assert embedded_saddles.visited_modes(whitened([2.5, 1.6, 0.9]), 4, 1e-7, seed) == [
-            [],
-            [0],
-            [0, 1],
-            [0, 1, 2],
-        ]
 
 
 def test_deep_networks_pack_and_differentiate():

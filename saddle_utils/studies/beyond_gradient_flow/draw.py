@@ -220,7 +220,7 @@ def _draw_words_left(ax: Axes, words: Sequence[tuple[str, object]], top: float =
 
 
 def survival_picture(panels: np.ndarray, limit: np.ndarray) -> Picture:
-    """TODO Loss over steps of one task trained in eight ways."""
+    """Losses of one task trained in eight ways (`train_gallery`)."""
     fig = gallery_figure(panels, limit)
     alt = (
         "Loss over steps of one task trained in eight ways. Small and large learning rates, "
@@ -245,7 +245,7 @@ def survival_picture(panels: np.ndarray, limit: np.ndarray) -> Picture:
 def learning_rate_picture(
     descent: np.ndarray, heavy_ball: np.ndarray, multiples: np.ndarray, ends: np.ndarray
 ) -> Picture:
-    """TODO Waits over those of gradient flow against learning rate times rate: all drops of linear and ReLU runs lie on one dashed curve up to 1."""
+    """Waits over those of gradient flow, over the product of learning rate and rate."""
     fig = learning_rate_figure(descent, heavy_ball, multiples, ends)
     alt = (
         "Waits over those of gradient flow against learning rate times rate: all drops of "
@@ -265,7 +265,7 @@ def noise_picture(
     sizes: np.ndarray, batches: np.ndarray, noises: np.ndarray, levels: np.ndarray,
     fitted: np.ndarray, third: np.ndarray,
 ) -> Picture:  # fmt: skip
-    """TODO Four panels."""
+    """What mini-batches and label noise do to waits, levels, and recruited ranks."""
     fig = noise_figure(sizes, batches, noises, levels, fitted, third)
     alt = (
         "Four panels. Durations fall with the batch size, from some 12% above gradient flow, "
@@ -297,7 +297,7 @@ def adam_picture(
     first: np.ndarray, linear_rules: np.ndarray, pace: np.ndarray, quadratic_rules: np.ndarray,
     scales: np.ndarray,
 ) -> Picture:  # fmt: skip
-    """TODO Steps until half is learned over the initial scale."""
+    """Steps to the middle of the loss over the initial scale, for each update rule."""
     clock = {
         "gradient descent": slowdown(0.1 * first) / 0.1,
         "Adam": np.nan,

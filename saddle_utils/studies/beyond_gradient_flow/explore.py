@@ -1,4 +1,4 @@
-"""TODO."""
+"""The explorer of notebook 15: learning rate, update rule, batches and label noise."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def hierarchy_figure(network: Linear, width: int, visited: Sequence[Sequence[int
 def theorem1_picture(
     gradients: np.ndarray, names: np.ndarray, constructions: np.ndarray, allowed: np.ndarray
 ) -> Picture:
-    """TODO Table of gradients at embedded points: rounding wherever Theorem 1 promises a fixed point, of order one where a unit that is not homogeneous of degree 1 is scaled."""
+    """Gradients at all embedded points of `embeddings`, as a table in colours."""
     fig = table_figure(gradients, names, constructions, allowed.astype(bool))
     alt = (
         "Table of gradients at embedded points: rounding wherever Theorem 1 promises a fixed "
@@ -134,7 +134,7 @@ def theorem1_picture(
 
 
 def hierarchy_picture(task: np.ndarray, way: np.ndarray) -> Picture:
-    """TODO Eight fixed points of a linear network by rank and loss, with saddle index 9 to 0; the run passes silent, {1}, {1, 2} and {1, 2, 3}."""
+    """The fixed points of a linear network by rank and loss, and those a run passes."""
     fig = hierarchy_figure(task, 3, way)
     alt = (
         "Eight fixed points of a linear network by rank and loss, with saddle index 9 to 0; "
@@ -149,7 +149,7 @@ def hierarchy_picture(task: np.ndarray, way: np.ndarray) -> Picture:
 
 
 def walks_picture(walks: np.ndarray) -> Picture:
-    """TODO Six runs: the distance to the fixed points of width 0, 1 and 2 over epochs falls and rises in turn, nearest to width 1 on the plateau; the saddle index falls towards zero."""
+    """The runs of Figure 1 as walks between fixed points (`walk_of`)."""
     fig = walks_figure(walks)
     alt = (
         "Six runs: the distance to the fixed points of width 0, 1 and 2 over epochs falls "

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The explorer of notebook 06: the hierarchy of saddles, and the way of a run through it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The explorer of a panel of Figure 1, for the notebooks 01 to 05."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ def low_rank_start_picture(
     panels: np.ndarray, ten: np.ndarray, few: np.ndarray, predicted: np.ndarray,
     measured: np.ndarray, slopes: np.ndarray, last: np.ndarray, grown: np.ndarray,
 ) -> Picture:  # fmt: skip
-    """TODO Loss from one large unit and others of size delta, for a linear network and attention: no first plateau, then a wait at the saddle of one unit."""
+    """Figure 2C: large starts of rank one, and their waits over the perturbation."""
     fig = low_rank_figure(*panels)
     alt = (
         "Loss from one large unit and others of size delta, for a linear network and "
@@ -190,7 +190,7 @@ def isotropic_start_picture(
     by_scale: np.ndarray, shown: np.ndarray, scales: np.ndarray, lasting: np.ndarray,
     theory: np.ndarray, head_scales: np.ndarray, head_lasting: np.ndarray, from_draw: np.ndarray,
 ) -> Picture:  # fmt: skip
-    """TODO Loss from isotropic starts of several scales, and the time from drop to drop over the scale."""
+    """Figure 2D: isotropic starts, and durations of the plateaus over their scale."""
     fig = scales_figure(
         by_scale, shown, [{"scales": scales, "durations": lasting, "theory": theory},
         {"scales": head_scales, "durations": head_lasting, "theory": np.median(from_draw,
@@ -214,7 +214,7 @@ def fig2_picture(
     shown: np.ndarray, levels: np.ndarray, head_levels: np.ndarray, fixed_norm: np.ndarray,
     numbers: np.ndarray,
 ) -> Picture:  # fmt: skip
-    """TODO Figure 2."""
+    """Figure 2, panels A to D."""
     fig = figure_two(
         (*by_width, widths, head_scale), (*by_data, kappas, head_scale), (*by_rank, ranks,
         head_scale), (*by_scale, shown), (levels / levels[0], head_levels / head_levels[0]),

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The explorer of notebook 09: a run and its place on the phase diagram."""
 
 from __future__ import annotations
 

@@ -254,7 +254,7 @@ def phases_linear_picture(
     grid_kappas: np.ndarray, grid_scales: np.ndarray, found: np.ndarray, wide: np.ndarray,
     expected: np.ndarray, middle: np.ndarray,
 ) -> Picture:  # fmt: skip
-    """TODO Phase diagram of the linear network over kappa and initial scale: number of plateaus, distance from low rank and movement of the kernel."""
+    """Phase diagram of the linear network, measured, with the boundaries of the wide limit."""
     fig = linear_phases_figure(grid_kappas, grid_scales, found, wide)
     alt = (
         "Phase diagram of the linear network over kappa and initial scale: number of "
@@ -274,7 +274,7 @@ def phases_attention_picture(
     tried: np.ndarray, few_scales: np.ndarray, shows: np.ndarray, told: np.ndarray,
     critical: np.ndarray,
 ) -> Picture:  # fmt: skip
-    """TODO Phase diagram of attention over heads and initial scale, measured and predicted from the draw: three plateaus below a scale of about ."""
+    """Phase diagram of attention, measured and predicted from the draws."""
     fig = attention_phases_figure(tried, few_scales, shows, told, np.median(critical, axis=1).T)
     alt = (
         "Phase diagram of attention over heads and initial scale, measured and predicted "

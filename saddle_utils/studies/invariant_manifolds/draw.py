@@ -209,7 +209,7 @@ def _at_the_end(ax: Axes, labels: Sequence[tuple[float, str, object]]) -> None:
 def manifolds_kept_picture(
     times: np.ndarray, far: np.ndarray, speeds: np.ndarray, kept: np.ndarray, among: np.ndarray
 ) -> Picture:
-    """TODO Distance from the manifolds of seven relations over time for linear, ReLU, quadratic and tanh units: at rounding level where theory says that a relation is kept, of order ."""
+    """Distances of runs from the manifolds of seven relations, for four activations."""
     fig = relations_figure(times, far, speeds, kept, list(among))
     alt = (
         "Distance from the manifolds of seven relations over time for linear, ReLU, "
@@ -228,7 +228,7 @@ def manifolds_rank_picture(
     full_rank: np.ndarray, rank_two: np.ndarray, grid: np.ndarray, values: np.ndarray,
     low: np.ndarray,
 ) -> Picture:  # fmt: skip
-    """TODO Singular values of the units of a linear network over time."""
+    """Singular values of the units over time, from starts of full rank and of rank two."""
     titles = ("a Gaussian start: full rank", "a start of rank two")
     fig = rank_figure([full_rank[0], rank_two[0]], titles)
     alt = (
@@ -246,7 +246,7 @@ def manifolds_near_picture(
     run: np.ndarray, away: np.ndarray, bound: np.ndarray, entered: np.ndarray, relu: np.ndarray,
     relu_bound: np.ndarray, relu_entered: np.ndarray,
 ) -> Picture:  # fmt: skip
-    """TODO Distance from the manifold of rank one on a linear network's way, and norms of the units of a ReLU network, over time, below their bounds; from the plateau on the bound is attained."""
+    """How near two runs of Figure 1 stay to their manifolds, below the growth bound."""
     fig = near_figure(run, away, bound, entered, relu.member(0), relu_bound[:, 0], relu_entered[0])
     alt = (
         "Distance from the manifold of rank one on a linear network's way, and norms of the "
@@ -264,7 +264,7 @@ def manifolds_near_picture(
 def manifolds_conserved_picture(
     b: np.ndarray, d: np.ndarray, tanh: np.ndarray, width: np.ndarray, seed: np.ndarray
 ) -> Picture:
-    """TODO Every unit of four networks in the plane of |v| and |u|: linear, ReLU, quadratic units move along hyperbolas, dashed; tanh units leave them."""
+    """Paths of units in the plane of |v| and |u|, on the curves that conservation allows."""
     kinds = {
         "linear": b.network,
         "ReLU": d.network,

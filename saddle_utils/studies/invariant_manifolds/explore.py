@@ -1,4 +1,4 @@
-"""TODO."""
+"""The explorer of notebook 07: which relations between two units training keeps."""
 
 from __future__ import annotations
 

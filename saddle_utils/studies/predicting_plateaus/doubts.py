@@ -101,7 +101,7 @@ def _decades(
 
 
 def predicted_scales_picture(groups: np.ndarray, table: np.ndarray) -> Picture:
-    """TODO Error of the time over the initial scale, by architecture, log-log: quadratic and attention fall in proportion to the scale to a floor of 3e-7, linear ones to 1e-5; ReLU falls slowly."""
+    """Errors of the predicted times over the initial scale, for each kind of network."""
     fig = scale_figure(groups)
     alt = (
         "Error of the time over the initial scale, by architecture, log-log: quadratic and "
@@ -118,7 +118,7 @@ def predicted_scales_picture(groups: np.ndarray, table: np.ndarray) -> Picture:
 
 
 def predicted_failures_picture(close: np.ndarray, rays: np.ndarray, rates: np.ndarray) -> Picture:
-    """TODO Left: errors of plateau levels over how close the strengths are, up to 20 percent for levels of saddles, below one for the closed solution."""
+    """Where predictions fail: close strengths, and rays that tear."""
     fig = doubt_figure(close, rays, rates)
     alt = (
         "Left: errors of plateau levels over how close the strengths are, up to 20 percent "

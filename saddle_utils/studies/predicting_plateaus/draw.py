@@ -150,7 +150,7 @@ def _dots(ax: Axes, drops: Mapping, x: np.ndarray, y: np.ndarray, colour: tuple)
 def predicted_curves_picture(
     examples: np.ndarray, kinds: np.ndarray, scales: np.ndarray
 ) -> Picture:
-    """TODO Loss over time of seven random tasks, one of each kind, with up to three drops each; the loss curve predicted before training, dashed, lies on the trained one."""
+    """Loss curves of a random task of each kind, trained and predicted."""
     fig = curve_figure(examples)
     alt = (
         "Loss over time of seven random tasks, one of each kind, with up to three drops "
@@ -165,7 +165,7 @@ def predicted_curves_picture(
 
 
 def predicted_times_picture(groups: np.ndarray, table: np.ndarray) -> Picture:
-    """TODO Predicted against measured times of some 950 drops of seven architectures, over eight decades: on the diagonal."""
+    """Predicted against measured times of all drops, with the errors of each kind."""
     shown = [
         "kind", "run", "drop", "scale", "doubt", "predicted_time", "time", "predicted_level",
         "level",
@@ -181,7 +181,7 @@ def predicted_times_picture(groups: np.ndarray, table: np.ndarray) -> Picture:
 
 
 def predicted_levels_picture(groups: np.ndarray, table: np.ndarray) -> Picture:
-    """TODO Predicted against measured plateau levels (left) and durations (right): filled dots on the diagonal; hollow ones, where the theory doubts that there is a plateau, scatter around it."""
+    """Predicted against measured levels and durations of all plateaus."""
     fig = level_figure(groups)
     alt = (
         "Predicted against measured plateau levels (left) and durations (right): filled dots "

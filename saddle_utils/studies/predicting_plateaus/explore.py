@@ -1,4 +1,4 @@
-"""TODO."""
+"""The explorer of notebook 14: any random task, trained and predicted."""
 
 from __future__ import annotations
 

@@ -7,10 +7,10 @@ import pandas as pd
 
 from ...dynamics import Trajectory, flows
 from ...networks import Linear, Network, Pointwise
-from ...observables import contributions, dense_loss
+from ...observables import contributions, dense_loss, first_times
 from ...theory import linear, predictions, relu
 from ...theory.predictions import Prediction
-from ...theory.waiting import crossing_time, residual_task
+from ...theory.waiting import residual_task
 
 SMALLEST = 0.05  # of the initial loss: what a predicted drop must take to be followed
 FLAT = 0.02  # of the initial loss: a plateau that comes so near to its level is there
@@ -123,7 +123,7 @@ def _measured(
     """What `compare` measures of one run."""
     levels, found = theory.levels[i, : count + 1], []
     times, losses = dense_loss(network, run) if network.smooth else (run.times, run.losses)
-    half = np.array([crossing_time(times, losses, m) for m in (levels[1:] + levels[:-1]) / 2])
+    half = np.array([first_times(times, -losses, -m) for m in (levels[1:] + levels[:-1]) / 2])
     bounds, before = np.append(half, end + (half - theory.times[i, :count])[-1:]), 0
     for k in range(count):
         onset = int(np.argmax(run.losses <= levels[k] - (levels[k] - levels[k + 1]) / 4))

@@ -10,9 +10,8 @@ import pandas as pd
 from ... import datasets
 from ...datasets import whitened
 from ...networks import initial_units, stacked
-from ...observables import dense_loss
+from ...observables import dense_loss, first_times
 from ...theory import linear, predictions, relu
-from ...theory.waiting import crossing_time
 from .measure import LONGER, compare, due_drops, plateau, train_tasks
 
 
@@ -99,7 +98,7 @@ def degenerate(seed: int, count: int, width: int, scale: float) -> pd.DataFrame:
         losses = linear.whitened_loss(s, theta0[i], times)
         levels = np.append(np.cumsum((s**2)[::-1])[::-1], 0) / 2
         half = [
-            crossing_time(times, losses, m) for m in (levels[1:] + levels[:-1])[: len(drops)] / 2
+            first_times(times, -losses, -m) for m in (levels[1:] + levels[:-1])[: len(drops)] / 2
         ]
         flat = [plateau(times, losses, *pair)[1] for pair in pairwise([*half, times[-1]])]
         found = {"closed_time": half, "closed_level": flat / levels[0]}

@@ -144,7 +144,7 @@ def fig2ab_picture(
     linear: np.ndarray, attention: np.ndarray, heads: np.ndarray, linear_data: np.ndarray,
     attention_data: np.ndarray, few: np.ndarray, init_scale: np.ndarray,
 ) -> Picture:  # fmt: skip
-    """TODO Figure 2A and 2B."""
+    """Figures 2A and 2B: losses over width and over kappa, of both networks."""
     by_width = (linear.curves[1::2], attention.curves[1:], heads[1:])
     by_data = (linear_data.curves[::4], attention_data.curves, few)
     fig = curves_figure(by_width, by_data, init_scale)
@@ -164,7 +164,7 @@ def fig2ab_picture(
 def width_times_picture(
     panels: np.ndarray, widths: np.ndarray, linear: np.ndarray, tables: np.ndarray
 ) -> Picture:
-    """TODO Times of three drops over width."""
+    """Times of the drops over width, at a fixed scale and at a fixed norm."""
     fig = bands_figure(panels)
     alt = (
         "Times of three drops over width. Linear: straight lines that sink with slope 1/2s "
@@ -177,7 +177,7 @@ def width_times_picture(
 def width_lottery_picture(
     taus: np.ndarray, first: np.ndarray, laws: np.ndarray, heads: np.ndarray
 ) -> Picture:
-    """TODO Share of 50 seeds whose first drop is over, over time, for 4, 16, 64 and 256 heads: steps that follow the dashed law of the first of H, earlier and steeper for more heads."""
+    """Share of seeds whose first drop is over, beside the law of the first of H heads."""
     fig = lottery_figure(taus, first[1:], laws[1:], heads[1:])
     alt = (
         "Share of 50 seeds whose first drop is over, over time, for 4, 16, 64 and 256 heads: "
@@ -196,7 +196,7 @@ def data_times_picture(
     panels: np.ndarray, kappas: np.ndarray, few: np.ndarray, linear_data: np.ndarray,
     attention_data: np.ndarray,
 ) -> Picture:  # fmt: skip
-    """TODO Times of three drops over kappa, and below them the share of seeds that show one, two or three drops."""
+    """Times of the drops over kappa, and how many drops one sees."""
     fig = data_figure(panels, [kappas, few], [linear_data.drops, attention_data.drops])
     alt = (
         "Times of three drops over kappa, and below them the share of seeds that show one, "
@@ -223,7 +223,7 @@ def width_and_data_others_picture(
     panels: np.ndarray, few: np.ndarray, other_data: np.ndarray, others: np.ndarray,
     tables: np.ndarray,
 ) -> Picture:  # fmt: skip
-    """TODO Times of three drops over width and over kappa for quadratic, ReLU and convolutional networks."""
+    """The same for quadratic, ReLU and convolutional networks."""
     fig = bands_figure(panels)
     alt = (
         "Times of three drops over width and over kappa for quadratic, ReLU and "

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The explorer of notebook 08: one run of the linear network beside one of attention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""TODO."""
+"""Linear networks, section 5.1: saddles, escape from them (Theorem 4), and the whitened solution.
+
+`saddles` has the levels and the Hessian of all fixed points, `escape` the times of the drops to
+leading logarithm, `whitened` the closed solution for white inputs, and `path` carries units from
+one saddle to the next for `predictions`.
+"""
 
 from .escape import (
     escape_unit,

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The closed solution of linear networks whose inputs are white, Szz = I (section 5.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The path of saddles of quadratic networks: the first escape by Eq. 14, and the drop behind it."""
 
 from __future__ import annotations
 

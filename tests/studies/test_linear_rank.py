@@ -1,0 +1,75 @@
+"""Tests of the study `linear_rank`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support import relative
+
+from saddle_utils import networks, observables
+from saddle_utils.datasets import covariance_tasks, whitened
+from saddle_utils.networks import initial_units
+from saddle_utils.studies import linear_rank
+from saddle_utils.theory import linear
+
+
+def skewed(seed, outputs=2, inputs=3):
+    """A linear network with random correlations and a covariance of its own."""
+    rng = np.random.default_rng(seed)
+    a, syz = rng.standard_normal((inputs, inputs)), rng.standard_normal((outputs, inputs))
+    szz = a @ a.T / inputs + 0.1 * np.eye(inputs)
+    return networks.Linear(syz, szz, float(np.trace(syz @ np.linalg.solve(szz, syz.T))))
+
+
+@pytest.mark.parametrize("ratio", [0.75, 0.5, 0.25])
+def test_suppression_is_theorem_4(ratio):
+    """L1, over four decades."""
+    net, scales = whitened([1, ratio, ratio / 2]), np.logspace(-7, -3, 5)
+    held = linear_rank.measure_suppression(net, scales, seed=9)
+    assert linear.theorem4_exponent(net) == pytest.approx(1 - ratio)
+    assert -observables.log_slope(scales, np.log(held)) == pytest.approx(1 - ratio, abs=0.03)
+
+
+@pytest.mark.parametrize("seed", [602, 603, 605])
+def test_durations_of_a_general_covariance_tend_to_the_limit(seed):
+    """The second plateau, by decades of eps: slow where the first mode must rotate (seed 603)."""
+    net, scales = skewed(seed), np.logspace(-10, -2, 9)
+    s, rates = (
+        np.linalg.svd(m, compute_uv=False) for m in (net.syz, linear.projected_correlation(net, 1))
+    )
+    limit = (1 - s[1] / s[0]) / rates[0]
+    np.testing.assert_allclose(linear.leading_log_times(net), [1 / s[0], 1 / s[0] + limit])
+    drops = linear_rank.measure_linear_drops(net, scales, seed=seed, rtol=1e-10)
+    first, second = -np.diff([drops[:, 0], drops[:, 1] - drops[:, 0]], axis=1) / np.log(10)
+    assert first[0] == pytest.approx(1 / s[0], rel=1e-3)
+    assert abs(second[0] - limit) < 0.2 * abs(second[-1] - limit)
+    white = 1 / s[1] - 1 / s[0]
+    assert abs(second[0] - limit) < 0.1 * abs(second[0] - white)  # the naive rule is refuted
+
+
+def test_the_third_drop_of_a_general_covariance():
+    """The recursion behind `leading_log_times`, where 1 / s_k is off by a tenth or more."""
+    rng = np.random.default_rng(502)
+    x = rng.standard_normal((60, 4)) @ rng.standard_normal((4, 4))
+    y = x @ rng.standard_normal((4, 3)) + 0.3 * rng.standard_normal((60, 3))
+    net = networks.linear(x / np.sqrt((x**2).mean()), y)
+    drops = linear_rank.measure_linear_drops(net, [1e-10, 1e-9], seed=7, rtol=1e-10)
+    slopes = (drops[0] - drops[1]) / np.log(10)
+    np.testing.assert_allclose(slopes, linear.leading_log_times(net), rtol=1e-3)
+    naive = 1 / np.linalg.svd(net.syz, compute_uv=False)
+    assert relative(slopes[2:], naive[2:]) > 0.08
+
+
+@pytest.mark.parametrize("seed", [31, 32, 33])
+def test_the_first_half_time_at_any_covariance(seed):
+    """Within .5% of gradient flow, where the leading log alone is off by more than 3%."""
+    for net in covariance_tasks(seed, 3):
+        pairs = linear_rank.measure_first_half_times(net, [1e-3, 1e-6], 20, seed)
+        np.testing.assert_allclose(pairs[:, 0], pairs[:, 1], rtol=5e-3)
+        leading = np.log([1e3, 1e6]) * linear.leading_log_times(net)[0]
+        assert (np.abs(leading / pairs[:, 1] - 1) > 0.03).all()
+    white = whitened([2.0, 1.0])
+    start = initial_units(white, 9, 1e-4, seed)
+    assert linear.first_half_time(white, start) == pytest.approx(
+        linear.whitened_half_times(white, start)[0], rel=1e-12
+    )
