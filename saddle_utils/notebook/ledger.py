@@ -16,7 +16,12 @@ from .look import Picture
 
 @dataclass(frozen=True)
 class Claim:
-    """One row of a ledger; numbers are rounded to a thousandth of the tolerance."""
+    """One row of a ledger; numbers are rounded to a thousandth of the tolerance.
+
+    `margin` says how many times the error fits into the tolerance, 1 where a claim only just holds:
+    tolerance over error for numbers that shall agree, measured over bound for inequalities (or its
+    inverse).  At most 1000, and None where a claim is exact.
+    """
 
     name: str
     statement: str
@@ -25,6 +30,7 @@ class Claim:
     measured: Any
     tolerance: str
     passed: bool
+    margin: float | None
 
     def __str__(self) -> str:
         return f"{'PASS' if self.passed else 'FAIL'}  {self.name}: {self.statement}"
@@ -56,31 +62,36 @@ class Ledger:
             raise ValueError("give either atol or rtol")
         a, b = np.asarray(measured, dtype=float), np.asarray(predicted, dtype=float)
         limit = np.full(b.shape, float(atol or 0)) if rtol is None else rtol * np.abs(b)
-        passed = a.shape == b.shape and bool(np.all(np.abs(a - b) <= limit))
+        fits = a.shape == b.shape
+        passed = fits and bool(np.all(np.abs(a - b) <= limit))
         unit = float(np.min(limit, initial=np.inf)) if b.size else 1.0
         text = f"{atol:g}" if rtol is None else f"{100 * rtol:g}%"
-        return self._add(name, statement, source, _round(b, unit), _round(a, unit), text, passed)
+        margin = _ratio(limit, np.abs(a - b)) if fits else 0.0
+        numbers = _round(b, unit), _round(a, unit)
+        return self._add(name, statement, source, *numbers, text, passed, margin)
 
     def equal(
         self, name: str, statement: str, source: str, *, measured: Any, predicted: Any
     ) -> Claim:
         """Claim that whole numbers, or lists of them, are equal."""
         a, b = _plain(measured), _plain(predicted)
-        return self._add(name, statement, source, b, a, "exact", a == b)
+        return self._add(name, statement, source, b, a, "exact", a == b, None)
 
     def at_most(
         self, name: str, statement: str, source: str, *, measured: float, bound: float
     ) -> Claim:
         """Claim that a number does not exceed a bound."""
-        passed, unit = bool(measured <= bound), abs(bound)
-        return self._add(name, statement, source, bound, _round(measured, unit), "at most", passed)
+        passed, number = bool(measured <= bound), _round(measured, abs(bound))
+        margin = _ratio(bound, measured)
+        return self._add(name, statement, source, bound, number, "at most", passed, margin)
 
     def at_least(
         self, name: str, statement: str, source: str, *, measured: float, bound: float
     ) -> Claim:
         """Claim that a number does not fall below a bound."""
-        passed, unit = bool(measured >= bound), abs(bound)
-        return self._add(name, statement, source, bound, _round(measured, unit), "at least", passed)
+        passed, number = bool(measured >= bound), _round(measured, abs(bound))
+        margin = _ratio(measured, bound)
+        return self._add(name, statement, source, bound, number, "at least", passed, margin)
 
     def show(self, picture: Picture) -> Image:
         """Save a picture to the ledger's folder and return it for display (see `look.Picture`)."""
@@ -102,10 +113,12 @@ class Ledger:
             )
         return Table(rows)
 
-    def _add(self, name, statement, source, predicted, measured, tolerance, passed) -> Claim:
+    def _add(
+        self, name, statement, source, predicted, measured, tolerance, passed, margin
+    ) -> Claim:
         if any(claim.name == name for claim in self.claims):
             raise ValueError(f"the ledger already holds a claim {name!r}")
-        row = Claim(name, statement, source, predicted, measured, tolerance, passed)
+        row = Claim(name, statement, source, predicted, measured, tolerance, passed, margin)
         self.claims.append(row)
         return row
 
@@ -123,20 +136,47 @@ class Table:
         return repr(self)
 
     def _lines(self) -> list[str]:
-        return ["| " + " | ".join(_cell(row[key]) for key in HEAD) + " |" for row in self.rows]
+        rows = [{**row, "expected": _expected(row)} for row in self.rows]
+        return ["| " + " | ".join(_cell(row[key]) for key in HEAD) + " |" for row in rows]
 
 
-HEAD = ("name", "statement", "source", "predicted", "measured", "tolerance", "passed")
+HEAD = ("name", "statement", "source", "expected", "measured", "margin", "passed")
+WIDEST = 10  # margins that the summary lists
 
 
 def write_summary(folder: Path) -> None:
     """Build `CLAIMS.md` in `folder` from the ledgers in `folder`/claims."""
     ledgers = {p.stem: json.loads(p.read_text()) for p in sorted(folder.glob("claims/*.json"))}
-    lines = ["# Claims", "", "Every claim of the notebooks as it was last checked."]
+    rows = [row for ledger in ledgers.values() for row in ledger]
+    passed = sum(row["passed"] for row in rows)
+    wide = sorted((row for row in rows if row["margin"]), key=lambda row: -row["margin"])[:WIDEST]
+    lines = [
+        "# Claims", "",
+        f"{passed} of {len(rows)} claims passed when last checked, in {len(ledgers)} notebooks.",
+        "",
+        "A margin says how many times the error fits into the tolerance: 1 is a claim that just "
+        "holds. The widest, of claims that may be too easy:", "", repr(Table(wide)),
+    ]  # fmt: skip
     for notebook, rows in ledgers.items():
         passed = sum(row["passed"] for row in rows)
         lines += ["", f"## {notebook}: {passed} of {len(rows)} passed", "", repr(Table(rows))]
     write_whole(folder / "CLAIMS.md", ("\n".join(lines) + "\n").encode())
+
+
+def _expected(row: dict) -> str:
+    """What a row claims of the measured number: "≤ .02", "3 ± 1%", or an exact value."""
+    number, tolerance = _cell(row["predicted"]), row["tolerance"]
+    if tolerance in ("at most", "at least"):
+        return f"{'≤' if tolerance == 'at most' else '≥'} {number}"
+    return number if tolerance == "exact" else f"{number} ± {tolerance}"
+
+
+def _ratio(more: Any, less: Any) -> float:
+    """The smallest of more / less, to two digits and at most 1000: the same on any machine."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(np.equal(less, 0), np.inf, np.divide(more, less))
+    worst = float(np.nan_to_num(np.min(ratio, initial=np.inf), nan=0.0, posinf=1e3))
+    return float(f"{min(max(worst, 0.0), 1000.0):.2g}")
 
 
 def _plain(value: Any) -> Any:
@@ -157,6 +197,8 @@ def _round(value: Any, unit: float) -> Any:
 
 
 def _cell(value: Any) -> str:
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return "yes" if value else "**no**"
     if isinstance(value, list):

@@ -11,6 +11,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import PIL.Image
 from IPython.display import Image
 from matplotlib import rc_params_from_file
 from matplotlib.axes import Axes
@@ -26,6 +27,8 @@ BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, YELLOW, SKY = (
 )
 INK, FAINT = "#222222", "#9a9a9a"
 DASHED = (0, (4, 3))  # theory, in every figure
+PIXELS = 1400  # the widest picture
+SEEN = 1.5  # root mean square, of 255, from which another colour may be seen
 
 
 def use_style() -> None:
@@ -64,18 +67,23 @@ class Picture:
         folder = output_folder(output_dir)
         csv = {"": self.data, **{f"_{key}": table for key, table in self.tables.items()}}
         files = {folder / "data" / f"{self.name}{key}.csv": _csv(t) for key, t in csv.items()}
-        for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
-            buffer = io.BytesIO()
-            self.figure.savefig(buffer, format=kind, metadata=metadata)
-            self.figure.set_layout_engine("none")  # once laid out, it stays so
-            content = buffer.getvalue()
-            content = _canonical(content) if kind == "svg" else content
-            files[folder / f"{self.name}.{kind}"] = content
+        png, svg = folder / f"{self.name}.png", folder / f"{self.name}.svg"
+        files |= {png: self._drawn("png"), svg: _canonical(self._drawn("svg"))}
+        width = int(100 * self.figure.get_size_inches()[0])
         plt.close(self.figure)
+        if svg.exists() and png.exists() and _alike(png.read_bytes(), files[png]):
+            files |= {path: path.read_bytes() for path in (png, svg)}  # what is seen is unchanged
         for path, content in files.items():
             write_whole(path, content)
-        inches = self.figure.get_size_inches()[0]
-        return Image(files[folder / f"{self.name}.png"], alt=self.alt, width=int(100 * inches))
+        return Image(files[png], alt=self.alt, width=width)
+
+    def _drawn(self, kind: str) -> bytes:
+        buffer, inches = io.BytesIO(), self.figure.get_size_inches()[0]
+        metadata = {"Software": None} if kind == "png" else {"Date": None}
+        dpi = min(plt.rcParams["savefig.dpi"], PIXELS / inches)
+        self.figure.savefig(buffer, format=kind, metadata=metadata, dpi=dpi)
+        self.figure.set_layout_engine("none")  # once laid out, it stays so
+        return _with_palette(buffer.getvalue()) if kind == "png" else buffer.getvalue()
 
 
 def note(
@@ -141,8 +149,33 @@ def _draw_agreement(
         draw_words(ax, [("hollow: outside the theory", RED)], top=0.12)
 
 
+def _with_palette(png: bytes) -> bytes:
+    """The picture in 256 colours, a third of the bytes, where nobody sees the difference."""
+    full = PIL.Image.open(io.BytesIO(png)).convert("RGB")
+    few = full.quantize(256, dither=PIL.Image.Dither.NONE)
+    off = np.asarray(full, dtype=float) - np.asarray(few.convert("RGB"))
+    buffer = io.BytesIO()
+    (few if np.sqrt(np.mean(off**2)) < SEEN else full).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _alike(one: bytes, other: bytes) -> bool:
+    """Whether nobody sees a difference between two pictures (PNG)."""
+    a, b = (PIL.Image.open(io.BytesIO(png)).convert("RGB") for png in (one, other))
+    if a.size != b.size:
+        return False
+    off = np.asarray(a, dtype=float) - np.asarray(b, dtype=float)
+    return bool(np.sqrt(np.mean(off**2)) < SEEN / 3)
+
+
+def _short(number: re.Match) -> bytes:
+    """A coordinate to a hundredth of a point."""
+    return b"%g" % round(float(number[0]), 2)
+
+
 def _canonical(svg: bytes) -> bytes:
-    """The same bytes each time: the layout solver leaves now 0, now -0, and ids that hash it."""
+    """Short, and the same bytes each time: the layout leaves now 0, now -0, and hashes as ids."""
+    svg = re.sub(rb' d="[^"]*"', lambda path: re.sub(rb"-?\d+\.\d+", _short, path[0]), svg)
     svg = re.sub(rb"(?<![\d.e])-0(?![\d.])", b"0", svg)
     ids = dict.fromkeys(re.findall(rb'<clipPath id="(\w+)"', svg))
     for number, name in enumerate(ids):

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,16 @@ def refresh(name: str) -> None:
     """Copy a clean executed notebook back to `notebooks/`, without what changes from run to run."""
     import nbformat
 
-    book = nbformat.read(Task(name, {}).executed, as_version=4)
+    task = Task(name, {})
+    book, spent = nbformat.read(task.executed, as_version=4), seconds(task.executed)["total"]
+    book.cells[0].source = with_run_time(book.cells[0].source, r"\| run time \| about ", spent)
+    readme = PROJECT / "README.md"
+    row = rf"\(notebooks/{name}\.ipynb\)[^\n]*\| "
+    if (
+        readme.exists()
+        and (text := with_run_time(readme.read_text(), row, spent)) != readme.read_text()
+    ):
+        write_whole(readme, text.encode())
     book.metadata = {"kernelspec": book.metadata["kernelspec"], "language_info": {"name": "python"}}
     for cell in book.cells:
         tags = cell.metadata.get("tags", [])
@@ -78,6 +88,20 @@ def refresh(name: str) -> None:
             output.get("metadata", {}).pop("application/vnd.jupyter.widget-view+json", None)
     text = nbformat.writes(book, version=4)
     write_whole(NOTEBOOKS / f"{name}.ipynb", (text.rstrip("\n") + "\n").encode())
+
+
+def with_run_time(text: str, before: str, spent: float) -> str:
+    """The text with the seconds that stand behind the pattern `before` replaced by those `spent`.
+
+    Only where they are off by more than a third and two seconds: no refresh for the sake of noise.
+    """
+
+    def renewed(found: re.Match) -> str:
+        said = int(found[2])
+        off = abs(spent - said) > max(2, said / 3)
+        return f"{found[1]}{max(round(spent), 1) if off else said} s |"
+
+    return re.sub(rf"({before})(\d+) s \|", renewed, text)
 
 
 def parameter_names(name: str) -> list[str]:

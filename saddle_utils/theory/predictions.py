@@ -23,6 +23,7 @@ from . import linear, quadratic, relu, waiting
 
 LEAST = 1e-6  # of the initial loss: where no unit could take more, nothing is left to learn
 START = {1: 1e-3, 2: 0.2}  # size of a unit that is off, of the size that is best for it
+TIE = {1: 0.9, 2: 0.5}  # a rival so near is cause for doubt, for units of this degree
 FAMILIES = {
     Linear: (linear.first_linear_escape, linear.linear_drop),
     Quadratic: (quadratic.first_quadratic_escape, quadratic.quadratic_drop),
@@ -37,7 +38,11 @@ class Prediction:
     levels (runs, drops + 1) : loss at the saddles, the first with no unit
     times (runs, drops) : when the loss is half way between two levels; inf where nothing escapes
     recruits (runs, drops) : the unit that goes; -1 for linear networks, where all go together
-    rivals (runs, drops) : how near the runner-up was, 1 for a tie (see `waiting.Departure`)
+    rivals (runs, drops) : how near the runner-up was, 1 for a tie (see `waiting.Escape`)
+    doubtful (runs, drops) : whether a drop is in doubt before any training: at this or an earlier
+        one a rival is `TIE` near, the next unit is no longer small when the narrow network has come
+        to rest, so that it would have to wait for less than no time, or the time does not come
+        after the drop before
     after (runs,) : when the next unit after the last drop is off, inf if none will be
     saddles : drops + 1 narrow networks, (runs, units, features)
     falls : for each drop and run, the narrow network's own loss over time
@@ -47,6 +52,7 @@ class Prediction:
     times: np.ndarray
     recruits: np.ndarray
     rivals: np.ndarray
+    doubtful: np.ndarray
     after: np.ndarray
     saddles: list[np.ndarray]
     falls: list[list[tuple[np.ndarray, np.ndarray]]]
@@ -85,6 +91,7 @@ def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
     leave, fall = FAMILIES[family]
     saddles, levels, found = [theta0[:, :0]], [network.loss(0 * theta0)], []
     others, clock = theta0, np.zeros(len(theta0))
+    latest, in_doubt = np.zeros(len(theta0)), np.zeros(len(theta0), dtype=bool)
     for count in range(drops + 1):
         rest = waiting.residual_task(network, saddles[-1])
         others = np.where(
@@ -106,10 +113,14 @@ def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
             for c, m in zip(curves, (levels[-1] + level) / 2, strict=True)
         ]
         half = np.where(alive & np.isfinite(half), half, np.inf)
-        found.append((half, first.recruit, off.rival, curves))
+        doubt = (off.rival > TIE[network.degree]) | (off.time < 0) | (half <= latest)
+        doubt, latest = (doubt & alive) | in_doubt, half
+        in_doubt = doubt
+        found.append((half, first.recruit, off.rival, doubt, curves))
         others, clock = drop.waiting, clock + drop.duration
         saddles.append(drop.saddle)
         levels.append(level)
-    times, recruits, rivals, falls = zip(*found, strict=True)
-    table = [np.stack(column, axis=1) for column in (levels, times, recruits, rivals)]
+    times, recruits, rivals, doubts, falls = zip(*found, strict=True)
+    columns = (levels, times, recruits, rivals, doubts)
+    table = [np.stack(column, axis=1) for column in columns]
     return Prediction(*table, clock, saddles, list(falls))

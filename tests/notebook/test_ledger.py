@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import PIL.Image
 import pytest
 
 from saddle_utils.notebook import look
@@ -27,7 +29,7 @@ def test_rows_are_plain_json(tmp_path):
     with pytest.raises(ClaimsFailedError, match="2 of 5 claims failed:\nFAIL  b"):
         ledger.save()
     rows = json.loads((tmp_path / "claims" / "01_probe.json").read_text())
-    keys = ["name", "statement", "source", "predicted", "measured", "tolerance", "passed"]
+    keys = ["name", "statement", "source", "predicted", "measured", "tolerance", "passed", "margin"]
     assert all(list(row) == keys for row in rows)
     assert [row["passed"] for row in rows] == [True, False, True, True, False]
     assert "## 01_probe: 3 of 5 passed" in (tmp_path / "CLAIMS.md").read_text()
@@ -84,7 +86,7 @@ def test_figures_are_the_same_bytes_twice_with_their_numbers(tmp_path):
         fig, ax = plt.subplots()
         ax.plot([0, 1], [0, 1])
         data = {"epoch": [0, 1], "loss": [1, 0.5]}
-        return look.save_figure(fig, "fig", "a line", data, folder, dots={"u": [3.0]})
+        return look.Picture(fig, "fig", "a line", data, {"dots": {"u": [3.0]}}).save(folder)
 
     image = save(tmp_path / "a")
     save(tmp_path / "b")
@@ -92,3 +94,67 @@ def test_figures_are_the_same_bytes_twice_with_their_numbers(tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
     assert pd.read_csv(tmp_path / "a/data/fig.csv").columns.tolist() == ["epoch", "loss"]
     assert image._repr_mimebundle_()[1]["image/png"]["alt"] == "a line"
+
+
+def drawn(folder, colour="C0", width=9.0, high=1.0):
+    """A picture of 40 lines, saved; its bytes on disk and the picture as it is seen."""
+    fig, ax = plt.subplots(figsize=(width, 3))
+    for k in range(40):
+        ax.plot([0, 1], [0, high * k], color=colour)
+    look.Picture(fig, "fig", "lines", {"x": [high]}).save(folder)
+    png = (folder / "fig.png").read_bytes()
+    return png, PIL.Image.open(folder / "fig.png")
+
+
+def test_pictures_are_no_wider_than_they_are_shown_and_light(tmp_path):
+    look.use_style()
+    _, image = drawn(tmp_path, width=13)
+    assert image.size[0] <= look.PIXELS and image.mode == "P"
+    _, small = drawn(tmp_path / "small", width=4)
+    assert small.size[0] == 4 * plt.rcParams["savefig.dpi"]
+    noise = np.random.default_rng(0).integers(0, 255, (80, 80, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(noise).save(buffer, "PNG")
+    kept = PIL.Image.open(io.BytesIO(look._with_palette(buffer.getvalue())))
+    assert kept.mode == "RGB" and (np.asarray(kept) == noise).all()
+
+
+def test_a_picture_that_looks_the_same_is_left_as_it_is(tmp_path):
+    """Bytes stay where nobody sees a difference; they change where the picture does."""
+    look.use_style()
+    png, image = drawn(tmp_path)
+    again = io.BytesIO()
+    image.convert("RGB").save(again, "PNG")
+    (tmp_path / "fig.png").write_bytes(again.getvalue())  # the same picture in other bytes
+    assert drawn(tmp_path)[0] == again.getvalue() != png
+    assert drawn(tmp_path, colour="C3")[0] not in (png, again.getvalue())
+    assert drawn(tmp_path, width=8)[0] != png
+
+
+def test_svg_is_rounded_to_a_hundredth_of_a_point_and_nothing_else_is():
+    svg = b'<path d="M 1.23456 -7.6543 L 3 0.001"/><g transform="scale(0.015625)"/>'
+    assert look._canonical(svg) == (
+        b'<path d="M 1.23 -7.65 L 3 0"/><g transform="scale(0.015625)"/>'
+    )
+
+
+def test_margins_say_how_often_the_error_fits_into_the_tolerance(tmp_path):
+    ledger = Ledger("probe", tmp_path)
+    close = ledger.close("a", "", "", measured=[1.01, 2.05], predicted=[1, 2], atol=0.1)
+    assert close.margin == 2.0
+    assert ledger.close("b", "", "", measured=1.02, predicted=1, rtol=0.01).margin == 0.5
+    assert ledger.at_most("c", "", "", measured=0.02, bound=0.1).margin == 5.0
+    assert ledger.at_least("d", "", "", measured=0.9, bound=0.6).margin == 1.5
+    assert ledger.close("e", "", "", measured=1.0, predicted=1.0, atol=1e-3).margin == 1000.0
+    assert ledger.at_most("f", "", "", measured=np.nan, bound=1).margin == 0.0
+    assert ledger.equal("g", "", "", measured=3, predicted=3).margin is None
+    with pytest.raises(ClaimsFailedError):
+        ledger.save()
+    text = (tmp_path / "CLAIMS.md").read_text()
+    assert text.startswith("# Claims\n\n5 of 7 claims passed")
+    table = text.split("## probe")[0]
+    assert [line.split(" | ")[0] for line in table.splitlines()[8:] if line] == [
+        f"| {name}" for name in ("e", "c", "a", "d", "b")
+    ]
+    assert "| ≤ 0.1 | 0.02 | 5 | yes |" in text and "| ≥ 0.6 | 0.9 | 1.5 | yes |" in text
+    assert "| 1 ± 1% | 1.02 | 0.5 | **no** |" in text

@@ -151,3 +151,13 @@ def test_good_parameters_pass():
         output_dir=None,
         singular_values=[1, 2.5],
     )
+
+
+def test_run_times_have_one_source_and_change_only_for_a_reason():
+    """README and notebook say what the run took, unless that is what they say already."""
+    text = "| [01 a](notebooks/01_a.ipynb) | claims | 1B | 6 s |\n| run time | about 9 s |"
+    row = r"\(notebooks/01_a\.ipynb\)[^\n]*\| "
+    assert tasks.with_run_time(text, row, 7.9) == text
+    assert tasks.with_run_time(text, row, 12.4) == text.replace("6 s", "12 s")
+    assert tasks.with_run_time(text, r"\| run time \| about ", 5.2) == text.replace("9 s", "5 s")
+    assert tasks.with_run_time(text, r"\(notebooks/02_b\.ipynb\)[^\n]*\| ", 99.0) == text

@@ -158,3 +158,31 @@ QUADRATIC = stacked([panel("fig1g").network] * 2)
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def correlated_tasks(count, seed):
+    """Linear tasks of 6 correlated inputs and 4 outputs, a random teacher and noise."""
+    nets, rng = [], np.random.default_rng([seed, 12])
+    for _ in range(count):
+        mix = np.linalg.qr(rng.standard_normal((6, 6)))[0] * np.logspace(
+            0, -rng.uniform(0.7, 2.9), 6
+        )
+        x = rng.standard_normal((100, 6)) @ mix.T
+        y = x @ rng.standard_normal((6, 4)) + 0.3 * rng.standard_normal((100, 4))
+        nets.append(networks.linear(x, y))
+    return networks.stacked(nets)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e-5])
+def test_drops_whose_times_cannot_be_are_in_doubt(scale):
+    """No time is negative or before the drop before it without a mark; and the mark is rare."""
+    net = correlated_tasks(24, 5)
+    plan = predict(net, initial_units(net.runs(np.array([0])), 20, scale, range(24)), 3)
+    impossible = np.diff(plan.times, axis=1, prepend=0) <= 0
+    assert plan.doubtful[impossible].all() and impossible.any()
+    assert plan.doubtful.mean() < 0.3
+    assert (plan.doubtful[:, 1:] >= plan.doubtful[:, :-1])[np.isfinite(plan.times[:, 1:])].all()
+    easy = networks.stacked([whitened([4.0, 1.0, 0.2])] * 4)
+    assert not predict(
+        easy, initial_units(whitened([4, 1, 0.2]), 20, 1e-6, range(4)), 3
+    ).doubtful.any()

@@ -14,7 +14,6 @@ from ...theory.waiting import residual_task
 
 SMALLEST = 0.05  # of the initial loss: what a predicted drop must take to be followed
 FLAT = 0.02  # of the initial loss: a plateau that comes so near to its level is there
-TIE = {1: 0.9, 2: 0.5}  # a rival so near is cause for doubt, for units of this degree
 TEARS = 4.0  # and so are so many e-folds of tearing
 SETTLED = 3.0  # a plateau is looked at for so many times what its drop takes to settle
 LONGER = 1.2  # a run is trained for so many times what it is predicted to take
@@ -26,12 +25,13 @@ def compare(network: Network, theta0: np.ndarray, drops: int) -> pd.DataFrame:
     Columns: "run"; "drop", from 1; "time" at which the loss passes the middle of two predicted
     levels; "level", the loss where it is slowest behind the drop, as a fraction of the initial one;
     "duration" until the next drop (nan behind the last); each of these also "predicted_...";
-    "leading_log", the time by `linear_waiting.leading_log` (nan if not linear); "right", whether
+    "leading_log", the time by `theory.linear.path_leading_log_times` (nan if not linear); "right", whether
     that went which was predicted to go; "rival" as predicted; "tearing", e-folds of the growth of
     differences within a ray in the wait for the drop (0 but for ReLU); and "doubt", the first of
     these by which the theory doubts itself before any training, or "none": "tie", this or an
-    earlier unit has a rival that is `TIE` near; "tears", more than 4 e-folds of tearing; "short",
-    the predicted loss curve does not come to rest before and behind the drop.
+    earlier unit has a rival that is near; "order", it is `Prediction.doubtful` for another reason;
+    "tears", more than 4 e-folds of tearing; "short", the predicted loss curve does not come to rest
+    before and behind the drop.
     """
     theory = predictions.predict(network, theta0, drops)
     due, rows = due_drops(theory), []
@@ -108,8 +108,9 @@ def _expected(network: Network, theory: Prediction, i: int, count: int, end: flo
         rates = [0.0, *(relu.tearing_rate(network, ray)[0] for ray in rays)]
         tearing = np.array(rates[:count]) * waits
     short = ~np.array(rest, dtype=bool) | ~np.array([True, *rest][:count], dtype=bool)
-    tie = np.maximum.accumulate(theory.rivals[i, :count]) > TIE[network.degree]
-    doubt = np.select([tie, tearing > TEARS, short], ["tie", "tears", "short"], "none")
+    tie = np.maximum.accumulate(theory.rivals[i, :count]) > predictions.TIE[network.degree]
+    reasons = {"tie": tie, "order": theory.doubtful[i, :count], "tears": tearing > TEARS}
+    doubt = np.select([*reasons.values(), short], [*reasons, "short"], "none")
     return {
         "predicted_time": times, "predicted_level": levels[1:] / levels[0],
         "predicted_duration": np.append(waits[1:], np.nan)[:count],
