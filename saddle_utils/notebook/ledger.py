@@ -149,7 +149,9 @@ def write_summary(folder: Path) -> None:
     ledgers = {p.stem: json.loads(p.read_text()) for p in sorted(folder.glob("claims/*.json"))}
     rows = [row for ledger in ledgers.values() for row in ledger]
     passed = sum(row["passed"] for row in rows)
-    wide = sorted((row for row in rows if row["margin"]), key=lambda row: -row["margin"])[:WIDEST]
+    wide = sorted((row for row in rows if row.get("margin")), key=lambda row: -row["margin"])[
+        :WIDEST
+    ]
     lines = [
         "# Claims", "",
         f"{passed} of {len(rows)} claims passed when last checked, in {len(ledgers)} notebooks.",

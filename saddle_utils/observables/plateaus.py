@@ -147,7 +147,7 @@ def drop_times(run: Trajectory, levels: Sequence[float]) -> np.ndarray:
 
 
 def first_times(times: np.ndarray, rising: np.ndarray, level: float) -> np.ndarray:
-    """Times at which curves (T, \\*ensemble) first reach a level, (\\*ensemble,); nan if never.
+    """Times at which curves (T, \\*ensemble) first pass a level, (\\*ensemble,); nan if never.
 
     Linear between two records.  `times` (T,) may be anything else that was recorded with the curve.
     """
@@ -156,7 +156,9 @@ def first_times(times: np.ndarray, rising: np.ndarray, level: float) -> np.ndarr
     low, high = (np.take_along_axis(rising, i[None], 0)[0] for i in (k - 1, k))
     part = np.clip((level - low) / np.where(high == low, 1, high - low), 0, 1)
     with np.errstate(invalid="ignore"):  # curves of runs that never escape begin at inf
-        return np.where(above.any(0), times[k - 1] + part * (times[k] - times[k - 1]), np.nan)
+        return np.where(
+            above.any(0) & ~above[0], times[k - 1] + part * (times[k] - times[k - 1]), np.nan
+        )
 
 
 def _drops(times: np.ndarray, losses: np.ndarray, slope: np.ndarray, least: float) -> np.ndarray:

@@ -40,9 +40,8 @@ class Prediction:
     recruits (runs, drops) : the unit that goes; -1 for linear networks, where all go together
     rivals (runs, drops) : how near the runner-up was, 1 for a tie (see `waiting.Escape`)
     doubtful (runs, drops) : whether a drop is in doubt before any training: at this or an earlier
-        one a rival is `TIE` near, the next unit is no longer small when the narrow network has come
-        to rest, so that it would have to wait for less than no time, or the time does not come
-        after the drop before
+        one a rival is `TIE` near, or the time is negative or not after that of the drop before,
+        since the next unit was no longer small when the narrow network came to rest
     after (runs,) : when the next unit after the last drop is off, inf if none will be
     saddles : drops + 1 narrow networks, (runs, units, features)
     falls : for each drop and run, the narrow network's own loss over time
@@ -113,7 +112,7 @@ def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
             for c, m in zip(curves, (levels[-1] + level) / 2, strict=True)
         ]
         half = np.where(alive & np.isfinite(half), half, np.inf)
-        doubt = (off.rival > TIE[network.degree]) | (off.time < 0) | (half <= latest)
+        doubt = (off.rival > TIE[network.degree]) | (half <= latest)
         doubt, latest = (doubt & alive) | in_doubt, half
         in_doubt = doubt
         found.append((half, first.recruit, off.rival, doubt, curves))

@@ -25,13 +25,12 @@ def compare(network: Network, theta0: np.ndarray, drops: int) -> pd.DataFrame:
     Columns: "run"; "drop", from 1; "time" at which the loss passes the middle of two predicted
     levels; "level", the loss where it is slowest behind the drop, as a fraction of the initial one;
     "duration" until the next drop (nan behind the last); each of these also "predicted_...";
-    "leading_log", the time by `theory.linear.path_leading_log_times` (nan if not linear); "right", whether
-    that went which was predicted to go; "rival" as predicted; "tearing", e-folds of the growth of
-    differences within a ray in the wait for the drop (0 but for ReLU); and "doubt", the first of
-    these by which the theory doubts itself before any training, or "none": "tie", this or an
-    earlier unit has a rival that is near; "order", it is `Prediction.doubtful` for another reason;
-    "tears", more than 4 e-folds of tearing; "short", the predicted loss curve does not come to rest
-    before and behind the drop.
+    "leading_log", the time to leading logarithm (nan if not linear); "right", whether the unit that
+    escaped is the one predicted; "rival" as predicted; "tearing", e-folds of the growth of
+    differences within a ray while it waits for the drop (0 but for ReLU); and "doubt", the first
+    reason to doubt the drop before any training, or "none": "tie", this or an earlier unit has a
+    rival that is near; "order", it is `Prediction.doubtful` for another reason; "tears", more than
+    `TEARS` e-folds of tearing; "short", the predicted curve does not rest before and behind it.
     """
     theory = predictions.predict(network, theta0, drops)
     due, rows = due_drops(theory), []
