@@ -157,7 +157,7 @@ def first_times(times: np.ndarray, rising: np.ndarray, level: float) -> np.ndarr
     part = np.clip((level - low) / np.where(high == low, 1, high - low), 0, 1)
     with np.errstate(invalid="ignore"):  # curves of runs that never escape begin at inf
         return np.where(
-            above.any(0) & ~above[0], times[k - 1] + part * (times[k] - times[k - 1]), np.nan
+            above.any(0), times[k - 1] + part * (times[k] - times[k - 1]), np.nan
         )
 
 

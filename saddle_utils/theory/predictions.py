@@ -108,7 +108,7 @@ def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
         curves = [(begin + t, loss) for begin, (t, loss) in zip(clock, drop.curves, strict=True)]
         level = network.loss(drop.saddle)
         half = [
-            first_times(c[0], -c[1], -m)
+            first_times(c[0], -c[1], -m) if c[1][0] > m else np.nan
             for c, m in zip(curves, (levels[-1] + level) / 2, strict=True)
         ]
         half = np.where(alive & np.isfinite(half), half, np.inf)

@@ -123,7 +123,9 @@ def _measured(
     """What `compare` measures of one run."""
     levels, found = theory.levels[i, : count + 1], []
     times, losses = dense_loss(network, run) if network.smooth else (run.times, run.losses)
-    half = np.array([first_times(times, -losses, -m) for m in (levels[1:] + levels[:-1]) / 2])
+    middles = (levels[1:] + levels[:-1]) / 2
+    half = [first_times(times, -losses, -m) if losses[0] > m else np.nan for m in middles]
+    half = np.array(half, dtype=float)
     bounds, before = np.append(half, end + (half - theory.times[i, :count])[-1:]), 0
     for k in range(count):
         onset = int(np.argmax(run.losses <= levels[k] - (levels[k] - levels[k + 1]) / 4))
