@@ -15,10 +15,8 @@ from saddle_utils.dynamics import RunFailedError, adam, descend, momentum
 from saddle_utils.networks import initial_units, stacked
 from saddle_utils.observables import first_times
 from saddle_utils.studies import beyond_gradient_flow
-from saddle_utils.theory import stochastic
-from saddle_utils.theory.finite_steps import discrete_growth_rate, two_cycle
+from saddle_utils.theory.finite_steps import discrete_growth_rate
 from saddle_utils.theory.linear import escape_rates, linear_saddle
-from saddle_utils.theory.stochastic import saddle_growth
 
 RULES = {
     "momentum": (momentum(), lambda p, lr: torch.optim.SGD(p, lr=lr, momentum=0.9)),
@@ -49,29 +47,6 @@ def test_rules_equal_torch_optim(name, kind):
     run = descend(net, kind(start), 0.001, 300, rule=rule)
     assert relative(run.theta, np.array(theirs)) < 1e-12
     assert np.abs(run.theta[-1] - start).max() > 0.05
-
-
-@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9])
-def test_growth_rate_is_that_of_the_recursion(beta):
-    """Heavy ball on dtheta = s theta, iterated until only the largest root is left."""
-    for s, lr in itertools.product((0.01, 0.3, 2.0), (0.01, 0.4)):
-        theta, move = 1.0, 0.0
-        for _ in range(3000):
-            move = beta * move + s * theta
-            before, theta = theta, theta + lr * move
-            theta, move, before = theta / before, move / before, 1.0
-        np.testing.assert_allclose(np.log(theta) / lr, discrete_growth_rate(s, lr, beta), rtol=1e-9)
-    np.testing.assert_allclose(discrete_growth_rate(1.0, 1e-7, beta), 1 / (1 - beta), rtol=1e-3)
-
-
-@pytest.mark.parametrize("multiple", [1.05, 1.2])
-def test_two_cycle_is_that_of_the_map(multiple):
-    u, seen = 0.4, []
-    for step in range(3000):
-        u = u * (1 + multiple - multiple * u * u)
-        seen += [u * u] if step > 2990 else []
-    np.testing.assert_allclose(np.sort(seen[-2:])[::-1], two_cycle(multiple), rtol=1e-9)
-    np.testing.assert_array_equal(two_cycle(0.9) ** 0, 1)  # no cycle below the edge: no nan
 
 
 def test_the_edge_of_stability_is_where_descent_stops_settling():
@@ -125,61 +100,6 @@ def test_label_noise_is_fresh_and_of_its_size():
     expected = 0.5**2 * np.einsum("si,si->i", data.x, data.x) / 64
     np.testing.assert_allclose(added.var((0, 1, 2)), expected, rtol=0.1)
     assert np.abs(added[0] - added[1]).max() > 0.1
-
-
-def test_without_noise_the_exponents_are_the_growth_rates():
-    data, lr = regression(2), 0.3
-    everything = itertools.repeat(data.network)
-    s, left = escape_rates(data.network, []), escape_rates(data.network, [0])
-    growth, loss = saddle_growth(data.network, np.zeros((0, 8)), everything, lr, 400, 2, 2)
-    np.testing.assert_allclose(growth, [discrete_growth_rate(s, lr)] * 2, rtol=1e-6)
-    np.testing.assert_allclose(loss, data.network.zero_loss())
-    saddle = linear_saddle(data.network, [0], 1)
-    growth, loss = saddle_growth(data.network, saddle, everything, lr, 200, 1)
-    np.testing.assert_allclose(growth[0, 0], discrete_growth_rate(left[0], lr), rtol=1e-6)
-    np.testing.assert_allclose(loss, data.network.loss(saddle), rtol=1e-6)
-
-
-def test_where_matrices_commute_the_exponent_is_a_mean_of_logarithms():
-    """One input, one output: every A_b is a multiple of one matrix; epochs of all samples."""
-    x = np.random.default_rng(0).standard_normal((10, 1))
-    data = datasets.Samples(networks.linear(x, 0.8 * x), x, 0.8 * x)
-    batches = sample_batches(data, 1, 3, np.random.default_rng(1))
-    growth, _ = saddle_growth(data.network, np.zeros((0, 2)), batches, 0.2, 50, 3)
-    np.testing.assert_allclose(growth[:, 0], np.log(1 + 0.2 * 0.8 * x[:, 0] ** 2).mean() / 0.2)
-
-
-def test_only_noise_along_the_direction_of_growth_slows_it():
-    """Second order: the exponent of a product of 20 x 1600 random matrices, within 1%."""
-    data = regression(30)
-    lr = 0.04 / escape_rates(data.network, [])[0]
-    for noise in (0.0, 0.5):
-        batches = sample_batches(data, 1, 20, np.random.default_rng(3), noise)
-        growth, _ = saddle_growth(data.network, np.zeros((0, 8)), batches, lr, 1600, 20)
-        expected = stochastic.batch_growth_rate(data, 1, lr, noise)
-        assert expected < 0.99 * discrete_growth_rate(escape_rates(data.network, [])[0], lr)
-        np.testing.assert_allclose(growth.mean(), expected, rtol=0.012)
-    exact = discrete_growth_rate(escape_rates(data.network, [])[0], lr)
-    np.testing.assert_allclose(stochastic.batch_growth_rate(data, 128, lr), exact)
-
-
-@pytest.mark.parametrize("rank", [0, 4])
-def test_noise_alone_drives_units_in_many_dimensions(rank):
-    """White inputs drawn afresh, a teacher of this rank that is learned: within 20%."""
-    rng, teacher = np.random.default_rng(7), np.zeros((20, 20))
-    teacher[range(rank), range(rank)] = [1.0, 0.8, 0.6, 0.5][:rank]
-    net = networks.Linear(teacher, np.eye(20), float((teacher**2).sum()))
-
-    def batches():
-        while True:
-            x = rng.standard_normal((12, 1, 20))
-            y = x @ teacher.T + 0.5 * rng.standard_normal((12, 1, 20))
-            yield networks.Linear(y.mT @ x, x.mT @ x, 0.0)
-
-    learned = linear_saddle(net, list(range(rank)), rank) if rank else np.zeros((0, 40))
-    growth, _ = saddle_growth(net, learned, batches(), 0.02, 5000, 12)
-    expected = stochastic.recruiting_rate(20, rank, 0.02, 0.5, 1)
-    np.testing.assert_allclose(growth.mean(), expected, rtol=0.2)
 
 
 def test_progress_counts_modes_at_any_covariance():
