@@ -1,20 +1,17 @@
-"""Gradient flow of a whole ensemble at once: every run takes steps of its own.
+"""Gradient flow of an ensemble: all runs advance together, each with its own time and step size.
 
-Why this is fast.  The runs of an ensemble wait for different times, so one step size for all would
-crawl at the pace of whichever run drops; integrating them one by one pays Python's overhead for
-each.  Here all runs advance in one batched array operation, and time and step size are vectors.
-The runs are fastest in memory, so that an operation on a pair of weights goes along all of them
-(`networks.runs_last`), and the slopes of a step are summed by BLAS.
+Runs are on their plateaus for different times: one step size for all would be that of whichever run
+drops, and one run after the other pays Python's overhead for each.  Here time and step size are
+vectors, and runs are fastest in memory (`networks.runs_last`).
 
 Every run begins with explicit steps (`runge_kutta`): a few dozen a drop.  Units of degree above 1
-wait for 1 / eps and more, and there what has been learned makes the problem stiff.  A run whose
-steps are limited by stability, not by accuracy, turns implicit for good and steps over the wait,
-unless the end is near.  Units of degree 1 leave saddles exponentially, which takes few explicit
-steps; an implicit one would not see what grows below its tolerance.
+have plateaus of length 1 / eps and more, and there what has been learned makes the problem stiff.
+A run whose steps are limited by stability, not by accuracy, turns implicit for good, unless the end
+is near.  Units of degree 1 escape exponentially, which takes few explicit steps; an implicit one
+would miss what grows below its tolerance.
 
-Linear networks are integrated in as many units as features, exactly (`Linear.reduce`); the weights
-are multiplied out when they are asked for.  ReLU networks jump where a unit passes a sample: steps
-end there, and units that slide along a sample are projected (`sliding`).
+Linear networks are integrated in as many units as features, exactly (`Network.reduce`).  Networks
+whose field jumps where a unit passes a sample (ReLU) take steps that end there (`sliding`).
 """
 
 from __future__ import annotations
@@ -24,19 +21,19 @@ import numpy as np
 from ..networks import Network, runs_last
 from .runge_kutta import attempt
 from .sliding import Steps, pass_kinks, pattern
-from .trajectories import RunFailedError, Trajectory
+from .trajectories import RunFailedError, Trajectory, why_stuck
 
 MAX_STEPS = 20_000  # of one run; a run with three drops takes about 300
-PATIENCE = 10  # explicit steps at that edge before a run turns implicit for good
+PATIENCE = 10  # explicit steps in a row limited by stability after which a run turns implicit
 CHUNK = 2048  # points of all runs whose losses are computed together
-PAYS = 400  # explicit steps to the end of a run for which it would not
+PAYS = 400  # explicit steps left to the end of a run below which turning implicit does not pay
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def flows(
     network: Network, theta0: np.ndarray, ends: np.ndarray | float, rtol: float = 1e-6
 ) -> list[Trajectory]:
-    """Gradient flow of an ensemble, each run at its own steps up to its own end (section 2).
+    """Gradient flow (section 2) of an ensemble: a `Trajectory` of each run, at its own steps.
 
     Parameters
     ----------
@@ -48,8 +45,9 @@ def flows(
 
     Raises
     ------
-    ValueError : shapes that do not fit, or ends that are not positive
-    RunFailedError : a run got stuck; says which, and at which time
+    ValueError : shapes that do not fit, ends that are not positive, or an activation whose
+        derivative jumps and that is not linear on either side of the jump
+    RunFailedError : a run is stuck; says which, at which time, and why
     """
     theta0 = np.asarray(network.check(theta0), dtype=float)
     if theta0.ndim != 3:
@@ -99,11 +97,12 @@ def flows(
         if not len(runs):
             return _trajectories(network, record, basis, len(theta0))
     worst = int(np.argmin(step / np.maximum(time, 1e-300)))
-    raise RunFailedError(
-        f"run {runs[worst]} is stuck at time {time[worst]:.6g} ({len(runs)} of {len(ends)} runs "
-        "are not done): the first layer of a ReLU unit is caught at zero (use `descend`), or the "
-        "initial scale is so small that rounding drowns the units that wait"
-    )
+    run, size, at = runs[worst], step[worst], time[worst]
+    size = 0.0 if implicit[worst] or size < 1e-14 * at else size
+    kink = "the first layer of a unit is caught at zero, where the field jumps: use `descend`"
+    why = why_stuck(network.runs(runs[[worst]]), theta[worst], size, ends[run], kink)
+    some = f"{len(runs)} of {len(ends)} runs are not done"
+    raise RunFailedError(f"run {run} is stuck at time {at:.6g} ({some}): {why}")
 
 
 def _first_step(theta: np.ndarray, field: np.ndarray, ends: np.ndarray) -> np.ndarray:
@@ -115,13 +114,12 @@ def _first_step(theta: np.ndarray, field: np.ndarray, ends: np.ndarray) -> np.nd
 def _trajectories(
     network: Network, record: list[tuple], basis: np.ndarray | None, count: int
 ) -> list[Trajectory]:
+    """The trajectory of each of `count` runs, from the runs, times and units of each step."""
     runs, times, thetas = zip(*record, strict=True)
     order = np.argsort(np.concatenate(runs), kind="stable")
     theta = np.empty((len(order), *thetas[0].shape[1:]))
     places = np.split(np.argsort(order), np.cumsum([len(part) for part in runs])[:-1])
-    for place, part in zip(
-        places, thetas, strict=True
-    ):  # each weight is copied once: they are many
+    for place, part in zip(places, thetas, strict=True):  # copies each weight once: they are many
         theta[place] = part
     runs, times = np.concatenate(runs)[order], np.concatenate(times)[order]
     parts = [slice(i, i + CHUNK) for i in range(0, len(runs), CHUNK)]

@@ -1,10 +1,10 @@
-"""A step of Runge-Kutta for every run of an ensemble, explicit or implicit, each of its own size.
+"""A Runge-Kutta step of each run of an ensemble, explicit or implicit, each of its own size.
 
-The explicit pair of orders 5 and 4 is Dormand and Prince's, with scipy's coefficients.  The
-implicit one is RODAS, an L-stable Rosenbrock method of order 4 (Hairer and Wanner, Solving ODEs II,
-section VI.4).  Its linear systems have the structure of Eq. 1: units interact only through the
-output, so the Jacobian is block diagonal, less a part of low rank (`Network.curvature`), and
-Woodbury's identity makes a solve linear in the number of units.
+The explicit pair of orders 5 and 4 is that of Dormand and Prince, with scipy's coefficients.  The
+implicit method is RODAS, an L-stable Rosenbrock method of order 4 (Hairer and Wanner, Solving ODEs
+II, section VI.4).  Its linear systems have the structure of Eq. 1: units interact only through the
+output, so the Jacobian is block diagonal less a part of low rank (`Network.curvature`), and
+Woodbury's identity makes the cost of a solution linear in the number of units.
 """
 
 from __future__ import annotations
@@ -47,11 +47,12 @@ def attempt(
     implicit: np.ndarray,
     far: np.ndarray,
 ) -> Stepped:
-    """A step of each run, by the method that `implicit` (runs,) says.
+    """Units and field after a step of each run, its error, and whether stability limits it.
 
-    theta and field (runs, units, features) at the beginning, `step` (runs,); the network may be a
-    `sliding.Pattern`.  Returns the units and the field at the end, the error, and for the runs that
-    are `far` (runs,) whether stability limits their explicit step (an implicit one, always true).
+    The first three have the shape of theta (runs, units, features), the last is (runs,): false
+    for runs that are not `far` (runs,), true for implicit steps.  `field` is that at theta, `step`
+    (runs,) the size of the step, `implicit` (runs,) says by which method; the network may be a
+    `sliding.Pattern`.
     """
     if not implicit.any():
         return _dormand_prince(network, theta, field, step, far)
@@ -69,6 +70,7 @@ def attempt(
 def _dormand_prince(
     network: Network, theta: np.ndarray, field: np.ndarray, step: np.ndarray, far: np.ndarray
 ) -> Stepped:
+    """`attempt` by the explicit pair."""
     h, (slopes, combine) = step[:, None, None], _workspace(theta, 7)
     slopes[0] = field
     for k, row in enumerate(RK45.A[1:], 1):
@@ -86,6 +88,7 @@ def _dormand_prince(
 def _rodas(
     network: Network, theta: np.ndarray, field: np.ndarray, step: np.ndarray, far: np.ndarray
 ) -> Stepped:
+    """`attempt` by the implicit method."""
     h, (stages, combine) = step[:, None, None], _workspace(theta, 6)
     solve, at, here = _solver(network, theta, GAMMA * step), theta, field
     for k, (a, c) in enumerate(zip(A, C, strict=True)):
@@ -98,9 +101,9 @@ def _rodas(
 
 
 def _workspace(theta: np.ndarray, count: int) -> tuple[np.ndarray, Callable]:
-    """Room for `count` arrays like theta, and the function that sums the first with weights.
+    """Room for `count` arrays like theta, and a function: the weighted sum of the first of them.
 
-    The room has theta's order of memory, so that a sum is one product of BLAS.
+    The room has theta's order of memory, so that a sum is one matrix product.
     """
     order = np.argsort(theta.strides)[::-1]
     back = np.argsort(order)
@@ -116,7 +119,7 @@ def _workspace(theta: np.ndarray, count: int) -> tuple[np.ndarray, Callable]:
 def _solver(
     network: Network, theta: np.ndarray, step: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """The solution x of (1 / step - J) x = r for each run, as a function of r (runs, units, f)."""
+    """The function that solves (1 / step - J) x = r of each run for x, of the shape of theta."""
     blocks, d, e = network.curvature(theta)
     shape = theta.shape
     inverse = np.linalg.inv(np.eye(shape[-1]) / step[:, None, None, None] - blocks)

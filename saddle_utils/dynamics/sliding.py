@@ -1,10 +1,11 @@
-"""ReLU networks jump where a unit passes a sample: patterns, crossings, and units that slide.
+"""Gradient flow of ReLU networks, whose field jumps where a unit passes a sample.
 
 Between two crossings of u_i . x_s = 0 the pattern of active samples is constant and the field is
 smooth.  At a crossing the field jumps.  Where it points back from either side, the unit stays on
 the kink and slides along it (Filippov): the sample counts with a factor lambda between 0 and 1
 such that u_i . x_s stays 0, which projects du_i on what is orthogonal to x_s.  The unit leaves when
-lambda reaches 0 or 1.  A unit whose u_i passes through zero passes all samples at once.
+lambda reaches 0 or 1.  A unit whose u_i passes through zero passes all samples at once.  The same
+holds for other activations that are linear on either side of 0 (`Activation.slopes`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..networks import Pointwise
+from ..networks import ACTIVATIONS, Pointwise, product
 
 OVERSHOOT = 4.0  # how far past a crossing a step may end, |u . x| in units of rtol |theta_i| |x|
 EXIT = 1e-6  # how far past 0 or 1 the factor of a sliding unit may end
@@ -23,10 +24,11 @@ EXIT = 1e-6  # how far past 0 or 1 the factor of a sliding unit may end
 
 @dataclass(frozen=True)
 class Pattern:
-    """A ReLU network whose pattern of active samples is held fixed, so that its field is smooth.
+    """A network with its pattern of active samples held fixed, so that its field is smooth.
 
-    on (runs, units, patches * samples): 1 where the sample counts for the unit; held (3, n): run,
-    unit and sample of what slides; dual (n, n_u): du . dual is the part of du along x_s to cancel.
+    `on` (runs, units, patches * samples) is 1 where the unit is active on the sample, else 0;
+    `held` (3, n) lists run, unit and sample where a unit slides along a sample; du . `dual`
+    (n, n_u) is the part of du along that sample, which is cancelled.
     """
 
     network: Pointwise
@@ -34,9 +36,15 @@ class Pattern:
     held: np.ndarray
     dual: np.ndarray
 
+    @cached_property
+    def slope(self) -> np.ndarray:
+        """The derivative of the activation for each unit and sample, of the shape of `on`."""
+        below, above = ACTIVATIONS[self.network.phi].slopes
+        return below + (above - below) * self.on
+
     def field(self, theta: np.ndarray) -> np.ndarray:
-        """Gradient field of this pattern, du projected for the units that slide."""
-        field = self.network.field(theta, on=self.on)
+        """Gradient field of this pattern, shape of theta, du projected for units that slide."""
+        field = self.network.field(theta, on=self.slope)
         if self.held.size:
             du = field[..., self.network.n_v :]
             force = self._force(du)[:, None] * self._samples
@@ -44,10 +52,12 @@ class Pattern:
         return field
 
     def factors(self, theta: np.ndarray) -> np.ndarray:
-        """lambda of what slides, (n,): between 0 and 1 as long as it does."""
-        shared = self.network.forward(theta, self.on)
-        force = self._force(self.network.field(theta, shared, self.on)[..., self.network.n_v :])
-        pull = self.network.pulls(shared)[tuple(self.held)]
+        """lambda (n,) of each sample that a unit slides along, between 0 and 1 while it does."""
+        shared = self.network.forward(theta, self.slope)
+        force = self._force(self.network.field(theta, shared, self.slope)[..., self.network.n_v :])
+        below, above = ACTIVATIONS[self.network.phi].slopes
+        pull = product(shared[0], (above - below) * shared[-1]).reshape(self.on.shape)
+        pull = pull[tuple(self.held)]
         return -force / np.where(pull == 0, np.finfo(float).tiny, pull)
 
     def runs(self, left: np.ndarray) -> Pattern:
@@ -58,7 +68,7 @@ class Pattern:
         return Pattern(self.network.runs(left), self.on[left], held, self.dual[kept])
 
     def holding(self, on: np.ndarray, held: np.ndarray) -> Pattern:
-        """The same network with another pattern."""
+        """The same network with another pattern, `on` and `held`."""
         x = _samples(self.network, held)
         dual = x / np.maximum(np.vecdot(x, x), np.finfo(float).tiny)[:, None]
         several = Counter(zip(*held[:2].tolist(), strict=True))
@@ -68,6 +78,7 @@ class Pattern:
         return Pattern(self.network, on, held, dual)
 
     def _force(self, du: np.ndarray) -> np.ndarray:
+        """The part of du along the samples that are slid along, (n,)."""
         return np.vecdot(self.dual, du[tuple(self.held[:2])])
 
     @cached_property
@@ -77,7 +88,7 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Steps:
-    """One attempted step a run: units and field at both ends (runs, units, f), and size (runs,)."""
+    """An attempted step of each run: units and field at both ends, and its size (runs,)."""
 
     theta: np.ndarray
     field: np.ndarray
@@ -93,7 +104,12 @@ def _samples(network: Pointwise, held: np.ndarray) -> np.ndarray:
 
 
 def pattern(network: Pointwise, theta: np.ndarray) -> Pattern:
-    """The pattern of units (runs, units, features), none of which slides yet."""
+    """The pattern of units (runs, units, features), none of which slides yet.
+
+    ValueError if the activation is not linear on either side of 0.
+    """
+    if network.degree != 1:
+        raise ValueError("the field jumps, between pieces that are not linear: use `descend`")
     on = (network.kinks(theta) > 0) * 1.0
     return Pattern(network, on, np.zeros((3, 0), dtype=int), np.zeros((0, network.n_u)))
 
@@ -101,9 +117,10 @@ def pattern(network: Pointwise, theta: np.ndarray) -> Pattern:
 def pass_kinks(
     old: Pattern, steps: Steps, good: np.ndarray, rtol: float
 ) -> tuple[np.ndarray, Pattern]:
-    """What the steps that are `good` ran into: the part of each to keep, and the pattern after.
+    """The part (runs,) of each step to keep, and the pattern after those that are kept whole.
 
-    The part (runs,) is 1 for a step that may stand, and else ends it at its first crossing or exit.
+    The part is 1 for a step that is not `good`, or may stand; less than 1 where a step must be
+    repeated so that it ends at its first crossing, or where a unit ceases to slide.
     """
     crossed = good[:, None, None] & ((old.network.kinks(steps.new) > 0) != (old.on > 0))
     crossed[tuple(old.held)] = False
@@ -144,7 +161,7 @@ def pass_kinks(
 def _until_crossing(
     network: Pointwise, crossed: np.ndarray, steps: Steps, rtol: float
 ) -> np.ndarray:
-    """Part of each step up to its first crossing, by the cubic of u . x over the step, (runs,)."""
+    """Part (runs,) of each step up to its first crossing, by a cubic for u . x over the step."""
     at = np.nonzero(crossed)
     h = steps.size[:, None, None]
     ends = (steps.theta, steps.new, h * steps.field, h * steps.new_field)
