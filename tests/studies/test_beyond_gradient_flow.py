@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
 from support import relative
 
-from saddle_utils import datasets, networks
-from saddle_utils.datasets import panel, regression, sample_batches, whitened
+from saddle_utils.datasets import panel, regression, whitened
 from saddle_utils.dynamics import RunFailedError, adam, descend, momentum
 from saddle_utils.networks import initial_units, stacked
 from saddle_utils.observables import first_times
@@ -63,43 +60,6 @@ def test_the_edge_of_stability_is_where_descent_stops_settling():
         assert below < 1e-9 and above > 1e-4
     with pytest.raises(RunFailedError):
         descend(net, initial_units(net, 6, 0.01, 9), 2.1 * edge, 400)
-
-
-def test_batches_are_epochs_of_the_samples():
-    data = regression(4, samples=12)
-    batches = list(itertools.islice(sample_batches(data, 5, 3, np.random.default_rng(0)), 4))
-    for first in (0, 2):  # two batches of 5 an epoch: ten different samples, moments averaged
-        total = sum(batch.szz for batch in batches[first : first + 2])
-        assert total.shape == (3, 4, 4)
-        traces = (data.x**2).sum(1)
-        left = np.array([traces.sum() - 5 * np.trace(one) for one in total])
-        pairs = traces[:, None] + traces
-        assert all(np.isclose(pairs, one).any() for one in left)  # two samples are left out
-    everything = next(sample_batches(data, 12, 3, np.random.default_rng(0), label_noise=1e-9))
-    np.testing.assert_allclose(everything.syz[2], data.network.syz, atol=1e-8)
-    assert next(sample_batches(data, 12, 3, np.random.default_rng(0))) is data.network
-    square = panel("fig1g")
-    quadratic = datasets.Samples(square.network, square.x, square.y[:, None])
-    one = next(sample_batches(quadratic, 1, 1, np.random.default_rng(5)))
-    k = int(np.argmin(np.abs(square.x[:, 0] ** 2 - np.sqrt(one.szz[0, 0, 0]))))
-    expected = networks.quadratic(square.x[k : k + 1], square.y[k : k + 1])
-    np.testing.assert_allclose(one.syz[0], expected.syz)
-    for size in (0, 13):
-        with pytest.raises(ValueError, match="wanted 1 to 12"):
-            next(sample_batches(data, size, 3, np.random.default_rng(0)))
-
-
-def test_label_noise_is_fresh_and_of_its_size():
-    data = regression(1, samples=8)
-    clean, noisy = (
-        np.array([b.syz for b in itertools.islice(
-            sample_batches(data, 8, 400, np.random.default_rng(2), noise), 3)])
-        for noise in (1e-12, 0.5)
-    )  # fmt: skip
-    added = noisy - clean
-    expected = 0.5**2 * np.einsum("si,si->i", data.x, data.x) / 64
-    np.testing.assert_allclose(added.var((0, 1, 2)), expected, rtol=0.1)
-    assert np.abs(added[0] - added[1]).max() > 0.1
 
 
 def test_progress_counts_modes_at_any_covariance():

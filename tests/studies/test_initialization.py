@@ -37,23 +37,6 @@ def test_the_kernel_is_that_of_the_jacobian():
     assert initialization.kernel_movement(NET, one, two) == pytest.approx(expected, rel=1e-6)
 
 
-def test_counts_are_those_of_measure():
-    rng, times, losses = np.random.default_rng(2), [], []
-    for n in rng.integers(3, 60, 400):
-        times.append(np.cumsum(rng.exponential(size=n)))
-        drops = rng.exponential(size=n) ** 4 * rng.integers(0, 2, n)
-        losses.append(np.cumsum(drops)[::-1] + 0.1)
-    for knobs in ({"flat": 0.3, "min_drop": 0.2}, {}):
-        one_by_one = [
-            len(observables.measure(t, loss, 0, **knobs).levels)
-            for t, loss in zip(times, losses, strict=True)
-        ]
-        assert_allclose(observables.count(times, losses, **knobs), one_by_one)
-    assert len(set(one_by_one)) > 5
-    with pytest.raises(ValueError, match="three points"):
-        observables.count([np.arange(2.0)], [np.ones(2)])
-
-
 def test_phases_of_a_few_runs_are_those_of_full_networks():
     """One grid point against `flow` of the unreduced network, brute force."""
     found = initialization.linear_phases(np.array([0.4, 1.6]), np.array([1e-5, 1e-2]), 12, [3])
