@@ -16,6 +16,7 @@ from saddle_utils.dynamics import (
     adam,
     descend,
     flow,
+    gradient_flow,
     minibatches,
     momentum,
     resolve_device,
@@ -231,8 +232,37 @@ def test_a_sliding_relu_unit_is_reported_not_awaited():
 
     task = line()
     start = initial_units(task.network, 50, 1e-6, 0)
-    with pytest.raises(RunFailedError, match=r"stuck at time .* slides"):
+    with pytest.raises(RunFailedError, match=r"stuck at time .* slides .* use `flows`"):
         flow(task.network, start, 160.0)
+
+
+def test_a_flow_that_is_stuck_says_why(monkeypatch):
+    """Stiff where the field jumps; rounding, whoever notices it first, where it does not."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((30, 2)), rng.standard_normal((30, 1))
+    monkeypatch.setattr(gradient_flow, "MAX_EVALUATIONS", 3000)
+    alone = networks.pointwise(x[:1], np.array([1.0]))
+    with pytest.raises(RunFailedError, match=r"stuck .* it is stiff, .* end the run earlier"):
+        flow(alone, np.array([[0.5], [0.7]]) * np.append(1, x[0]), 1e5)  # both units stay active
+    for net, end in ((networks.pointwise(x, y, "cubic"), 1e36), (networks.quadratic(x, y), 3e41)):
+        scale = 1e-17 if end == 1e36 else 1e-40
+        with pytest.raises(RunFailedError, match="rounding drowns"):
+            flow(net, initial_units(net, 5, scale, 0), end)
+    linear = networks.linear(x, 1e5 * np.tile(y, 2))
+    assert len(flow(linear, initial_units(linear, 5, 1e-2, 0), 20.0).times) < 1000  # implicit steps
+
+
+@pytest.mark.parametrize("phi", ["leaky_relu", "cubic"])
+def test_descent_of_any_activation_is_a_loop(phi):
+    p = panel("fig1e")
+    net = networks.pointwise(p.x, p.y, phi)
+    theta = initial_units(net, 4, 0.3, range(2))
+    run = descend(net, theta, 0.01, 20, every=7)
+    assert run.times.tolist() == [0, 0.07, 0.14]
+    for step in range(15):
+        if step % 7 == 0:
+            np.testing.assert_allclose(run.theta[step // 7], theta, rtol=1e-12)
+        theta = theta + 0.01 * net.field(theta)
 
 
 NET = whitened([2, 1])

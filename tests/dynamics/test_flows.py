@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
@@ -134,11 +136,13 @@ def test_linear_networks_are_integrated_in_fewer_units():
     assert np.abs(run.theta - tight(net, start[0], run.times)).max() < 1e-5
 
 
+@pytest.mark.parametrize("phi", ["relu", "leaky_relu"])
 @pytest.mark.parametrize(("shape", "outputs", "seed"), [((40, 2), 1, 0), ((30, 3), 2, 3)])
-def test_relu_units_slide_along_samples(shape, outputs, seed):
+def test_units_slide_along_samples(shape, outputs, seed, phi):
     """Where many units slide, the loss is what gradient descent tends to as lr -> 0."""
     rng = np.random.default_rng(seed)
-    net = networks.pointwise(rng.standard_normal(shape), rng.standard_normal((shape[0], outputs)))
+    x, y = rng.standard_normal(shape), rng.standard_normal((shape[0], outputs))
+    net = networks.pointwise(x, y, phi)
     start, end = initial_units(net, 20, 1e-2, [seed]), 12.0
     run = flows(net, start, end)[0]
     coarse, fine = (descend(net, start[0], lr, round(end / lr), 50) for lr in (0.004, 0.002))
@@ -159,6 +163,110 @@ def test_the_pattern_is_the_smooth_field_between_kinks():
     held = fixed.holding(fixed.on, np.stack([run, unit, sample]))
     along = p.network.kinks(held.field(theta))[run, unit, sample]
     np.testing.assert_allclose(along, 0, atol=1e-15)
+
+
+def test_leaky_relu_equals_a_tight_integration():
+    """Two orthogonal inputs, where units pass samples and do not slide."""
+    p = panel("fig1d")
+    net = networks.pointwise(p.x, p.y, "leaky_relu")
+    start = initial_units(net, 6, 1e-3, [4])
+    run = flows(net, start, 40.0, 1e-8)[0]
+    crossed = (net.kinks(run.theta[0]) > 0) != (net.kinks(run.theta[-1]) > 0)
+    assert crossed.any() and run.losses[-1] < 0.5 * run.losses[0]
+    assert np.abs(run.theta - tight(net, start[0], run.times)).max() < 1e-5
+    times = np.linspace(0, 40, 9)
+    one = flow(net, start[0], times)
+    np.testing.assert_allclose(one.theta, tight(net, start[0], times), atol=1e-6)
+
+
+def test_two_slopes_are_a_linear_network_and_a_relu_network():
+    """sigma(a) = .1 a + .9 relu(a): fields of patterns, with the same pattern, add up."""
+    p = panel("fig1e")
+    leaky, relu, identity = (
+        networks.pointwise(p.x, 0 * p.y, phi) for phi in ("leaky_relu", "relu", "identity")
+    )
+    theta = initial_units(leaky, 3, 0.5, [1, 2])
+    outputs = [net.output(theta) for net in (leaky, identity, relu)]
+    np.testing.assert_allclose(outputs[0], 0.1 * outputs[1] + 0.9 * outputs[2], atol=1e-15)
+    fixed = sliding.pattern(leaky, theta)
+    assert set(np.unique(fixed.slope)) == {0.1, 1.0}
+    np.testing.assert_allclose(fixed.field(theta), leaky.field(theta), atol=1e-15)
+
+
+RNG = np.random.default_rng(0)
+X, Y, PROMPTS = (RNG.standard_normal(shape) for shape in ((30, 2), (30, 1), (30, 5, 2)))
+PUSHED = networks.pointwise(np.array([[1.0], [-1.0]]), -np.ones(2)), np.array([[[1.0, 0.1]]])
+STIFF = "it is stiff, for its end, .* is .* times its fastest time scale, .* run earlier"
+ROUNDING = "rounding drowns the units that are dormant"
+
+
+def small(net, scale):
+    return net, initial_units(net, 5, scale, [0])
+
+
+@pytest.mark.parametrize(
+    ("net", "start", "end", "words"),
+    [
+        (*small(networks.linear(X, 1e5 * np.tile(Y, 2)), 1e-2), 20.0, STIFF),
+        (*small(networks.pointwise(X, 1e5 * Y, "tanh"), 1e-2), 20.0, STIFF),
+        (*small(networks.pointwise(X, 1e5 * Y, "relu"), 1e-2), 20.0, STIFF),
+        (*PUSHED, 20.0, "caught at zero, where the field jumps: use `descend`"),
+        (*small(networks.quadratic(X, Y), 1e-17), 3e18, ROUNDING),
+        (*small(networks.attention(PROMPTS, PROMPTS @ [1, 0.5]), 1e-17), 3e18, ROUNDING),
+    ],
+)
+def test_a_run_that_is_stuck_says_why(net, start, end, words, monkeypatch):
+    monkeypatch.setattr(flow_ensembles, "MAX_STEPS", 2000)
+    with pytest.raises(RunFailedError, match=r"^run 0 is stuck at time .*\(1 of 1 runs.*: .*") as e:
+        flows(net, start, end)
+    found = re.search(words, str(e.value))
+    others = {STIFF, "caught at zero", ROUNDING} - {words}
+    assert found and not any(re.search(o, str(e.value)) for o in others if o not in words)
+
+
+def test_the_fastest_time_scale_is_that_of_the_jacobian():
+    """The number in the error, for a linear network that is stuck at its minimum."""
+    net = networks.linear(X, 1e5 * np.tile(Y, 2))
+    with pytest.raises(RunFailedError) as e:
+        flows(net, initial_units(net, 5, 1e-2, [0]), 20.0)
+    times, scale = (
+        float(t) for t in re.search(r"is (\S+) times .* scale, (\S+),", str(e.value)).groups()
+    )
+    end = flow(net, initial_units(net, 5, 1e-2, 0), 20.0).theta[-1]
+    rate = np.abs(np.linalg.eigvalsh(net.jacobian(end))).max()
+    assert 1 / scale == pytest.approx(rate, rel=0.2) and times == pytest.approx(20 * rate, rel=0.2)
+
+
+def test_the_run_that_is_stuck_is_named_among_others():
+    nets = [networks.linear(X, k * np.tile(Y, 2)) for k in (1.0, 1e5, 1.0)]
+    start = initial_units(nets[0], 5, 1e-2, [0, 1, 2])
+    with pytest.raises(RunFailedError, match=r"run 1 is stuck .* \(1 of 3 .*stiff"):
+        flows(networks.stacked(nets), start, 20.0)
+
+
+def test_a_jump_between_curved_pieces_is_refused(monkeypatch):
+    act = networks.Activation(lambda a: np.abs(a) + a**2, lambda a, f: np.sign(a) + 2 * a)
+    monkeypatch.setitem(networks.ACTIVATIONS, "bent", act)
+    net = networks.pointwise(X, Y, "bent")
+    assert not net.smooth
+    with pytest.raises(ValueError, match="pieces that are not linear"):
+        flows(net, initial_units(net, 2, 0.1, [0]), 1.0)
+
+
+@pytest.mark.parametrize("slopes", [(-1.0, 1.0), (1.0, -0.5), (1.0, 0.0)])
+def test_any_two_slopes_slide(slopes, monkeypatch):
+    """|a|, and others: many units slide, and the loss is that of descent as lr -> 0."""
+    below, above = slopes
+    slope = lambda a: np.where(a > 0, above, below)  # noqa: E731
+    act = networks.Activation(lambda a: a * slope(a), lambda a, f: slope(a), degree=1)
+    monkeypatch.setitem(networks.ACTIVATIONS, "two", act)
+    net = networks.pointwise(X, Y, "two")
+    start, end = initial_units(net, 10, 1e-2, [1]), 12.0
+    run = flows(net, start, end)[0]
+    coarse, fine = (descend(net, start[0], lr, round(end / lr), 50) for lr in (0.004, 0.002))
+    limit = 2 * fine.losses[-1] - coarse.losses[-1]
+    assert abs(run.losses[-1] - limit) < 0.2 * abs(fine.losses[-1] - limit) + 1e-6
+    assert (np.diff(run.losses) <= 1e-12).all()
 
 
 def test_what_does_not_fit_is_refused(monkeypatch):
