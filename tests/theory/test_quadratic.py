@@ -15,6 +15,7 @@ from saddle_utils.observables import drop_times
 from saddle_utils.studies import initialization
 from saddle_utils.studies.figure2 import figure2_levels
 from saddle_utils.theory import quadratic, saddles
+from saddle_utils.theory.quadratic import attention
 
 ATTENTION = figure2_network("attention")
 
@@ -182,13 +183,13 @@ def test_heads_wait_as_long_as_their_draw_says():
 
 
 def test_a_head_settles_along_the_closed_curve():
-    y = quadratic.SHARES[::50]
+    y = attention.SHARES[::50]
     run = solve_ivp(
-        lambda t, y: y**2 * (1 - y**3), (quadratic.TIMES[0], 2), y[:1], rtol=1e-10, atol=1e-12,
+        lambda t, y: y**2 * (1 - y**3), (attention.TIMES[0], 2), y[:1], rtol=1e-10, atol=1e-12,
         dense_output=True,
     )  # fmt: skip
-    early = quadratic.TIMES[::50] < 2
-    assert_allclose(run.sol(quadratic.TIMES[::50][early])[0], y[early], rtol=1e-5)
+    early = attention.TIMES[::50] < 2
+    assert_allclose(run.sol(attention.TIMES[::50][early])[0], y[early], rtol=1e-5)
 
 
 @pytest.mark.parametrize("drop", [0, 1])
