@@ -25,6 +25,18 @@ def test_prediction_tasks_are_of_their_kinds_and_reproducible():
     np.testing.assert_allclose(first, covariance_tasks(3, 40)[0].syz)
 
 
+def test_drops_are_the_ranks_of_what_units_at_zero_see():
+    ranks = {"ReLU": 2, "ReLU conv": 2}  # units of the teacher
+    for kind, net in prediction_tasks(3, 5).items():
+        if isinstance(net, Quadratic):
+            ranks[kind] = np.linalg.matrix_rank(net.matrix(net.syz)[:, 0])
+        elif isinstance(net, Linear):
+            ranks[kind] = np.linalg.matrix_rank(net.residual(0 * net.syz))
+    ranks["attention"] = ranks["attention"] // 2  # key and query
+    for kind, drops in DROPS.items():
+        np.testing.assert_array_equal(ranks[kind], drops, err_msg=kind)
+
+
 def test_strengths_of_whitened_tasks():
     net = prediction_tasks(4, 300)["linear, whitened"]
     s = np.linalg.svd(net.syz, compute_uv=False)
