@@ -97,7 +97,7 @@ def test_relu_drops_of_plain_descent():
     run = descend(one(net), theta0[0], 2e-3, int(1.1 * found.times[0, 1] / 2e-3), every=5)
     np.testing.assert_allclose(found.levels[0], [0.5, 0.25, 0], atol=1e-4)
     measured = half_drops(run.times, run.losses, found.levels[0])
-    np.testing.assert_allclose(measured, found.times[0], rtol=3e-3)
+    np.testing.assert_allclose(measured, found.times[0], rtol=2e-3)
 
 
 QUADRATIC = stacked([panel("fig1g").network] * 2)
