@@ -313,6 +313,12 @@ def test_read_outs_of_a_convolution_are_drawn_by_output():
     np.testing.assert_array_equal(theta[:, :4].reshape(3, 2, 2), v.swapaxes(0, 1))
 
 
+def test_a_network_may_have_one_unit():
+    net = networks.linear(*GOOD)
+    assert initial_units(net, 1, 1e-3).shape == (1, 3)
+    assert initial_units(net, 1, 1e-3, [4, 5]).shape == (2, 1, 3)
+
+
 @pytest.mark.parametrize(("count", "weights", "moved"), [(31, 9, 0), (32, 9, 1), (32, 2001, 0)])
 def test_runs_are_moved_where_that_pays(count, weights, moved):
     theta = np.ones((count, 1, weights))
