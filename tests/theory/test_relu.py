@@ -122,6 +122,17 @@ def test_the_exponents_of_two_directions():
     assert relu.ReluDirections(np.eye(2)[:1], np.ones(1), np.ones(1)).exponent == 1
 
 
+def test_relu_directions_do_not_depend_on_units():
+    rng = np.random.default_rng(5)
+    x, y = rng.standard_normal((12, 2)), rng.standard_normal(12)
+    expected = relu.relu_directions(networks.pointwise(x, y))
+    for c in (1e-8, 1e8):
+        found = relu.relu_directions(networks.pointwise(x, c * y))
+        np.testing.assert_allclose(found.directions, expected.directions, atol=1e-12)
+        np.testing.assert_allclose(found.rates, c * expected.rates, rtol=1e-12)
+        np.testing.assert_array_equal(found.signs, expected.signs)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
