@@ -18,6 +18,7 @@ from saddle_utils.dynamics import (
     flows,
     runge_kutta,
     sliding,
+    trajectories,
 )
 from saddle_utils.networks import initial_units
 
@@ -235,6 +236,15 @@ def test_the_fastest_time_scale_is_that_of_the_jacobian():
     end = flow(net, initial_units(net, 5, 1e-2, 0), 20.0).theta[-1]
     rate = np.abs(np.linalg.eigvalsh(net.jacobian(end))).max()
     assert 1 / scale == pytest.approx(rate, rel=0.2) and times == pytest.approx(20 * rate, rel=0.2)
+
+
+def test_kinks_are_not_taken_for_stiffness():
+    """At a kink the field jumps, which no rate describes: the pattern is held fixed for it."""
+    net = networks.pointwise(np.array([[1.0, 0], [1.0, 1.0]]), np.array([1.0, -1.0]))
+    theta = np.array([[1.0, 1.0, -1.0]])  # u . x = 0 for the second sample
+    rate = np.abs(np.linalg.eigvalsh(net.jacobian(theta))).max()
+    assert trajectories.why_stuck(net, theta, 0.2 / rate, 9.0, "at a kink") == "at a kink"
+    assert re.search(STIFF, trajectories.why_stuck(net, theta, 0.4 / rate, 9.0, "at a kink"))
 
 
 def test_the_run_that_is_stuck_is_named_among_others():
