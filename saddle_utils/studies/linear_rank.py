@@ -96,7 +96,7 @@ def measure_linear_drops(
     """Times at which the loss passes the midpoints between the levels of the saddles, in order.
 
     Shape (scales, ranks), of gradient flow at any input covariance; nan where a run ends before.
-    The prediction is `theory.linear.leading_log_times`.  A mode of strength a = s (1 - 1 / sqrt 2) has
+    The prediction is `linear.leading_log_times`.  A mode of strength a = s (1 - 1 / sqrt 2) has
     halved its loss: for whitened inputs .441 / s before the half-time of the mode.
     """
     slowest = linear.leading_log_times(network)
