@@ -45,7 +45,7 @@ def flow(
     theta0 = np.asarray(network.check(theta0), dtype=float)
     own_steps = np.ndim(times) == 0
     grid = np.array([0.0, times]) if own_steps else np.asarray(times, dtype=float)
-    if not (np.isfinite(grid).all() and grid[0] >= 0 and (np.diff(grid) > 0).all()):
+    if not (grid.size and np.isfinite(grid).all() and grid[0] >= 0 and (np.diff(grid) > 0).all()):
         raise ValueError("times must be finite, increasing and not negative")
     if theta0.ndim > 2 and own_steps:
         raise ValueError("runs of an ensemble take steps of their own: use `flows`")

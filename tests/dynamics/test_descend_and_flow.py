@@ -299,6 +299,7 @@ START = initial_units(NET, 3, 1e-3)
         (lambda: flow(NET, START, [-0.1, 1.0]), "not negative"),
         (lambda: flow(NET, START, [0, 1, 1]), "increasing"),
         (lambda: flow(NET, START, [0, np.inf]), "finite"),
+        (lambda: flow(NET, START, []), "increasing"),
         (lambda: flow(NET, START, 0.0), "increasing"),
         (lambda: descend(NET, START, 0.1, 5, every=0), "every"),
         (lambda: descend(NET, START, np.inf, 5), "learning rate"),
