@@ -156,9 +156,7 @@ def first_times(times: np.ndarray, rising: np.ndarray, level: float) -> np.ndarr
     low, high = (np.take_along_axis(rising, i[None], 0)[0] for i in (k - 1, k))
     part = np.clip((level - low) / np.where(high == low, 1, high - low), 0, 1)
     with np.errstate(invalid="ignore"):  # curves of runs that never escape begin at inf
-        return np.where(
-            above.any(0), times[k - 1] + part * (times[k] - times[k - 1]), np.nan
-        )
+        return np.where(above.any(0), times[k - 1] + part * (times[k] - times[k - 1]), np.nan)
 
 
 def _drops(times: np.ndarray, losses: np.ndarray, slope: np.ndarray, least: float) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -191,7 +193,7 @@ def test_the_default_rule_is_the_loop_that_it_replaces():
     run = descend(p.network, theta, p.step, 50)
     for _ in range(50):
         theta = theta + p.step * p.network.field(theta)
-    np.testing.assert_array_equal(run.theta[-1], theta)
+    np.testing.assert_allclose(run.theta[-1], theta, rtol=1e-12, atol=1e-16)
 
 
 def test_a_rule_starts_afresh_in_every_run_and_works_on_minibatches():
@@ -219,20 +221,28 @@ def test_divergence_names_a_step_and_the_run():
     with np.errstate(all="ignore"):
         while np.isfinite((theta := theta + p.step * p.network.field(theta)).sum()):
             step += 1
-    for steps, found in ((200, 50), (step, step)):  # it looks every 50 steps, and at the last
-        assert step <= found
-        with pytest.raises(RunFailedError, match=f"by step {found}: the learning rate"):
-            descend(p.network, start[1], p.step, steps)
-    descend(p.network, start[1], p.step, step - 1)
+    with pytest.raises(RunFailedError) as error:
+        descend(p.network, start[1], p.step, 200)
+    said = int(re.search(r"by step (\d+): the learning rate", str(error.value))[1])
+    assert 0 <= step - said <= 2  # the loss is not finite a step or two before the weights are
+    plain = [p.network] * 200  # batches go through the array code, which looks every 50 steps
+    with pytest.raises(RunFailedError, match="by step 50"):
+        descend(p.network, start[1], p.step, 200, batches=plain)
 
 
-def test_a_sliding_relu_unit_is_reported_not_awaited():
+def test_units_that_slide_along_samples_are_carried_on():
+    """On the line many units slide; the loss is what descent tends to as its rate vanishes."""
     from saddle_utils.studies.relu_kinks import line
 
     task = line()
-    start = initial_units(task.network, 50, 1e-6, 0)
-    with pytest.raises(RunFailedError, match=r"stuck at time .* slides"):
-        flow(task.network, start, 160.0)
+    start = initial_units(task.network, 50, 1e-3, 0)
+    run = flow(task.network, start, np.linspace(0, 60, 13), 1e-6)
+    coarse, fine = (
+        descend(task.network, start, lr, round(60 / lr), round(5 / lr)) for lr in (0.01, 0.005)
+    )
+    limit = 2 * fine.losses - coarse.losses
+    assert np.abs(run.losses - limit).max() < 2e-3 * limit[0]
+    assert np.abs(run.losses - limit).max() < np.abs(fine.losses - limit).max()
 
 
 NET = whitened([2, 1])

@@ -7,13 +7,12 @@ exponential, and as any rotation among the units is a symmetry, one may always b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import numpy as np
+from scipy.integrate import solve_ivp
 
 from ...dynamics import Trajectory, flows
-from ...networks import Linear, Network, concat
+from ...networks import Linear
 from ...observables import dense_loss
 from ..waiting import Drop, Escape, FirstEscape, residual_task
 from . import escape
@@ -55,7 +54,7 @@ def linear_drop(network: Linear, start: np.ndarray, waiting: np.ndarray) -> Drop
     Waiting is linear, so a basis of features is carried along, in coordinates that grow one by one
     at the next saddle: else the slow ones would drown in the errors of the fast.
     """
-    count, units, features = start.shape
+    count, _, features = start.shape
     size = np.linalg.norm(start[:, -1], axis=-1)
     rate = np.linalg.norm(_drive(residual_task(network, start[:, :-1])), 2, axis=(1, 2))
     best = network.syz @ np.linalg.pinv(network.szz, hermitian=True)
@@ -76,9 +75,7 @@ def linear_drop(network: Linear, start: np.ndarray, waiting: np.ndarray) -> Drop
     turn[:, : network.n_v, : network.n_v], turn[:, network.n_v :, network.n_v :] = q, r.mT
     rest = [_rest(net, run) for net, run in zip(nets, alone, strict=True)]
     duration = np.minimum(rest, 30 * fold)
-    both = np.concatenate([start, size[:, None, None] * turn], axis=1)
-    runs = flows(_Carrying(network, units, q, r), both, duration, rtol=1e-9)
-    carried = np.stack([run.theta[-1, units:] for run in runs]) / size[:, None, None]
+    carried = _carried(network, start, turn, q, r, duration)
     curves = [dense_loss(net, run) for net, run in zip(nets, alone, strict=True)]
     return Drop(saddle, waiting @ carried @ turn.mT, duration, curves)
 
@@ -105,34 +102,26 @@ def _rest(network: Linear, run: Trajectory) -> float:
     return float(run.times[min(moving + 1, len(speed) - 1)])
 
 
-@dataclass(frozen=True)
-class _Carrying(Network):
-    """A linear network of `lead` units, and others that see its residual but are not seen.
+def _carried(
+    network: Linear, start: np.ndarray, turn: np.ndarray, q: np.ndarray, r: np.ndarray,
+    duration: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """What a drop makes of each feature of a dormant unit, (runs, features, features).
 
-    The others are in coordinates turned by q (runs, n_v, n_v) and r (runs, n_u, n_u).
+    Dormant units see the residual of the narrow network and are not seen by it.  They are in
+    coordinates turned by q (runs, n_v, n_v) and r (runs, n_u, n_u); all runs advance in one system,
+    each by its own duration.
     """
+    lead, (nv, pace) = start.shape[1], (network.n_v, duration[:, None, None])
 
-    network: Linear
-    lead: int
-    q: np.ndarray
-    r: np.ndarray
-    degree: ClassVar[float] = 1
+    def field(_: float, flat: np.ndarray) -> np.ndarray:
+        theta = flat.reshape(len(start), -1, start.shape[2])
+        narrow, v, u = theta[:, :lead], theta[:, lead:, :nv], theta[:, lead:, nv:]
+        g = q.mT @ network.residual(network.moment_map(narrow)) @ r.mT
+        dormant = np.concatenate([u @ g.mT, v @ g], axis=-1)
+        return (pace * np.concatenate([network.field(narrow), dormant], axis=1)).ravel()
 
-    @property
-    def n_v(self) -> int:  # type: ignore[override]
-        return self.network.n_v
-
-    @property
-    def n_u(self) -> int:  # type: ignore[override]
-        return self.network.n_u
-
-    def runs(self, index: np.ndarray) -> _Carrying:
-        return replace(self, network=self.network.runs(index), q=self.q[index], r=self.r[index])
-
-    def loss(self, theta: np.ndarray) -> np.ndarray:
-        return self.network.loss(theta[..., : self.lead, :])
-
-    def field(self, theta: np.ndarray) -> np.ndarray:
-        lead, (v, u) = theta[..., : self.lead, :], self.split(theta[..., self.lead :, :])
-        g = self.q.mT @ self.network.residual(self.network.moment_map(lead)) @ self.r.mT
-        return np.concatenate([self.network.field(lead), concat([u @ g.mT, v @ g])], axis=-2)
+    both = np.concatenate([start, turn], axis=1)
+    tight = {"rtol": 1e-9, "atol": 1e-15}
+    run = solve_ivp(field, (0, 1), both.ravel(), method="DOP853", **tight)
+    return run.y[:, -1].reshape(both.shape)[:, lead:]
