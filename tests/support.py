@@ -16,6 +16,7 @@ def brute(architecture: str, n_v: int, patches: int):
         "linear": lambda a: a,
         "identity": lambda a: a,
         "relu": torch.relu,
+        "leaky_relu": lambda a: torch.where(a > 0, a, a / 10),
         "tanh": torch.tanh,
         "cubic": lambda a: a**3,
     }

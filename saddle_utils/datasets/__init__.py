@@ -1,4 +1,4 @@
-"""Training sets: those of Figures 1 and 2, regression with label noise, and random tasks."""
+"""Training sets: those of Figures 1 and 2, linear regression with label noise, and random tasks."""
 
 from .figure1 import PANELS, Digitised, Panel, digitised, panel
 from .figure2 import figure2_network, power_law, whitened

@@ -1,4 +1,4 @@
-"""The tasks of Figure 2: three features whose strengths fall as a power law."""
+"""The training sets of Figure 2: three features whose strengths decrease as a power law."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def whitened(singular_values: list[float]) -> networks.Linear:
 
 
 def power_law(kappa: float, modes: int = 3) -> np.ndarray:
-    """Strengths s_n proportional to n^-kappa, n = 1, 2, ..., of sum 1 (Figure 2), (modes,)."""
+    """Strengths s_n (modes,) proportional to n^-kappa, n = 1, 2, ..., of sum 1 (Figure 2)."""
     if not 0 <= kappa < np.inf or modes < 1:
         raise ValueError(f"kappa is {kappa} and modes {modes}; wanted 0 or more, and 1 or more")
     strengths = np.arange(1, modes + 1) ** -float(kappa)
@@ -25,10 +25,11 @@ def power_law(kappa: float, modes: int = 3) -> np.ndarray:
 
 
 def figure2_network(name: str, kappa: float = 1.0) -> Network:
-    """The network of this name on the three features of Figure 2, of strengths `power_law(kappa)`.
+    """The network of this name on three features of strengths s = `power_law(kappa)`.
 
-    In all of them the strengths are what units at zero see, the singular values of E[y phi] seen as
-    a matrix between v and u (of the quadratic form for units of degree 2):
+    In all of them s_n are the singular values of E[y phi], seen as a matrix between v and u (for
+    units of degree 2, of the quadratic form), which drives units near zero.  Inputs are white.
+    ValueError for another name, or a negative kappa.
 
     "linear"     white inputs and the target diag(s)
     "attention"  tokens N(0, diag(sqrt s)), 31 to a prompt, z the mean of y_n x_n: E[y z x_q'] =
@@ -37,12 +38,8 @@ def figure2_network(name: str, kappa: float = 1.0) -> Network:
     "relu"       three orthogonal inputs, the n-th with a label on the n-th output
     "conv"       a linear convolution: the n-th of three orthogonal kernels in either of two patches
                  has a label on the n-th output
-
-    Their inputs are white: a mode of degree 1 is learned when its strength is s_n.  ValueError for
-    another name, or a negative kappa.
     """
-    s = power_law(kappa)
-    eye = np.eye(3)
+    s, eye = power_law(kappa), np.eye(3)
     if name == "linear":
         return whitened(s)
     if name == "attention":

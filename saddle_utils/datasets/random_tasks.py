@@ -1,13 +1,15 @@
-"""Random tasks, drawn from a seed, on which claims are tested."""
+"""Random tasks, drawn from a seed, on which the theory is tested."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 
 from .. import networks
 from ..networks import Network, stacked
 
-DROPS = {  # of the tasks of `prediction_tasks`
+DROPS = {  # number of drops of each kind of `prediction_tasks`
     "linear, whitened": 3,
     "linear": 2,
     "linear conv": 2,
@@ -19,33 +21,28 @@ DROPS = {  # of the tasks of `prediction_tasks`
 
 
 def prediction_tasks(seed: int, count: int) -> dict[str, Network]:
-    """`count` random tasks of each of seven kinds, drawn from `seed`, stacked; see `DROPS`.
+    """`count` random tasks of each of the seven kinds of `DROPS`, stacked (`networks.stacked`).
 
     Linear ones have three modes and whitened inputs, each strength .1 to .6 of the one before; or
     two modes and correlated inputs (`covariance_tasks`); or two patches of three inputs.  Quadratic
     targets are random forms of three inputs, attention regresses on tokens in the plane.  ReLU
-    tasks have a teacher of two units of norm 1 and .8.  All but the first have samples, 30 to 200,
-    and those with noisy labels a noise of .1.
+    tasks have a teacher of two units of norm 1 and .8.  All but the whitened ones have 30 to 200
+    samples, and the quadratic and ReLU ones have labels with noise of standard deviation .1.
     """
     rng = np.random.default_rng([seed, 14])
-    kinds = {
-        "linear, whitened": _whitened_task,
-        "linear conv": _convolution_task,
-        "quadratic": _quadratic_task,
-        "attention": _attention_task,
-        "ReLU": _ray_task,
-        "ReLU conv": lambda rng: _ray_task(rng, patches=2),
-    }
-    tasks = {kind: stacked([make(rng) for _ in range(count)]) for kind, make in kinds.items()}
-    tasks["linear"] = stacked(covariance_tasks(seed, count))
-    return {kind: tasks[kind] for kind in DROPS}
+    makers = [_whitened_task, None, _convolution_task, _quadratic_task, _attention_task, _ray_task]
+    tasks = {}
+    for kind, make in zip(DROPS, [*makers, partial(_ray_task, patches=2)], strict=True):
+        drawn = [make(rng) for _ in range(count)] if make else covariance_tasks(seed, count)
+        tasks[kind] = stacked(drawn)
+    return tasks
 
 
 def random_tasks(seed: int, draw: int = 0) -> dict[str, Network]:
-    """A network of each kind on random data, drawn from `seed` and `draw`, that one unit can't fit.
+    """A network of each kind on random data, drawn from seed and draw, which one unit cannot fit.
 
     The pointwise tasks have a teacher of two units and noise, so that one unit has a minimum: on
-    pure noise its best weights often lie at infinity (tanh) or on a kink (ReLU).
+    pure noise its best weights are often at infinity (tanh) or on a kink (ReLU).
     """
     rng = np.random.default_rng([seed, draw])
     x, patches = rng.standard_normal((60, 3)), rng.standard_normal((60, 2, 2))
@@ -71,8 +68,8 @@ def random_tasks(seed: int, draw: int = 0) -> dict[str, Network]:
 def covariance_tasks(seed: int, count: int, weakest: float = 0.05) -> list[networks.Linear]:
     """Random linear tasks of two modes with correlated inputs, drawn from `seed`.
 
-    Tasks whose second mode explains less than `weakest` of what the first does are drawn again:
-    units that wait so long are drowned by the rounding errors of those that have learned.
+    A task is drawn again if its second mode explains less than `weakest` times what the first does,
+    for rounding errors drown units that are dormant for so long.
     """
     rng, tasks = np.random.default_rng(seed), []
     while len(tasks) < count:

@@ -14,7 +14,7 @@ from ..networks import Linear, Network, Quadratic
 
 
 class Samples(NamedTuple):
-    """A linear or quadratic network and the samples it sees, x and y (samples, features)."""
+    """A linear or quadratic network and its samples, x and y (samples, features)."""
 
     network: Linear | Quadratic
     x: np.ndarray
@@ -29,10 +29,10 @@ def regression(
     label_noise: float = 0.0,
     whiten: bool = False,
 ) -> Samples:
-    """Linear regression from `size` inputs to `size` outputs: inputs N(0, I), a teacher with these
-    singular values in random directions, and noise of this deviation on the labels, drawn once.
+    """Linear regression from `size` inputs N(0, I) to `size` outputs.
 
-    The covariance of the samples is not quite I, unless they are to `whiten`.
+    The teacher has the singular values `strengths` in random directions, the labels have noise of
+    standard deviation `label_noise`, drawn once.  With `whiten` the covariance of the samples is I.
     """
     from scipy.stats import ortho_group  # here, for its import is slow
 
@@ -48,11 +48,11 @@ def regression(
 def sample_batches(
     data: Samples, size: int, runs: int, rng: np.random.Generator, label_noise: float = 0.0
 ) -> Iterator[Network]:
-    """Endless mini-batches by epochs, each run with an order of its own: moments (runs, ...).
+    """Endless networks on mini-batches of `size` samples, with moments (runs, ...) of their own.
 
-    `label_noise` is the standard deviation of what is added to the labels afresh in every batch.
-    What does not fill a batch at the end of an epoch is left out.  ValueError for a size that is
-    not between 1 and the number of samples.
+    Each run has its own random order in each epoch; samples that do not fill a batch are left out.
+    Noise of standard deviation `label_noise` is added to the labels afresh in each batch.
+    ValueError for a size that is not between 1 and the number of samples.
     """
     z, samples = data.network.features(data.x), len(data.x)
     if not 1 <= size <= samples:
@@ -65,7 +65,7 @@ def sample_batches(
         order = order[:, : count * size].reshape(runs, count, size)
         labels, inputs = data.y[order], z[order]
         if label_noise:
-            labels = labels + label_noise * rng.standard_normal(labels.shape)
+            labels += label_noise * rng.standard_normal(labels.shape)
         syz, szz = labels.mT @ inputs / size, inputs.mT @ inputs / size
         for k in range(count):
             yield replace(data.network, syz=syz[:, k], szz=szz[:, k])

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..networks import Attention, Linear, Network, Pointwise, Quadratic
+from ..networks.pointwise import activation
 
 try:
     from numba import config, njit
@@ -25,8 +26,7 @@ except ImportError:  # the same code then runs as it stands, a few hundred times
     njit = None
 
 LINEAR, QUADRATIC, ATTENTION, POINTWISE = range(4)
-RELU, IDENTITY, TANH, CUBIC = range(4)
-PHI = {"relu": RELU, "identity": IDENTITY, "tanh": TANH, "cubic": CUBIC}
+RAMP, TANH, CUBIC = range(3)  # a ramp has one slope below 0 and one above
 
 
 def _cache() -> str:
@@ -67,23 +67,26 @@ def inlined(function: Callable) -> Callable:
 def problem(network: Network) -> tuple | None:
     """What the kernels take of a network with data for one run; None where there is no kernel.
 
-    Its kind, (outputs, patches, n_v, n_u, activation), two matrices of data and E|y|^2: Syz and Szz
-    for networks that see moments, inputs (patches * samples, n_u) and labels for others.
+    Its kind, (outputs, patches, n_v, n_u, activation), two matrices of data and two numbers:
+    Syz, Szz and E|y|^2 for networks that see moments; inputs (patches * samples, n_u), labels and
+    the slopes of the activation below and above 0 for others.
     """
     kinds = {Linear: LINEAR, Quadratic: QUADRATIC, Attention: ATTENTION, Pointwise: POINTWISE}
     kind = kinds.get(type(network))
     if kind is None:
         return None
     if kind == POINTWISE:
-        if network.phi not in PHI:
+        act = activation(network.phi)
+        known = {"tanh": TANH, "cubic": CUBIC} | ({network.phi: RAMP} if act.degree == 1 else {})
+        if network.phi not in known:
             return None
-        a, b, syy, phi = network.flat_x, network.y, 0.0, PHI[network.phi]
+        a, b, numbers, phi = network.flat_x, network.y, act.slopes, known[network.phi]
     else:
-        a, b, syy, phi = network.syz, network.szz, float(network.syy), 0
+        a, b, numbers, phi = network.syz, network.szz, (network.syy, 0), 0
     outputs = network.n_v // network.patches
     dims = np.array([outputs, network.patches, network.n_v, network.n_u, phi])
     matrices = (np.ascontiguousarray(matrix, dtype=float) for matrix in (a, b))
-    return kind, dims, *matrices, syy
+    return kind, dims, *matrices, np.array(numbers, dtype=float)
 
 
 @compiled
@@ -131,10 +134,10 @@ def turned_times(a, b, out):
 
 
 @compiled
-def field(kind, dims, a, b, syy, theta, on, out, work):
+def field(kind, dims, a, b, numbers, theta, on, out, work):
     """-dL/dtheta of one run into `out`; returns the loss. `on` is the pattern of a ReLU network."""
     if kind == POINTWISE:
-        return pointwise_field(dims, a, b, theta, on, out, work)
+        return pointwise_field(dims, a, b, numbers, theta, on, out, work)
     nv, nu, size = dims[2], dims[3], a.size
     m, g = work[:size].reshape(a.shape), work[size : 2 * size].reshape(a.shape)
     v, u = theta[:nv], theta[nv:]
@@ -149,7 +152,7 @@ def field(kind, dims, a, b, syy, theta, on, out, work):
         scale(v[0], u[: nu // 2], w[: nu // 2])
         times_turned(w[: nu // 2], u[nu // 2 :], m.reshape(nu // 2, nu // 2))
     times(m, b, g)
-    loss = syy
+    loss = numbers[0]
     for o in range(a.shape[0]):
         for k in range(a.shape[1]):
             g[o, k] = a[o, k] - g[o, k]
@@ -189,29 +192,25 @@ def scale(weights, rows, out):
 
 
 @compiled
-def activate(phi, a, on, f, slope):
-    """sigma(a) and sigma'(a); of a ReLU by its pattern `on`, whatever the sign of a."""
+def activate(phi, slopes, a, on, f, slope):
+    """sigma(a) and sigma'(a); of a ramp by its pattern `on`, whatever the sign of a."""
     for s in range(a.shape[0]):
-        if phi == RELU:
+        if phi == RAMP:
             for i in range(a.shape[1]):
-                f[s, i] = a[s, i] * on[s, i]
-                slope[s, i] = on[s, i]
+                slope[s, i] = slopes[0] + (slopes[1] - slopes[0]) * on[s, i]
+                f[s, i] = a[s, i] * slope[s, i]
         elif phi == TANH:
             for i in range(a.shape[1]):
                 f[s, i] = np.tanh(a[s, i])
                 slope[s, i] = 1 - f[s, i] * f[s, i]
-        elif phi == CUBIC:
+        else:
             for i in range(a.shape[1]):
                 slope[s, i] = 3 * a[s, i] * a[s, i]
                 f[s, i] = a[s, i] * a[s, i] * a[s, i]
-        else:
-            for i in range(a.shape[1]):
-                f[s, i] = a[s, i]
-                slope[s, i] = 1.0
 
 
 @compiled
-def pointwise_field(dims, x, y, theta, on, out, work):
+def pointwise_field(dims, x, y, slopes, theta, on, out, work):
     """The field of f_o(x) = sum_i sum_p v_iop sigma(u_i . x_p) for x (patches * samples, n_u)."""
     outputs, patches, nv, phi = dims[0], dims[1], dims[2], dims[4]
     every, samples, units = x.shape[0], y.shape[1], theta.shape[1]
@@ -221,7 +220,7 @@ def pointwise_field(dims, x, y, theta, on, out, work):
     r = work[3 * n : 3 * n + every * outputs].reshape(patches, samples, outputs)
     v = theta[:nv].reshape(outputs, patches, units)
     times(x, theta[nv:], a)
-    activate(phi, a, on, f, slope)
+    activate(phi, slopes, a, on, f, slope)
     loss = 0.0
     for s in range(samples):
         for o in range(outputs):

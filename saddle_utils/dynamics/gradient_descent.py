@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ..networks import Network, runs_last
+from ..networks import Array, Network, runs_last
 from .fields import problem
 from .optimisers import Rule, gradient
 from .runs import descend_run
 from .trajectories import RunFailedError, Trajectory
 
 LARGE = 200_000  # numbers of data times units, from which array code with BLAS is faster
-CHECK = 50  # steps between two looks at whether a descent diverges
+CHECK = 50  # steps after which divergence is looked for
 
 
 def resolve_device(device: str) -> str:
-    """ "cpu" or "cuda" for "cpu", "cuda" or "auto"; ValueError if asked for what is not there."""
+    """ "cpu" or "cuda", for "cpu", "cuda" or "auto"; ValueError for a GPU that is not there."""
     if device not in ("cpu", "cuda", "auto"):
         raise ValueError(f'unknown device {device!r}; known: "cpu", "cuda", "auto"')
     if device == "cpu":
@@ -42,7 +42,7 @@ def descend(
     rule: Rule = gradient,
     reduce: bool = True,
 ) -> Trajectory:
-    """Gradient descent theta <- theta - lr dL/dtheta, as the paper trains, or another rule.
+    """Gradient descent theta <- theta - lr dL/dtheta, as the paper trains: its `Trajectory`.
 
     Parameters
     ----------
@@ -53,14 +53,15 @@ def descend(
     every : record the first and every so many steps
     batches : the networks of the mini-batches, one for each step (for example `minibatches`)
     device : "cpu" (numpy), "cuda" or "auto" (torch on the GPU where there is one)
-    rule : what a step does with the gradient, for example `optimisers.adam()`
-    reduce : descend a linear network in as many units as features, exactly (`Linear.reduce`), where
-        the rule is plain descent
+    rule : the rule that turns the gradient into a step, for example `adam()`
+    reduce : with plain gradient descent, train a linear network in as many units as features,
+        exactly (`Network.reduce`)
 
     Raises
     ------
     ValueError : a parameter out of range, shapes that do not fit, no GPU where one is asked for
-    RunFailedError : the learning rate is too large; says by which step (it looks every 50)
+    RunFailedError : the run diverged, for the learning rate is too large; says by which step, of
+        which it looks at every fiftieth
     """
     if not 0 < lr < np.inf:
         raise ValueError(f"the learning rate is {lr}; it must be positive and finite")
@@ -132,9 +133,10 @@ def _compiled(
 
 
 def minibatches(network: Network, size: int, rng: np.random.Generator) -> Iterator[Network]:
-    """Endless mini-batches of `size` samples of a network that carries its data, by epochs.
+    """Endless networks on mini-batches of `size` samples, in a new random order in each epoch.
 
-    Every epoch is a fresh permutation; what does not fill a batch at its end is left out.
+    Samples that do not fill a batch at the end of an epoch are left out.  ValueError for a size
+    that is not between 1 and the number of samples, TypeError for a network that keeps moments.
     """
     samples = network.samples
     if not 1 <= size <= samples:
@@ -145,16 +147,17 @@ def minibatches(network: Network, size: int, rng: np.random.Generator) -> Iterat
             yield network.subset(order[start : start + size])
 
 
-def _refuse_divergence(theta, step: int, lr: float) -> None:
-    total = theta.sum((-2, -1))
-    if bool((abs(total) < np.inf).all()):
+def _refuse_divergence(theta: Array, step: int, lr: float) -> None:
+    """RunFailedError, with the runs concerned, where units are not finite."""
+    good = abs(theta.sum((-2, -1))) < np.inf
+    if good.all():
         return
-    members = (~(abs(total) < np.inf)).reshape(-1).nonzero()
-    bad = [int(i) for i in np.ravel(members[0] if isinstance(members, tuple) else members)]
-    _diverged(step, lr, bad, total.ndim)
+    bad = [run for run, fine in enumerate(good.reshape(-1).tolist()) if not fine]
+    _diverged(step, lr, bad, good.ndim)
 
 
 def _diverged(step: int, lr: float, bad: list[int], ensemble: int) -> None:
+    """Raise the error that names the step, and the runs of an ensemble, that diverged."""
     which = f" (run {bad[0]} of the ensemble, {len(bad)} in all)" if ensemble else ""
     raise RunFailedError(
         f"gradient descent diverged by step {step}{which}: the learning rate {lr:g} is too large. "
@@ -162,7 +165,8 @@ def _diverged(step: int, lr: float, bad: list[int], ensemble: int) -> None:
     )
 
 
-def _stack(values) -> np.ndarray:
+def _stack(values: Sequence) -> np.ndarray:
+    """Numbers, numpy arrays or torch tensors as one numpy array, along a first axis."""
     if isinstance(values[0], (float, np.ndarray)):
         return np.stack(values)
     import torch

@@ -20,10 +20,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from ..networks import Network, Pointwise
+from ..networks import Network
 from .fields import problem
 from .runs import DONE, flow_run
-from .trajectories import RunFailedError, Trajectory
+from .trajectories import RunFailedError, Trajectory, why_stuck
 
 MAX_STEPS = 200_000  # of one run; a run with three drops takes about 300
 MAX_EVALUATIONS = 100_000  # of the field of a network without a kernel, in one run
@@ -134,23 +134,15 @@ def _one(
     start = np.ascontiguousarray(core.T)
     status, times, losses, thetas = flow_run(*known, start, grid, rtol, rtol * scale, MAX_STEPS)
     if status != DONE:
-        raise RunFailedError(_why(network, index, times, grid[-1]))
+        reached = times[-1] if len(times) else 0.0
+        last = thetas[-1].T if len(times) else core
+        step = (reached - times[-2] if len(times) > 1 else grid[-1]) if len(grid) == 1 else 0.0
+        kink = (
+            "its units cross and slide along so many samples that events do not end: use `descend`"
+        )
+        why = why_stuck(network, last, step, grid[-1], kink)
+        raise RunFailedError(f"run {index} is stuck at time {reached:.6g}: {why}")
     return Trajectory(times, losses, np.ascontiguousarray(thetas.swapaxes(1, 2)), basis)
-
-
-def _why(network: Network, index: int, times: np.ndarray, end: float) -> str:
-    """Why a run is stuck, by its family."""
-    reached = times[-1] if len(times) else 0.0
-    reasons = {
-        True: "its units cross and slide along so many samples that events follow without end",
-        False: "its end lies so many of its fastest time scales away, or its initial scale is so "
-        "small, that rounding drowns what is still to be learned",
-    }
-    return (
-        f"run {index} is stuck at time {reached:.6g} of {end:.6g}: "
-        f"{reasons[isinstance(network, Pointwise) and not network.smooth]}; try a shorter time, "
-        "larger initial weights, data scaled to order one, or `descend`"
-    )
 
 
 def _by_scipy(network, theta0, grid, rtol, scale, basis) -> Trajectory:
@@ -158,13 +150,12 @@ def _by_scipy(network, theta0, grid, rtol, scale, basis) -> Trajectory:
     left = itertools.count(MAX_EVALUATIONS, -1)
 
     def field(time: float, flat: np.ndarray) -> np.ndarray:
+        theta = flat.reshape(theta0.shape)
         if next(left) <= 0:
-            raise RunFailedError(
-                f"gradient flow is stuck at time {time:.6g} after {MAX_EVALUATIONS} evaluations: "
-                "either its field jumps, or the initial scale is so small (below 1e-16 of what is "
-                "learned) that rounding drowns the dormant units"
-            )
-        return network.field(flat.reshape(theta0.shape)).ravel()
+            step, kink = time / MAX_EVALUATIONS, "its field jumps: use `descend`"
+            why = why_stuck(network, theta, step, grid[-1], kink)
+            raise RunFailedError(f"gradient flow is stuck at time {time:.6g}: {why}")
+        return network.field(theta).ravel()
 
     def jacobian(time: float, flat: np.ndarray) -> np.ndarray:
         return network.jacobian(flat.reshape(theta0.shape))

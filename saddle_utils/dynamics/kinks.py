@@ -19,7 +19,7 @@ OVERSHOOT, EXIT = 4.0, 1e-6
 
 
 @inlined
-def events(dims, x, y, theta, new, on, held, count, resting, h, ks, rtol, work):
+def events(dims, x, y, slopes, theta, new, on, held, count, resting, h, ks, rtol, work):
     """What a good step ran into: the part of it to keep, and whether the pattern changed.
 
     A part below 1 ends the step at its first crossing or exit, and changes nothing.
@@ -56,7 +56,7 @@ def events(dims, x, y, theta, new, on, held, count, resting, h, ks, rtol, work):
     if count.sum():
         both = np.empty((2, every, units))
         for k in range(2):  # behind the step, and before it
-            factors(dims, x, y, theta if k else new, on, held, count, work, both[k])
+            factors(dims, x, y, slopes, theta if k else new, on, held, count, work, both[k])
         for i in range(units):
             for s in range(every):
                 after, before = both[0, s, i], both[1, s, i]
@@ -96,10 +96,10 @@ def events(dims, x, y, theta, new, on, held, count, resting, h, ks, rtol, work):
                 on[s, i] = 1 - on[s, i]
     out = ks[0]
     if changed or resting.any():
-        field(POINTWISE, dims, x, y, 0.0, new, on, out, work)
+        field(POINTWISE, dims, x, y, slopes, new, on, out, work)
     for i in range(units):
         if resting[i]:
-            changed |= release(dims, x, y, new, on, resting, i, rtol, work)
+            changed |= release(dims, x, y, slopes, new, on, resting, i, rtol, work)
     if changed:
         project(nv, x, held, count, out)
         for i in range(units):
@@ -132,7 +132,7 @@ def first_root(a0, a1, d0, d1):
 
 
 @compiled
-def factors(dims, x, y, theta, on, held, count, work, found):
+def factors(dims, x, y, slopes, theta, on, held, count, work, found):
     """The factors (samples, units) with which samples count for units that slide along them, into
     `found`: between 0 and 1 for as long as they do."""
     outputs, patches, nv, nu, units, every = (
@@ -145,7 +145,7 @@ def factors(dims, x, y, theta, on, held, count, work, found):
     )
     samples = y.shape[1]
     raw = np.empty_like(theta)
-    field(POINTWISE, dims, x, y, 0.0, theta, on, raw, work)
+    field(POINTWISE, dims, x, y, slopes, theta, on, raw, work)
     n = units * every
     r = work[3 * n : 3 * n + every * outputs].reshape(patches, samples, outputs)[0]
     for i in range(units):
@@ -171,11 +171,12 @@ def factors(dims, x, y, theta, on, held, count, work, found):
             p = s // samples
             for o in range(outputs):
                 pull += theta[o * patches + p, i] * r[s % samples, o]
+            pull *= slopes[1] - slopes[0]
             found[s, i] = -force[j, 0] / pull if pull != 0 else 0.5
 
 
 @compiled
-def release(dims, x, y, theta, on, resting, i, rtol, work):
+def release(dims, x, y, slopes, theta, on, resting, i, rtol, work):
     """Whether a unit at u = 0 leaves: along the direction d of largest E[v . r sigma(d . x)], if
     that is positive.  It gets a length of the order of the tolerance."""
     outputs, patches, nv, nu, every = dims[0], dims[1], dims[2], dims[3], x.shape[0]
@@ -194,7 +195,7 @@ def release(dims, x, y, theta, on, resting, i, rtol, work):
         for _ in range(5):
             if not normalise(d):
                 break
-            value = pull_along(x, pull, d, along)
+            value = pull_along(x, pull, slopes, d, along)
             if value > top:
                 top = value
                 for k in range(nu):
@@ -209,7 +210,7 @@ def release(dims, x, y, theta, on, resting, i, rtol, work):
     for step in range(100):  # ... then by ever shorter steps, for maxima may lie on kinks
         if not normalise(d):
             break
-        value = pull_along(x, pull, d, along)
+        value = pull_along(x, pull, slopes, d, along)
         if value > top:
             top = value
             for k in range(nu):
@@ -239,7 +240,7 @@ def release(dims, x, y, theta, on, resting, i, rtol, work):
 
 
 @compiled
-def pull_along(x, pull, d, along):
+def pull_along(x, pull, slopes, d, along):
     """sum_s pull_s sigma(d . x_s), and its gradient with respect to d into `along`."""
     value = 0.0
     for k in range(d.size):
@@ -248,10 +249,10 @@ def pull_along(x, pull, d, along):
         a = 0.0
         for k in range(d.size):
             a += d[k] * x[s, k]
-        if a > 0:
-            value += pull[s] * a
-            for k in range(d.size):
-                along[k] += pull[s] * x[s, k]
+        weight = pull[s] * (slopes[1] if a > 0 else slopes[0])
+        value += weight * a
+        for k in range(d.size):
+            along[k] += weight * x[s, k]
     return value
 
 

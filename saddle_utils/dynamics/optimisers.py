@@ -1,8 +1,8 @@
-"""Update rules for `dynamics.descend`, and what each of them does at a saddle and at a minimum.
+"""Update rules for `descend`: plain gradient descent, momentum and Adam.
 
-A rule turns the gradient field and its own state, None before the first step, into the move by
-which the units go, theta <- theta + lr * move, and the next state.  Rules work element by element
-on numpy arrays and torch tensors; an ensemble is no special case.
+A rule takes the gradient field -dL/dtheta and its own state, None before the first step, and
+returns the move of theta <- theta + lr * move and its next state.  Rules work element by element on
+numpy arrays and torch tensors, of any shape.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-Array = Any  # a numpy array or a torch tensor
+from ..networks import Array
+
 Rule = Callable[[Array, Any], tuple[Array, Any]]
 
 
 def gradient(field: Array, state: None) -> tuple[Array, None]:
-    """Plain gradient descent: the move is the field."""
+    """Plain gradient descent: the move is the gradient field."""
     return field, state
 
 
@@ -23,7 +24,7 @@ gradient.kernel = (0, 0.0, 0.0, 0.0)  # what the compiled loop takes of a rule
 
 
 def momentum(beta: float = 0.9) -> Rule:
-    """Heavy ball as `torch.optim.SGD(momentum=beta)`: w <- beta w + field, the move is w."""
+    """Momentum, as `torch.optim.SGD(momentum=beta)`: the move is w <- beta w + field."""
 
     def rule(field: Array, state: Array | None) -> tuple[Array, Array]:
         move = field if state is None else beta * state + field
@@ -34,9 +35,9 @@ def momentum(beta: float = 0.9) -> Rule:
 
 
 def adam(betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8) -> Rule:
-    """Adam as `torch.optim.Adam`: the mean of the field over the root of its mean square + eps.
+    """Adam, as `torch.optim.Adam`: the move is the mean field over its root mean square + eps.
 
-    Both are exponential averages without bias, with memories of 1 / (1 - betas) steps.
+    Both are exponential averages over 1 / (1 - betas) steps, corrected for their bias.
     """
 
     def rule(field: Array, state: tuple | None) -> tuple[Array, tuple]:

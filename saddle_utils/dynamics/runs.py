@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .fields import LINEAR, POINTWISE, RELU, compiled, field, inlined, pattern, put, workspace
+from .fields import LINEAR, POINTWISE, RAMP, compiled, field, inlined, pattern, put, workspace
 from .fields import times as product
 from .kinks import events
 from .steps import explicit, implicit, slide_field
@@ -17,15 +17,15 @@ DONE, STUCK = 0, 1
 
 
 @compiled
-def flow_run(kind, dims, a, b, syy, theta, grid, rtol, floor, limit):
+def flow_run(kind, dims, a, b, numbers, theta, grid, rtol, floor, limit):
     """Gradient flow from units theta (F, units) at time 0 to the last time of `grid`.
 
     Recorded are the times of the grid, or, if it holds one time, all steps of the solver.  Returns
     DONE or STUCK, times (T,), losses (T,) and units (T, F, units).
     """
     f, units = theta.shape
-    relu = kind == POINTWISE and dims[4] == RELU
-    every = a.shape[0] if relu else 0
+    ramp = kind == POINTWISE and dims[4] == RAMP
+    relu, every = ramp and numbers[0] != numbers[1], a.shape[0] if ramp else 0
     on, held = np.zeros((every, units)), np.zeros((every, units), np.bool_)
     count, resting = np.zeros(units if relu else 0, np.int64), np.zeros(units, np.bool_)
     work, turn, theta = np.empty(workspace(kind, a, b, theta)), np.eye(units), theta.copy()
@@ -39,7 +39,7 @@ def flow_run(kind, dims, a, b, syy, theta, grid, rtol, floor, limit):
         pattern(dims[2], a, theta, on, work)
     while tries < limit and (step < 0 or step >= 1e-14 * t or relu):
         if stale:
-            loss = slide_field(kind, dims, a, b, syy, theta, on, held, count, ks[0], work)
+            loss = slide_field(kind, dims, a, b, numbers, theta, on, held, count, ks[0], work)
             stale = False
         if ready:
             if filled == times.size:
@@ -58,7 +58,21 @@ def flow_run(kind, dims, a, b, syy, theta, grid, rtol, floor, limit):
             ahead = CHATTER * FINE * time_scale(theta, ks[0])
             if t - mark < ahead:  # events crowd: steps of a fixed size advance no less
                 ready, ahead = own or t + ahead >= target, min(ahead, target - t)
-                heun(dims, a, b, theta, ahead / CHATTER, on, held, count, resting, ks, new, work)
+                heun(
+                    dims,
+                    a,
+                    b,
+                    numbers,
+                    theta,
+                    ahead / CHATTER,
+                    on,
+                    held,
+                    count,
+                    resting,
+                    ks,
+                    new,
+                    work,
+                )
                 t, step = t + ahead, ahead / CHATTER
                 stale, mark = True, t
                 t = target if ready and not own else t
@@ -68,17 +82,17 @@ def flow_run(kind, dims, a, b, syy, theta, grid, rtol, floor, limit):
         clipped = t + h * (1 + 1e-12) >= target
         h = target - t if clipped else h
         if stiff:
-            new_loss, rate = implicit(kind, dims, a, b, syy, theta, on, h, ks, new, error, work)
+            new_loss, rate = implicit(kind, dims, a, b, numbers, theta, on, h, ks, new, error, work)
         else:
             new_loss, rate = explicit(
-                kind, dims, a, b, syy, theta, on, held, count, h, ks, new, error, work
+                kind, dims, a, b, numbers, theta, on, held, count, h, ks, new, error, work
             )
         size = error_norm(theta, new, error, floor, rtol)
         factor = min(max(0.9 * max(size, 1e-10) ** (-0.25 if stiff else -0.2), 0.2), 5.0)
         part, changed = (1.0 if size <= 1 else 0.0), False
         if relu and part == 1:
             part, changed = events(
-                dims, a, b, theta, new, on, held, count, resting, h, ks, rtol, work
+                dims, a, b, numbers, theta, new, on, held, count, resting, h, ks, rtol, work
             )
             factor = part if part < 1 else factor
         if not relu and not stiff:
@@ -193,7 +207,7 @@ def time_scale(theta, out):
 
 
 @inlined
-def heun(dims, x, y, theta, step, on, held, count, resting, ks, new, work):
+def heun(dims, x, y, slopes, theta, step, on, held, count, resting, ks, new, work):
     """CHATTER steps of second order of a ReLU network, whatever samples its units pass."""
     for i in range(theta.shape[1]):
         count[i], resting[i] = 0, False
@@ -203,7 +217,7 @@ def heun(dims, x, y, theta, step, on, held, count, resting, ks, new, work):
         second = half % 2
         at = new if second else theta
         pattern(dims[2], x, at, on, work)
-        field(POINTWISE, dims, x, y, 0.0, at, on, ks[second], work)
+        field(POINTWISE, dims, x, y, slopes, at, on, ks[second], work)
         for k in range(theta.shape[0]):
             for i in range(theta.shape[1]):
                 if second:
@@ -214,7 +228,7 @@ def heun(dims, x, y, theta, step, on, held, count, resting, ks, new, work):
 
 
 @compiled
-def descend_run(kind, dims, a, b, syy, theta, lr, steps, every, rule, beta, beta2, eps):
+def descend_run(kind, dims, a, b, numbers, theta, lr, steps, every, rule, beta, beta2, eps):
     """Gradient descent, heavy ball or Adam (rule 0, 1, 2) from units theta (F, units).
 
     Returns the step by which the loss was no number, or -1, and losses (T,) and units (T, F, units)
@@ -225,12 +239,12 @@ def descend_run(kind, dims, a, b, syy, theta, lr, steps, every, rule, beta, beta
     theta, out = theta.copy(), np.empty_like(theta)
     first, second = np.zeros_like(theta), np.zeros_like(theta)
     work = np.empty(workspace(kind, a, b, theta))
-    relu = kind == POINTWISE and dims[4] == RELU
+    relu = kind == POINTWISE and dims[4] == RAMP
     on = np.empty((a.shape[0] if relu else 0, theta.shape[1]))
     for step in range(steps + 1):
         if relu:
             pattern(dims[2], a, theta, on, work)
-        loss = field(kind, dims, a, b, syy, theta, on, out, work)
+        loss = field(kind, dims, a, b, numbers, theta, on, out, work)
         if step % every == 0:
             losses[step // every] = loss
             put(theta, thetas[step // every])

@@ -83,16 +83,16 @@ def project(nv, x, held, count, out):
 
 
 @inlined
-def slide_field(kind, dims, a, b, syy, theta, on, held, count, out, work):
+def slide_field(kind, dims, a, b, numbers, theta, on, held, count, out, work):
     """The field of a run whose units slide along the samples `held`; returns the loss."""
-    loss = field(kind, dims, a, b, syy, theta, on, out, work)
+    loss = field(kind, dims, a, b, numbers, theta, on, out, work)
     if count.size:
         project(dims[2], a, held, count, out)
     return loss
 
 
 @inlined
-def explicit(kind, dims, a, b, syy, theta, on, held, count, step, ks, new, error, work):
+def explicit(kind, dims, a, b, numbers, theta, on, held, count, step, ks, new, error, work):
     """A step of Dormand and Prince from theta, whose field is ks[0]: new, ks[6] its field.
 
     Returns the loss there and an estimate of the fastest rate of decay.
@@ -108,7 +108,7 @@ def explicit(kind, dims, a, b, syy, theta, on, held, count, step, ks, new, error
             weight = step * DP_A[stage, k]
             for j in range(n):
                 flat[j] += weight * rows[k, j]
-        loss = slide_field(kind, dims, a, b, syy, new, on, held, count, ks[stage], work)
+        loss = slide_field(kind, dims, a, b, numbers, new, on, held, count, ks[stage], work)
     bend = move = 0.0
     for j in range(n):
         total = 0.0
@@ -253,7 +253,7 @@ def solver(step, blocks, d, e):
 
 
 @inlined
-def implicit(kind, dims, a, b, syy, theta, on, step, ks, new, error, work):
+def implicit(kind, dims, a, b, numbers, theta, on, step, ks, new, error, work):
     """A step of RODAS from theta, whose field is ks[0]; as `explicit`, for smooth networks."""
     f, units = theta.shape
     n = theta.size
@@ -274,7 +274,7 @@ def implicit(kind, dims, a, b, syy, theta, on, step, ks, new, error, work):
                         new[k, i] += us[5, k, i]
                         error[k, i] = us[5, k, i]
         if stage != 0:
-            loss = field(kind, dims, a, b, syy, new, on, here, work)
+            loss = field(kind, dims, a, b, numbers, new, on, here, work)
         if stage < 0:
             e = curvature(kind, dims, a, b, theta, on, blocks, d, work)
             inverse, left, inner = solver(GAMMA * step, blocks, d, e)

@@ -1,6 +1,6 @@
-r"""Eq. 1 of the paper: a network is a sum of units, f(x) = sum_i phi(x; u_i) v_i.
+r"""Networks of the paper (Eq. 1): a sum of units, f(x) = sum_i phi(x; u_i) v_i.
 
-Three families have their loss and gradient field in closed form:
+Three families have their loss, gradient field and Hessian in closed form:
 
 ==================  =============================  ==============================
 family              unit                           what it needs of the data
@@ -10,11 +10,12 @@ family              unit                           what it needs of the data
 `Pointwise`         v_i sigma(u_i . x), patches    the data
 ==================  =============================  ==============================
 
-and `Autograd` differentiates whatever has no closed form, through the same interface.
+`Attention` is a `Quadratic` network, and `Autograd` differentiates any model that has no closed
+form, through the same interface.
 
 A set of units is one array `theta` of shape (\*ensemble, units, features); the features of a unit
-are those of v_i followed by those of u_i.  Everything carries the leading ensemble axes (seeds,
-values of a sweep), and the same functions serve numpy arrays and torch tensors.
+are those of v_i followed by those of u_i.  All functions take and return leading ensemble axes
+(seeds, values of a sweep), and serve numpy arrays and torch tensors alike.
 The loss is L = E|y - f|^2 / 2, so that gradient flow has unit rate.
 """
 
@@ -33,7 +34,7 @@ from .quadratic import Attention, Quadratic
 
 
 def _data(x: np.ndarray, y: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """x and y (samples, outputs) as float64, refused with a ValueError where they do not fit."""
+    """x and y (samples, outputs) as float64; ValueError where they do not fit or are not finite."""
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     y = y[:, None] if y.ndim == 1 else y
     if x.ndim not in axes or y.ndim != 2 or len(x) != len(y) or 0 in x.shape + y.shape:
@@ -47,26 +48,26 @@ def _data(x: np.ndarray, y: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarr
 
 
 def linear(x: np.ndarray, y: np.ndarray) -> Linear:
-    """Linear network on x (samples, n_u), or convolution on patches x (samples, patches, n_u)."""
+    """Linear network on x (samples, n_u), or linear convolution on x (samples, patches, n_u)."""
     x, y = _data(x, y, (2, 3))
     return Linear(*_moments(x, y), x.shape[1] if x.ndim == 3 else 1)
 
 
 def pointwise(x: np.ndarray, y: np.ndarray, phi: str = "relu") -> Pointwise:
-    """Network with activation `phi` on x (samples, n_u) or patches (samples, patches, n_u)."""
+    """Network with the activation `phi`, on x (samples, n_u) or (samples, patches, n_u)."""
     x, y = _data(x, y, (2, 3))
     x = x[:, None] if x.ndim == 2 else x
     return Pointwise(np.ascontiguousarray(x.swapaxes(0, 1)), np.ascontiguousarray(y.T), phi)
 
 
 def _moments(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """E[y z], E[z z'] and E|y|^2 of features z (samples, ...), flattened."""
+    """E[y z'], E[z z'] and E|y|^2 of features z (samples, ...), which are flattened."""
     z = z.reshape(len(z), -1)
     return y.T @ z / len(z), z.T @ z / len(z), float((y * y).sum() / len(y))
 
 
 def quadratic(x: np.ndarray, y: np.ndarray) -> Quadratic:
-    """Quadratic network on x (samples, n_u), where Z = x x', or on matrices Z (samples, n, n)."""
+    """Quadratic network on x (samples, n_u), with Z = x x', or on matrices Z (samples, n, n)."""
     x, y = _data(x, y, (2, 3))
     if x.ndim == 3 and x.shape[1] != x.shape[2]:
         raise ValueError(f"the matrices Z have shape {x.shape[1:]}; they must be square")
@@ -75,9 +76,9 @@ def quadratic(x: np.ndarray, y: np.ndarray) -> Quadratic:
 
 
 def attention(x: np.ndarray, y: np.ndarray) -> Attention:
-    """Linear self-attention on prompts x (samples, tokens, d), y (samples, tokens).
+    """Linear self-attention on prompts x (samples, tokens, d) with labels y (samples, tokens).
 
-    The last token is the query: its label is what the network shall predict, and it enters the
+    The last token is the query: its label is what the network is to predict, and it enters the
     attention sum with label 0.  The sum is z = sum_n y_n x_n, not divided by the tokens.
     """
     x, y = _data(x, y, (3,))
@@ -88,10 +89,10 @@ def attention(x: np.ndarray, y: np.ndarray) -> Attention:
 
 
 def attention_population(covariance: np.ndarray, context: int) -> Attention:
-    """Linear self-attention with the moments of infinitely many prompts (theory of section 5).
+    """Linear self-attention with the moments of infinitely many prompts (section 5.2).
 
-    Tokens N(0, covariance), labels w . x with w ~ N(0, I), `context` labelled tokens, and
-    z = sum_n y_n x_n as in `attention`.  E[z z'] = N(N+1) C^2 + N tr(C) C.
+    Tokens are N(0, covariance), labels w . x with w ~ N(0, I), `context` tokens carry a label, and
+    z = sum_n y_n x_n as in `attention`: with N = context, E[z z'] = N(N+1) C^2 + N tr(C) C.
     """
     c = np.asarray(covariance, dtype=float)
     d, n = len(c), context
@@ -112,31 +113,24 @@ ARCHITECTURES: dict[str, Callable[[np.ndarray, np.ndarray], Network]] = {
 def build(architecture: str, x: np.ndarray, y: np.ndarray) -> Network:
     """The network of this name ("linear", "relu", "quadratic", "attention", ...) on these data."""
     if architecture not in ARCHITECTURES:
-        raise ValueError(
-            f"unknown architecture {architecture!r}; known: {', '.join(ARCHITECTURES)}"
-        )
+        known = ", ".join(ARCHITECTURES)
+        raise ValueError(f"unknown architecture {architecture!r}; known: {known}")
     return ARCHITECTURES[architecture](x, y)
 
 
 def initial_units(
     network: Network, width: int, scale: float, seed: int | Sequence[int] = 0
 ) -> np.ndarray:
-    """Small random units, N(0, scale^2): (units, features), or (seeds, units, features).
+    """Random units N(0, scale^2), shape (units, features), or (seeds, units, features).
 
     `scale` is the standard deviation of the first layer's weights; the read-out has the same,
-    unless the network's `draw` says otherwise.
+    unless the network's `draw` says otherwise.  ValueError for a width or a scale out of range.
     """
     if width != int(width) or width < 1:
         raise ValueError(f"width is {width}; a network needs a whole number of units, 1 or more")
     if not 0 < scale < np.inf:
-        raise ValueError(
-            f"the initial scale is {scale}; it must be positive and finite"
-            + (
-                " (at 0 all units vanish, which is a fixed point: nothing would ever be learned)"
-                if scale == 0
-                else ""
-            )
-        )
+        why = " (units at 0 are at a fixed point: nothing would ever be learned)" * (scale == 0)
+        raise ValueError(f"the initial scale is {scale}; it must be positive and finite{why}")
     seeds = [seed] if np.ndim(seed) == 0 else list(seed)
     theta = np.stack([network.draw(np.random.default_rng(s), int(width)) for s in seeds]) * scale
     return theta[0] if np.ndim(seed) == 0 else theta

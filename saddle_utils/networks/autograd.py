@@ -9,12 +9,12 @@ from itertools import pairwise
 import numpy as np
 
 from .base import Array, Network
-from .pointwise import ACTIVATIONS
+from .pointwise import activation
 
 
 @dataclass(frozen=True)
 class Autograd(Network):
-    """Any differentiable model, through `torch.func`: the path for whatever has no closed form.
+    """Any differentiable model, through `torch.func`: for whatever has no closed form.
 
     `predict(theta, x)` maps one set of units (units, n_v + n_u) and data x to predictions of the
     shape of y (samples first).  Takes numpy arrays or torch tensors, and answers in kind.
@@ -35,58 +35,57 @@ class Autograd(Network):
     def subset(self, index: np.ndarray) -> Autograd:
         return replace(self, x=self.x[index], y=self.y[index])
 
-    def _one(self, theta: Array) -> Array:
+    def _tensors(self, theta: Array) -> tuple[Array, Array]:
+        """x and y as tensors where theta is."""
         import torch
 
-        x, y = (torch.as_tensor(d, device=theta.device) for d in (self.x, self.y))
+        return tuple(torch.as_tensor(d, device=theta.device) for d in (self.x, self.y))
+
+    def _one(self, theta: Array) -> Array:
+        """The loss of one set of units (units, features), a tensor."""
+        x, y = self._tensors(theta)
         return ((y - self.predict(theta, x)) ** 2).sum() / (2 * y.shape[0])
 
-    def _mapped(self, function: Callable, theta: Array) -> Array:
+    def _mapped(self, function: Callable, theta: Array, transform: str = "") -> Array:
+        """`function`, or its "grad" or "hessian", of each set of units of an ensemble."""
         import torch
 
+        function = getattr(torch.func, transform)(function) if transform else function
         tensor = torch.as_tensor(theta)
         flat = torch.func.vmap(function)(tensor.reshape(-1, *tensor.shape[-2:]))
         out = flat.reshape((*tensor.shape[:-2], *flat.shape[1:]))
         return out.numpy() if isinstance(theta, np.ndarray) else out
 
     def output(self, theta: Array) -> Array:
-        import torch
-
-        return self._mapped(
-            lambda t: self.predict(t, torch.as_tensor(self.x, device=t.device)), theta
-        )
+        return self._mapped(lambda one: self.predict(one, self._tensors(one)[0]), theta)
 
     def loss(self, theta: Array, forward: None = None) -> Array:
         return self._mapped(self._one, theta)
 
     def zero_loss(self) -> float:
-        return float((self.y * self.y).sum() / (2 * self.y.shape[0]))
+        return float((self.y * self.y).sum() / (2 * self.samples))
 
     def field(self, theta: Array, forward: None = None) -> Array:
-        import torch
-
-        return -self._mapped(torch.func.grad(self._one), theta)
+        return -self._mapped(self._one, theta, "grad")
 
     def jacobian(self, theta: np.ndarray) -> np.ndarray:
         """Minus the Hessian of the loss for one set of units, (units * features,) * 2."""
-        import torch
-
-        return -self._mapped(torch.func.hessian(self._one), theta).reshape((theta.size,) * 2)
+        return -self._mapped(self._one, theta, "hessian").reshape((theta.size,) * 2)
 
 
 def deep(sizes: list[int], x: np.ndarray, y: np.ndarray, phi: str = "relu") -> Autograd:
     """Fully-connected network of layers `sizes` (inputs, hidden ..., outputs), without biases.
 
     Its weights are one "unit" (1, weights): the matrices (out, in) in order, flattened; see
-    `pack` and `unpack`.
+    `pack` and `unpack`.  ValueError for an unknown activation `phi`.
     """
-    sizes = list(sizes)
+    sizes, sigma = list(sizes), activation(phi).f
     count = sum(a * b for a, b in pairwise(sizes))
 
     def predict(theta: Array, inputs: Array) -> Array:
         *hidden, last = unpack(theta, sizes)
         for matrix in hidden:
-            inputs = ACTIVATIONS[phi].f(inputs @ matrix.mT)
+            inputs = sigma(inputs @ matrix.mT)
         return inputs @ last.mT
 
     return Autograd(predict, x, y, n_v=0, n_u=count)
@@ -101,6 +100,5 @@ def unpack(theta: Array, sizes: list[int]) -> list[Array]:
     """The weight matrices (out, in) in one unit (1, weights) of a deep network."""
     shapes = [(b, a) for a, b in pairwise(sizes)]
     ends = np.cumsum([a * b for a, b in shapes])
-    return [
-        theta[0, end - a * b : end].reshape(a, b) for end, (a, b) in zip(ends, shapes, strict=True)
-    ]
+    parts = zip(ends, shapes, strict=True)
+    return [theta[0, end - a * b : end].reshape(a, b) for end, (a, b) in parts]

@@ -1,4 +1,4 @@
-"""The interface that all families of networks share (Eq. 1)."""
+"""The interface that all families of networks share (Eq. 1), and products of small matrices."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from typing import Any, ClassVar
 import numpy as np
 
 Array = Any  # a numpy array or a torch tensor
-FEW, LARGE = 32, 2000  # runs, and weights of a run, where `runs_last` does not pay
+FEW, LARGE = 32, 2000  # `runs_last` does not pay for fewer runs, or for more weights a run
 
 
 class Network:
-    """A squared loss on a sum of units; the base of all families.
+    """A squared loss of a sum of units; the base of all families.
 
     A family supplies `loss` and `field`, and `curvature` if its Hessian has a closed form.
     `n_v` and `n_u` count the features of v_i and u_i; the features of v_i are ordered (output,
     patch), with one patch unless the network is a convolution.  `degree` is the degree of
     homogeneity of phi in u, None where it has none, and `parity` the behaviour of phi under
-    u -> -u (+1 even, -1 odd, 0 neither): both decide which units count as one (see `units`).
-    `smooth` says whether the field is, which decides how `dynamics.flow` integrates it.
+    u -> -u (+1 even, -1 odd, 0 neither): both decide which units count as one (see
+    `observables.clusters`).  `smooth` says whether the field is continuous, which decides how
+    `dynamics.flow` integrates it.  `axes` holds the number of axes of each array of data; more
+    axes in front are those of an ensemble with data of its own for each run.
     """
 
     n_v: int
@@ -28,14 +30,14 @@ class Network:
     degree: float | None = None
     parity: int = 0
     smooth: bool = True
-    axes: ClassVar[dict[str, int]] = {}  # of the data of one network; more are ensemble axes
+    axes: ClassVar[dict[str, int]] = {}
 
     def split(self, theta: Array) -> tuple[Array, Array]:
         """Views V (\\*ensemble, units, n_v) and U (\\*ensemble, units, n_u) of theta."""
         return theta[..., : self.n_v], theta[..., self.n_v :]
 
     def forward(self, theta: Array) -> Any:
-        """What `loss` and `field` at the same theta can share."""
+        """What `loss` and `field` at the same theta can share; None if nothing."""
         return None
 
     def loss(self, theta: Array, forward: Any = None) -> Array:
@@ -47,15 +49,15 @@ class Network:
         raise NotImplementedError
 
     def curvature(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The Hessian of the loss in parts, D E' - blocks: `blocks`, D and E.
+        """`blocks`, D and E of the Hessian of the loss, which is D E' less the blocks.
 
-        `blocks` (\\*ensemble, units, features, features) act within each unit, driven by the
+        The blocks (\\*ensemble, units, features, features) act within each unit and come from the
         residual; D E' is the Gauss-Newton part, D and E (\\*ensemble, units * features, rank).
         """
         raise NotImplementedError
 
     def jacobian(self, theta: np.ndarray) -> np.ndarray:
-        """Jacobian of the field, (\\*ensemble, units * features, units * features): - Hessian."""
+        """Jacobian of the field, minus the Hessian, (\\*ensemble, weights, weights)."""
         blocks, d, e = self.curvature(theta)
         units, size = blocks.shape[-3:-1]
         diagonal = np.zeros((*blocks.shape[:-3], units, size, units, size))
@@ -63,18 +65,19 @@ class Network:
         return diagonal.reshape(*blocks.shape[:-3], *(units * size,) * 2) - d @ e.mT
 
     def reduce(self, theta: Array) -> tuple[Array | None, Array]:
-        """An orthonormal basis (units, n) and fewer units (n, features) with theta = basis @ them.
+        """An orthonormal basis (units, n) and fewer units (n, features), theta = basis @ units.
 
-        At all times, with the same map: only linear networks have one; (None, theta) for others.
+        The fewer units have the same map and obey the same gradient flow, with the basis constant.
+        Only linear networks have such a basis; (None, theta) for others.
         """
         return None, theta
 
     def output(self, theta: Array) -> Array:
-        """What the loss sees of f: predictions on the data, or the matrix M that moments see."""
+        """What the loss depends on: predictions on the data, or the matrix M (see `Moments`)."""
         raise NotImplementedError
 
     def zero_loss(self) -> float:
-        """The loss of the network without units, E|y|^2 / 2: what a loss of 1 means in Figure 1."""
+        """The loss of the network without units, E|y|^2 / 2: the unit of loss in Figure 1."""
         raise NotImplementedError
 
     def draw(self, rng: np.random.Generator, width: int) -> np.ndarray:
@@ -96,9 +99,9 @@ class Network:
         raise NotImplementedError
 
     def runs(self, index: np.ndarray) -> Network:
-        """The networks of these runs, where the data have a leading axis of runs; else itself.
+        """The network with the data of these runs, or itself if all runs have the same data.
 
-        Matrices come in the order of memory that `product` likes.
+        Matrices come in the order of memory for which `product` is fast.
         """
         leading = {
             name: getattr(self, name)[index]
@@ -121,20 +124,16 @@ class Network:
         """This network with its arrays as torch tensors on `device` ("cpu", "cuda")."""
         import torch
 
-        arrays = {
-            f.name: torch.as_tensor(getattr(self, f.name), device=device)
-            for f in dataclasses.fields(self)  # type: ignore[arg-type]
-            if isinstance(getattr(self, f.name), (np.ndarray, torch.Tensor))
-        }
+        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+        arrays = {k: torch.as_tensor(a, device=device) for k, a in own.items() if np.ndim(a)}
         return dataclasses.replace(self, **arrays)  # type: ignore[type-var]
 
     def check(self, theta: Array) -> Array:
         """Return theta, or raise ValueError if its shape does not fit or it is not finite."""
         if theta.ndim < 2 or theta.shape[-1] != self.n_v + self.n_u or theta.shape[-2] == 0:
             raise ValueError(
-                f"theta has shape {tuple(theta.shape)}; this network takes (*ensemble, units, "
-                f"{self.n_v + self.n_u}) with at least one unit ({self.n_v} features of v, then "
-                f"{self.n_u} of u)"
+                f"theta has shape {tuple(theta.shape)}; wanted (*ensemble, units, {self.n_v} + "
+                f"{self.n_u}), at least one unit, the features of v before those of u"
             )
         if not bool((abs(theta) < float("inf")).all()):
             raise ValueError("theta holds values that are not finite")
@@ -142,7 +141,7 @@ class Network:
 
 
 def runs_last(theta: np.ndarray) -> np.ndarray:
-    """The same array (\\*ensemble, units, features), the runs fastest in memory: see `product`."""
+    """The same array (\\*ensemble, units, features), runs fastest in memory if `product` gains."""
     runs = theta[..., 0, 0].size
     if theta.ndim == 2 or runs < FEW or theta.size > LARGE * runs:
         return theta
@@ -150,7 +149,7 @@ def runs_last(theta: np.ndarray) -> np.ndarray:
 
 
 def product(a: Array, b: Array) -> Array:
-    """a @ b for each run, fast for many small matrices too.
+    """The matrix product a @ b for each run, fast for many small matrices too.
 
     numpy multiplies the matrices of an ensemble one after the other, at 40 ns each.  Where the runs
     are fastest in memory (`runs_last`), einsum goes through all runs for each pair of entries
@@ -170,10 +169,12 @@ def product(a: Array, b: Array) -> Array:
 
 
 def _runs_at_the_end(a: np.ndarray) -> np.ndarray:
+    """View (rows, columns, \\*ensemble) of matrices (\\*ensemble, rows, columns)."""
     return a.transpose(a.ndim - 2, a.ndim - 1, *range(a.ndim - 2))
 
 
 def _runs_in_front(a: np.ndarray) -> np.ndarray:
+    """View (\\*ensemble, rows, columns) of matrices (rows, columns, \\*ensemble)."""
     return a.transpose(*range(2, a.ndim), 0, 1)
 
 

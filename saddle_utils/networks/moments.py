@@ -1,4 +1,4 @@
-"""Networks that see the data through moments: what they share, and those linear in u."""
+"""Networks whose loss depends on the data through moments only; among them the linear ones."""
 
 from __future__ import annotations
 
@@ -11,19 +11,26 @@ import numpy as np
 from .base import Array, Network, concat, product
 
 
+@dataclass(frozen=True)
 class Moments(Network):
-    """Networks that are linear in features psi(u): they see the data through moments only.
+    """Networks that are linear in features psi(u) of a unit, on features z of the data.
 
     With M = sum_i v_i psi(u_i)' the loss is L = E|y|^2/2 - <Syz, M> + <M, M Szz>/2.  The residual
     matrix G = Syz - M Szz drives every unit: dv = G psi(u), du = psi'(u)' G' v.
+    The moments are syz = E[y z'] (outputs, N), szz = E[z z'] (N, N) and syy = E|y|^2.
     """
 
-    syz: Array  # (outputs, N)
-    szz: Array  # (N, N)
+    syz: Array
+    szz: Array
     syy: float
     axes: ClassVar[dict[str, int]] = {"syz": 2, "szz": 2, "syy": 0}
 
+    @cached_property
+    def n_v(self) -> int:  # type: ignore[override]
+        return self.syz.shape[-2] * self.patches
+
     def features(self, u: Array) -> Array:
+        """psi(u) of each unit, (\\*ensemble, units, N / patches)."""
         raise NotImplementedError
 
     def moment_map(self, theta: Array) -> Array:
@@ -31,6 +38,7 @@ class Moments(Network):
         return self._map(*self.split(theta))
 
     def _map(self, v: Array, u: Array) -> Array:
+        """M of units that are split into v and u."""
         m = product(v.mT, self.features(u))
         return m if self.patches == 1 else m.reshape(*m.shape[:-2], *self.syz.shape[-2:])
 
@@ -43,7 +51,7 @@ class Moments(Network):
         return g if self.patches == 1 else g.reshape(*g.shape[:-2], self.n_v, -1)
 
     def forward(self, theta: Array) -> tuple[Array, Array]:
-        """M and the residual matrix G."""
+        """M and the residual matrix G, which loss and field share."""
         m = self.moment_map(theta)
         return m, self.residual(m)
 
@@ -69,21 +77,14 @@ class Moments(Network):
 
 @dataclass(frozen=True)
 class Linear(Moments):
-    """Linear in u: fully-connected linear networks, and convolutions (an axis of patches).
+    """Linear in u: fully-connected linear networks, and convolutions over several patches.
 
-    Eq. 9: dv_i = G u_i, du_i = G' v_i.  Syz (outputs, patches * n_u), Szz and syy = E|y|^2.
+    Eq. 9: dv_i = G u_i, du_i = G' v_i, with z the inputs of all patches, N = patches * n_u.
     """
 
-    syz: Array
-    szz: Array
-    syy: float
     patches: int = 1
     degree: ClassVar[float] = 1
     parity: ClassVar[int] = -1
-
-    @cached_property
-    def n_v(self) -> int:  # type: ignore[override]
-        return self.syz.shape[-2] * self.patches
 
     @cached_property
     def n_u(self) -> int:  # type: ignore[override]
@@ -98,14 +99,16 @@ class Linear(Moments):
         return concat([product(u, g.mT), product(v, g)])
 
     def reduce(self, theta: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
-        """theta = basis @ R by QR: the field acts on the features, so the basis never moves.
+        """Basis (\\*ensemble, units, n) and units R (\\*ensemble, n, n), theta = basis @ R by QR.
 
-        Eq. 9 in one line is dTheta = Theta [[0, G], [G', 0]], with G a function of V'U = R_v' R_u.
-        (\\*ensemble, units, features) with more units than features become as many as features.
+        Here n is the number of features; (None, theta) where there are no more units than that.
+        Eq. 9 is dTheta = Theta [[0, G], [G', 0]], with G a function of V'U = R_v' R_u: the field
+        acts on the features from the right, so R obeys the same equation and the basis is constant.
         """
         return np.linalg.qr(theta) if theta.shape[-2] > theta.shape[-1] else (None, theta)
 
-    def _derivatives(self, v, u, g):
+    def _derivatives(self, v: Array, u: Array, g: Array) -> tuple[Array, Array]:
+        """psi'(u), and the blocks of `curvature`, which come from the residual matrix g."""
         nv, nu = self.n_v, self.n_u
         within = np.zeros((*u.shape[:-1], nv + nu, nv + nu))
         within[..., :nv, nv:], within[..., nv:, :nv] = g[..., None, :, :], g.mT[..., None, :, :]

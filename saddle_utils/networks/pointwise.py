@@ -14,17 +14,36 @@ from .base import Array, Network, concat, product
 
 @dataclass(frozen=True)
 class Activation:
-    """A pointwise sigma with its first two derivatives, degree of homogeneity and parity."""
+    """A pointwise sigma with its derivatives, its degree of homogeneity and its parity.
+
+    `f` takes a; `df` and `d2f` take a and sigma(a), which spares an exponential.  `d2f` is None
+    where the second derivative is 0 wherever it exists; degree and parity as in `Network`.
+    """
 
     f: Callable[[Array], Array]
-    df: Callable[[Array, Array], Array]  # of a and sigma(a)
+    df: Callable[[Array, Array], Array]
     d2f: Callable[[Array, Array], Array] | None = None
     degree: float | None = None
     parity: int = 0
 
+    @cached_property
+    def slopes(self) -> tuple[float, float]:
+        """The derivative just below and just above a = 0."""
+        near = np.array([-1e-300, 1e-300])
+        below, above = self.df(near, self.f(near))
+        return float(below), float(above)
+
+    @property
+    def smooth(self) -> bool:
+        """Whether the derivative is continuous at a = 0, the only place where it may jump."""
+        return self.slopes[0] == self.slopes[1]
+
 
 ACTIVATIONS: dict[str, Activation] = {
     "relu": Activation(lambda a: a * (a > 0), lambda a, f: (a > 0) * 1.0, degree=1),
+    "leaky_relu": Activation(
+        lambda a: a * (0.1 + 0.9 * (a > 0)), lambda a, f: 0.1 + 0.9 * (a > 0), degree=1
+    ),
     "identity": Activation(lambda a: a, lambda a, f: a * 0 + 1, degree=1, parity=-1),
     "tanh": Activation(
         lambda a: a.tanh() if hasattr(a, "tanh") else np.tanh(a),
@@ -36,16 +55,26 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 
+def activation(phi: str) -> Activation:
+    """The activation of this name; ValueError for one that `ACTIVATIONS` does not hold."""
+    if phi not in ACTIVATIONS:
+        raise ValueError(f"unknown activation {phi!r}; known: {', '.join(ACTIVATIONS)}")
+    return ACTIVATIONS[phi]
+
+
 BLOCK = 4 * 2**20  # bytes of sigma(u . x) for units and samples that are computed together
 BLOCKED = 8 * BLOCK  # bytes of all of it, beyond which it is computed in blocks
 
 
 @dataclass(frozen=True)
 class Pointwise(Network):
-    """A pointwise sigma on u . x, fully-connected (one patch) or convolutional (several).
+    """A pointwise sigma of u . x, fully-connected (one patch) or convolutional (several).
 
     f_o(x) = sum_i sum_p v_iop sigma(u_i . x_p), for data x (patches, samples, n_u) and
-    y (outputs, samples).
+    y (outputs, samples).  ValueError for an unknown activation `phi`.
+
+    In `field`, `forward` and `_map`, `on` (\\*ensemble, units, patches * samples) replaces the
+    slopes of a piecewise linear sigma, which are then constant: see `dynamics.sliding`.
     """
 
     x: Array
@@ -54,32 +83,9 @@ class Pointwise(Network):
     axes: ClassVar[dict[str, int]] = {"x": 3, "y": 2}
 
     def __post_init__(self) -> None:
-        if self.phi not in ACTIVATIONS:
-            raise ValueError(f"unknown activation {self.phi!r}; known: {', '.join(ACTIVATIONS)}")
-
-    @cached_property
-    def n_v(self) -> int:  # type: ignore[override]
-        return self.y.shape[-2] * self.patches
-
-    @cached_property
-    def n_u(self) -> int:  # type: ignore[override]
-        return self.x.shape[-1]
-
-    @cached_property
-    def patches(self) -> int:  # type: ignore[override]
-        return self.x.shape[-3]
-
-    @property
-    def degree(self) -> float | None:  # type: ignore[override]
-        return ACTIVATIONS[self.phi].degree
-
-    @property
-    def parity(self) -> int:  # type: ignore[override]
-        return ACTIVATIONS[self.phi].parity
-
-    @property
-    def smooth(self) -> bool:  # type: ignore[override]
-        return self.phi != "relu"
+        act, patches = activation(self.phi), self.x.shape[-3]
+        vars(self).update(degree=act.degree, parity=act.parity, smooth=act.smooth)
+        vars(self).update(patches=patches, n_v=self.y.shape[-2] * patches, n_u=self.x.shape[-1])
 
     @property
     def samples(self) -> int:
@@ -96,7 +102,7 @@ class Pointwise(Network):
         return self.predict(theta, self.x)
 
     def kinks(self, theta: Array) -> Array:
-        """u . x of each unit and sample, whose sign is the pattern (\\*ensemble, units, P * S)."""
+        """u . x of each unit and sample, (\\*ensemble, units, patches * samples), 0 at a kink."""
         return product(theta[..., self.n_v :], self.flat_x.mT)
 
     @cached_property
@@ -104,13 +110,8 @@ class Pointwise(Network):
         """The inputs of all patches as (patches * samples, n_u)."""
         return self.x.reshape(*self.x.shape[:-3], -1, self.n_u)
 
-    def pulls(self, forward: tuple) -> Array:
-        """v . residual of each unit and sample, which drives u, (\\*ensemble, units, P * S)."""
-        v, a, _, r = forward
-        return product(v, r).reshape(a.shape)
-
     def _map(self, theta: Array, x: Array, on: Array = None) -> tuple[Array, Array, Array, Array]:
-        """Read-out (units * patches, outputs), a and sigma (units, patches * samples), and f."""
+        """v (units * patches, outputs), a = u . x and sigma(a) (units, patches * samples), f."""
         v, u = self.split(theta)
         flat = self.flat_x if x is self.x else x.reshape(*x.shape[:-3], -1, x.shape[-1])
         a = product(u, flat.mT)
@@ -122,22 +123,22 @@ class Pointwise(Network):
         return v, a, phi, product(v.mT, self._by_patch(phi))
 
     def _by_patch(self, of_units: Array) -> Array:
-        """(units, patches * samples) as (units * patches, samples)."""
-        shape = of_units.shape
+        """An array (units, patches * samples) as (units * patches, samples)."""
         if self.patches == 1:
             return of_units
-        return of_units.reshape(*shape[:-2], shape[-2] * self.patches, -1)
+        return of_units.reshape(*of_units.shape[:-2], -1, of_units.shape[-1] // self.patches)
 
     def forward(self, theta: Array, on: Array = None) -> tuple[Array, ...] | None:
-        """What `_map` gives, with (y - f) / samples in place of f; None where it is too much."""
+        """What `_map` returns, (y - f) / samples in place of f; None where it fills the cache."""
         return None if on is None and self._blocks(theta) else self._forward(theta, on)
 
     def _forward(self, theta: Array, on: Array = None) -> tuple[Array, ...]:
+        """What `forward` returns, however large."""
         v, a, phi, f = self._map(theta, self.x, on)
         return v, a, phi, (self.y - f) / self.samples
 
     def _blocks(self, theta: Array) -> list[Pointwise]:
-        """The samples in blocks that stay in cache, where one wide network sees many; else []."""
+        """This network on blocks of samples that fit the cache, if units times samples do not."""
         each = theta.shape[-2] * self.patches * theta.itemsize
         if each * self.samples <= BLOCKED or theta.ndim > 2 or not isinstance(theta, np.ndarray):
             return []
@@ -155,7 +156,6 @@ class Pointwise(Network):
         return float((self.y * self.y).sum() / (2 * self.samples))
 
     def field(self, theta: Array, forward: tuple | None = None, on: Array = None) -> Array:
-        """-dL/dtheta; `on` (\\*ensemble, units, P * S) holds the pattern of ReLU units fixed."""
         if blocks := [] if forward or on is not None else self._blocks(theta):
             parts = (block.field(theta, block._forward(theta)) * block.samples for block in blocks)
             return sum(parts) / self.samples
@@ -176,19 +176,16 @@ class Pointwise(Network):
         v = v.reshape(*ensemble, units, -1, outputs).swapaxes(-3, -2).mT  # (P, outputs, units)
         a, phi = (t.reshape(*ensemble, units, -1, samples).swapaxes(-3, -2) for t in (a, phi))
         slope = act.df(a, phi)
-        d = np.zeros((*theta.shape, outputs, samples))
-        dv = d[..., : self.n_v, :, :].reshape(*theta.shape[:-1], outputs, -1, outputs, samples)
-        dv[..., range(outputs), :, range(outputs), :] = np.moveaxis(phi, -2, -3)[None]
-        d[..., self.n_v :, :, :] = np.einsum("...poh,...phs,...psk->...hkos", v, slope, self.x)
+        dv = np.einsum("ab,...phs->...hapbs", np.eye(outputs), phi)
+        dv = dv.reshape(*theta.shape[:-1], self.n_v, outputs, samples)
+        du = np.einsum("...poh,...phs,...psk->...hkos", v, slope, self.x)
+        d = np.concatenate([dv, du], axis=-3).reshape(*ensemble, -1, outputs * samples)
         cross = np.einsum("...os,...phs,...psk->...hopk", r, slope, self.x)
         cross = cross.reshape(*theta.shape[:-1], self.n_v, self.n_u)
         within = np.zeros((*theta.shape, theta.shape[-1]))
-        within[..., : self.n_v, self.n_v :] = cross
-        within[..., self.n_v :, : self.n_v] = cross.mT
+        within[..., : self.n_v, self.n_v :], within[..., self.n_v :, : self.n_v] = cross, cross.mT
         if act.d2f is not None:
             bend = np.einsum("...poh,...os,...phs->...phs", v, r, act.d2f(a, phi))
-            within[..., self.n_v :, self.n_v :] = np.einsum(
-                "...phs,...psk,...psl->...hkl", bend, self.x, self.x
-            )
-        d = d.reshape(*ensemble, -1, outputs * samples)
+            bend = np.einsum("...phs,...psk,...psl->...hkl", bend, self.x, self.x)
+            within[..., self.n_v :, self.n_v :] = bend
         return within, d, d / samples

@@ -1,4 +1,4 @@
-"""Networks quadratic in u, which see the data through moments of Z: Quadratic and Attention."""
+"""Networks quadratic in u, which depend on the data through moments of Z; linear attention."""
 
 from __future__ import annotations
 
@@ -16,19 +16,12 @@ from .moments import Moments
 class Quadratic(Moments):
     """Quadratic in u: f = sum_i v_i u_i' Z u_i with Z symmetric (Eqs. 13 and 44).
 
-    dv_i = u_i' G u_i, du_i = 2 v_i G u_i with G = E[(y - f) Z].  Syz holds E[y Z] as
-    (outputs, n_u^2), Szz holds E[Z (x) Z] as (n_u^2, n_u^2).
+    dv_i = u_i' G u_i, du_i = 2 v_i G u_i with G = E[(y - f) Z].  The moments are syz = E[y Z],
+    flattened to (outputs, n_u^2), and szz = E[Z (x) Z], flattened to (n_u^2, n_u^2).
     """
 
-    syz: Array
-    szz: Array
-    syy: float
     degree: ClassVar[float] = 2
     parity: ClassVar[int] = 1
-
-    @cached_property
-    def n_v(self) -> int:  # type: ignore[override]
-        return self.syz.shape[-2]
 
     @cached_property
     def n_u(self) -> int:  # type: ignore[override]
@@ -39,7 +32,7 @@ class Quadratic(Moments):
         return (left[..., :, None] * right[..., None, :]).reshape(*u.shape[:-1], -1)
 
     def sides(self, u: Array) -> tuple[Array, Array]:
-        """The two vectors whose outer product is psi(u)."""
+        """The two vectors of each unit whose outer product is psi(u)."""
         return u, u
 
     def _map(self, v: Array, u: Array) -> Array:
@@ -62,32 +55,30 @@ class Quadratic(Moments):
 
     def force(self, u: Array, g: Array) -> Array:
         """Half the gradient of <g, psi(u)> with respect to u, shape of u."""
-        return product(u, self.matrix(g))
+        return product(u, g.reshape((*g.shape[:-1], self.n_u, self.n_u)))
 
     def matrix(self, g: Array) -> Array:
         """The symmetric matrix S of <g, psi(u)> = u' S u, (\\*ensemble, n_v, n_u, n_u)."""
-        return g.reshape((*g.shape[:-1], self.n_u, self.n_u))
+        return self.force(np.eye(self.n_u), g)
 
-    def _derivatives(self, v, u, g):
+    def _derivatives(self, v: Array, u: Array, g: Array) -> tuple[Array, Array]:
         nv, nu, s = self.n_v, self.n_u, self.matrix(g)
         within = np.zeros((*u.shape[:-1], nv + nu, nv + nu))
         within[..., :nv, nv:] = 2 * np.einsum("...oab,...ib->...ioa", s, u)
         within[..., nv:, :nv] = within[..., :nv, nv:].mT
         within[..., nv:, nv:] = 2 * np.einsum("...io,...oab->...iab", v, s)
-        return self._slopes(u).reshape(*u.shape, -1), within
-
-    def _slopes(self, u):
-        """d (u u') / du as (\\*ensemble, units, n_u, n_u, n_u)."""
-        eye = np.eye(self.n_u)
-        return u[..., None, None, :] * eye[:, :, None] + u[..., None, :, None] * eye[:, None, :]
+        (left, right), (d_left, d_right) = self.sides(u), self.sides(np.eye(nu))
+        slopes = left[..., None, :, None] * d_right[:, None, :]
+        slopes = slopes + d_left[:, :, None] * right[..., None, None, :]  # of left right' in u
+        return slopes.reshape(*u.shape, -1), within
 
 
 @dataclass(frozen=True)
 class Attention(Quadratic):
     """Linear self-attention with rank-one key and query: u_i = [k_i; q_i], v_i the value (Eq. 16).
 
-    f = sum_i v_i (k_i . z)(q_i . x_q), with z the sum of y_n x_n over the context: quadratic in u,
-    but of u u' only k q' counts, so the moments are those of z x_q', (1, d^2).
+    f = sum_i v_i (k_i . z)(q_i . x_q), with z the sum of y_n x_n over the context.  It is quadratic
+    in u, but depends on k q' alone, so the moments are those of z x_q', flattened to d^2.
     """
 
     @cached_property
@@ -103,26 +94,12 @@ class Attention(Quadratic):
         g = g.reshape((*g.shape[:-1], d, d)) / 2
         return concat([product(u[..., d:], g.mT), product(u[..., :d], g)])
 
-    def matrix(self, g: Array) -> Array:
-        d = self.n_u // 2
-        out = np.zeros((*g.shape[:-1], 2 * d, 2 * d))
-        out[..., :d, d:] = g.reshape(*g.shape[:-1], d, d) / 2
-        out[..., d:, :d] = out[..., :d, d:].mT
-        return out
-
-    def _slopes(self, u):
-        """d (k q') / d(k, q) as (\\*ensemble, units, 2 d, d, d)."""
-        d = self.n_u // 2
-        eye, (k, q) = np.eye(d), (u[..., :d], u[..., d:])
-        by_key = q[..., None, None, :] * eye[:, :, None]
-        by_query = k[..., None, :, None] * eye[:, None, :]
-        return np.concatenate([by_key, by_query], axis=-3)
-
     def draw(self, rng: np.random.Generator, width: int) -> np.ndarray:
-        """Query, key and value drawn in this order; the value has the variance of its fan-in.
+        """One set of units (width, 1 + 2 d), query, key and value drawn in this order.
 
-        Keys and values are drawn with the weights of the label or the tokens, which the dynamics
-        of in-context regression leaves at zero, and then lose them.
+        Keys and queries are standard normal, values have the variance of their fan-in d + 1.  Keys
+        and values are drawn as for whole tokens [x; y]; their components that in-context
+        regression leaves at zero (the key's of y, the value's of x) are dropped.
         """
         d = self.n_u // 2
         query = rng.standard_normal((width, d))

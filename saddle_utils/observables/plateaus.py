@@ -1,4 +1,4 @@
-"""Measurements on a loss curve: plateaus, their levels and ends, and the drops between them."""
+"""Plateaus of a loss curve, their levels and ends, and the times of the drops between them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from scipy.interpolate import CubicHermiteSpline
 from ..dynamics import Trajectory
 from ..networks import Network
 
+Curves = Sequence[np.ndarray]
+
 
 @dataclass(frozen=True)
 class Staircase:
     """The plateaus of one loss curve, first to last, in the units of time of that curve.
 
     levels, starts, ends (n,): median loss, beginning and end of each plateau, the initial and the
-    final one among them; half_drops (n - 1,): when the loss passes the midpoint between two levels.
+    final one among them; half_drops (n - 1,): when the loss passes midway between two levels.
     """
 
     levels: np.ndarray
@@ -33,7 +35,7 @@ class Staircase:
 
     @property
     def durations(self) -> np.ndarray:
-        """Time from each half-drop to the next (n - 2,): what theory predicts for a plateau."""
+        """Durations (n - 2,) of the plateaus between drops, from half-drop to half-drop."""
         return np.diff(self.half_drops)
 
 
@@ -44,27 +46,17 @@ def measure(
     flat: float = 0.1,
     min_drop: float = 0.01,
 ) -> Staircase | list[Staircase]:
-    """Plateaus of a loss curve (T,), or of each curve of an ensemble (T, n).
+    """The `Staircase` of a loss curve (T,), or of each curve of an ensemble (T, n).
 
-    A drop is a peak of the slope -dL/dt that takes at least `min_drop` of the initial loss.  A
-    plateau lies before, between or after drops, where the slope is below `flat` times that of the
-    gentler of its two neighbours, and lasts at least `min_duration` (1/50 of the curve unless
-    given).  Its level is the median loss inside, over time however unevenly it was recorded.
-
-    Raises ValueError for curves and times that do not fit, losses that are not finite, or times
-    that do not increase.
+    A drop is a peak of the slope -dL/dt across which the loss falls by at least `min_drop` of its
+    initial value.  A plateau lies before, between or after drops, where the slope is below `flat`
+    times that of the gentler of the two drops beside it, and lasts at least `min_duration` (1/50 of
+    the curve unless given).  Its level is the median over time of the loss inside.
+    ValueError for fewer than 3 records, values that are not finite, or times that do not increase.
     """
-    times, losses = np.asarray(times, dtype=float), np.asarray(losses, dtype=float)
-    if times.ndim != 1 or losses.shape[:1] != times.shape or losses.ndim > 2 or len(times) < 3:
-        raise ValueError(
-            f"times {times.shape} and losses {losses.shape}: wanted (T,) and (T,) or (T, n), T >= 3"
-        )
-    if not np.isfinite(losses).all():
-        raise ValueError("the loss curve holds values that are not finite")
-    _refuse_disorder(times)
+    times, losses = _curve(times, losses)
     if losses.ndim == 2:
         return [measure(times, curve, min_duration, flat, min_drop) for curve in losses.T]  # type: ignore[misc]
-
     min_duration = np.ptp(times) / 50 if min_duration is None else min_duration
     slope = -np.diff(losses) / np.diff(times)  # of each interval between two times
     peaks = _drops(times, losses, slope, min_drop * losses[0])
@@ -81,22 +73,17 @@ def measure(
     return Staircase(levels, starts, ends, np.array(half, dtype=float))
 
 
-def count(
-    times: Sequence[np.ndarray],
-    losses: Sequence[np.ndarray],
-    flat: float = 0.1,
-    min_drop: float = 0.01,
-) -> np.ndarray:
-    """How many plateaus of any duration `measure` finds on each of many curves, (curves,).
+@np.errstate(divide="ignore", invalid="ignore")  # between the end of a curve and the next one
+def count(times: Curves, losses: Curves, flat: float = 0.1, min_drop: float = 0.01) -> np.ndarray:
+    """Number of plateaus of any duration that `measure` finds on each of many curves, (curves,).
 
-    Much faster: all curves (T_curve,) are laid end to end, with slopes of zero between them.
-    ValueError for a curve of fewer than 3 points, or times that do not increase.
+    Much faster: all curves (T_curve,) are laid end to end.  ValueError as for `measure`.
     """
+    pairs = [_curve(*pair) for pair in zip(times, losses, strict=True)]
+    if not pairs:
+        return np.zeros(0, dtype=int)
+    times, losses = zip(*pairs, strict=True)
     lengths = np.array([len(t) for t in times])
-    if (lengths < 3).any():
-        raise ValueError("wanted curves of three points or more")
-    for curve_times in times:
-        _refuse_disorder(curve_times)
     curve = np.repeat(np.arange(len(lengths)), lengths)
     place = np.arange(len(curve)) + curve  # of a point; a curve has one place more than points
     last = np.cumsum(lengths + 1) - 2
@@ -104,11 +91,11 @@ def count(
     slope, loss = np.zeros(len(curve) + len(lengths)), np.zeros(len(curve) + len(lengths))
     loss[place] = np.concatenate(losses)
     slope[place[1:]] = -np.diff(loss[place]) / np.diff(np.concatenate(times))
-    slope[outside] = 0
+    slope[outside] = 0  # between two curves
     peaks, prominences = _peaks(slope)
     peaks = peaks[prominences >= slope[peaks] / 2]
 
-    # What each drop takes: from the flattest interval before it to the one behind it.
+    # By how much the loss falls: from the flattest interval before a drop to the one behind it.
     bounds = np.union1d(starts, peaks)
     part = np.repeat(np.arange(len(bounds)), np.diff(np.append(bounds, len(slope))))
     flattest = np.minimum.reduceat(slope, bounds)[part] == slope
@@ -127,29 +114,38 @@ def count(
     return np.add.reduceat(calm.astype(int), np.searchsorted(bounds, starts))
 
 
-def _refuse_disorder(times: np.ndarray) -> None:
-    wrong = ~(np.diff(times) > 0)
-    if wrong.any():
+def _curve(times: np.ndarray, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Times (T,) and losses (T, ...) of `measure` as float64; ValueError if not usable."""
+    times, losses = np.asarray(times, dtype=float), np.asarray(losses, dtype=float)
+    if times.ndim != 1 or losses.shape[:1] != times.shape or losses.ndim > 2 or len(times) < 3:
+        raise ValueError(
+            f"times {times.shape} and losses {losses.shape}: wanted (T,) and (T,) or (T, n), T >= 3"
+        )
+    if not (np.isfinite(losses).all() and np.isfinite(times).all()):
+        raise ValueError("the loss curve, or its times, hold values that are not finite")
+    if (wrong := np.diff(times) <= 0).any():
         k = int(np.argmax(wrong))
         raise ValueError(
             f"the times must increase: record {k + 1} is at {times[k + 1]:g}, after {times[k]:g}; "
             "sort the records by time and keep one for each time"
         )
+    return times, losses
 
 
 def drop_times(run: Trajectory, levels: Sequence[float]) -> np.ndarray:
-    """Times at which the losses of a run first pass midway between levels (n,).
+    """Times (\\*ensemble, n - 1) at which the losses of a run first pass midway between two levels.
 
-    Shape (\\*ensemble, n - 1), nan for what is not reached.
+    `levels` (n,) are those of successive plateaus.  nan for a drop that does not happen.
     """
     middles = [(high + low) / 2 for high, low in pairwise(levels)]
     return np.stack([first_times(run.times, -run.losses, -middle) for middle in middles], axis=-1)
 
 
 def first_times(times: np.ndarray, rising: np.ndarray, level: float) -> np.ndarray:
-    """Times at which curves (T, \\*ensemble) first pass a level, (\\*ensemble,); nan if never.
+    """Times (\\*ensemble,) at which curves (T, \\*ensemble) first reach a level; nan if never.
 
-    Linear between two records.  `times` (T,) may be anything else that was recorded with the curve.
+    Linear between two records; a falling curve and its level are given with signs reversed.
+    `times` (T,) may be any other quantity that was recorded with the curve.
     """
     above = rising >= level
     k = np.maximum(above.argmax(0), 1)
@@ -160,7 +156,7 @@ def first_times(times: np.ndarray, rising: np.ndarray, level: float) -> np.ndarr
 
 
 def _drops(times: np.ndarray, losses: np.ndarray, slope: np.ndarray, least: float) -> np.ndarray:
-    """Intervals at which drops are steepest: peaks that stand out by half and take `least`."""
+    """Indices of peaks of the slope, as prominent as half their height, that take `least`."""
     padded = np.concatenate([[0], slope, [0]])
     peaks, prominences = _peaks(padded)
     peaks = peaks[prominences >= padded[peaks] / 2]
@@ -172,16 +168,16 @@ def _drops(times: np.ndarray, losses: np.ndarray, slope: np.ndarray, least: floa
 
 def _peaks(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the peaks of a curve, and their prominences."""
-    from scipy.signal import find_peaks  # here, for its import takes as long as all of ours
+    from scipy.signal import find_peaks  # here, for its import is slow
 
     peaks, found = find_peaks(values, prominence=0)
     return peaks, found["prominences"]
 
 
 def dense_loss(network: Network, run: Trajectory, finer: int = 8) -> tuple[np.ndarray, np.ndarray]:
-    """Times and losses of a gradient flow, `finer` points for each of its steps.
+    """Times and losses (n,) of a gradient flow, interpolated at `finer` points for each record.
 
-    A cubic through losses and slopes, dL/dt = -|dL/dtheta|^2, which the field supplies.
+    The cubic goes through the losses recorded, with the slopes dL/dt = -|dL/dtheta|^2 there.
     """
     slopes = -(network.field(run.theta) ** 2).sum((-2, -1))
     places = np.arange(len(run.times))
@@ -190,5 +186,5 @@ def dense_loss(network: Network, run: Trajectory, finer: int = 8) -> tuple[np.nd
 
 
 def log_slope(scales: np.ndarray, values: np.ndarray) -> float:
-    """Least-squares slope of values (n,) against ln(1 / scales)."""
+    """Least-squares slope of values (n,) against ln(1 / scales), scales (n,)."""
     return float(np.polyfit(-np.log(scales), values, 1)[0])

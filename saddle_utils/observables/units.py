@@ -1,4 +1,4 @@
-"""Effective width: how many units the network behaves like, measured on its weights."""
+"""Effective width: as how wide a network a set of units behaves, measured on the weights."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from scipy.sparse.csgraph import connected_components
 
 from ..networks import Linear, Network
 
-THRESHOLDS = (0.02, 0.05, 0.1)  # the thresholds over which a width is reported
+THRESHOLDS = (0.02, 0.05, 0.1)  # of size, relative to the largest, at which a width is reported
 
 
 def contributions(network: Network, theta: np.ndarray) -> np.ndarray:
-    """Size of each unit's part in the map, |v_i| |u_i|^p for degree p, (\\*ensemble, units)."""
+    """Size |v_i| |u_i|^p of each unit, p the degree of phi, 1 if none, (\\*ensemble, units)."""
     v, u = network.split(theta)
     degree = 1 if network.degree is None else network.degree
     return np.linalg.norm(v, axis=-1) * np.linalg.norm(u, axis=-1) ** degree
@@ -24,12 +24,12 @@ def clusters(
     reference: np.ndarray | None = None,
     cosine: float = 0.99,
 ) -> np.ndarray:
-    """Which units count as one: labels (units,) from 0, and -1 for units that are not active.
+    """Labels (units,) of units that count as one: from 0 on, and -1 for dormant units.
 
-    A unit is active if its contribution exceeds `tau` times the largest of `reference` (units of
-    the same network, by default these).  Active units are one where the network cannot tell them
-    apart: where v and u point the same way (cosines above `cosine`) if phi is homogeneous, with
-    u -> -u if phi is even and theta -> -theta if it is odd; otherwise only where they are equal.
+    A unit is active if its contribution exceeds `tau` times the largest one of `reference` (units
+    of the same network, by default these).  Active units count as one where the network cannot
+    tell them apart: if phi is homogeneous, where v and u have the same direction (cosines above
+    `cosine`), up to u -> -u if phi is even, or theta -> -theta if odd; else where they are equal.
     """
     size = contributions(network, theta)
     scale = size if reference is None else contributions(network, reference)
@@ -43,10 +43,8 @@ def clusters(
     else:
         cv, cu = (np.clip(n @ n.T, -1, 1) for n in (_normalised(v), _normalised(u)))
         one = (cv > cosine) & (cu > cosine)
-        if network.parity == 1:
-            one |= (cv > cosine) & (cu < -cosine)
-        elif network.parity == -1:
-            one |= (cv < -cosine) & (cu < -cosine)
+        if network.parity:
+            one |= (network.parity * cv > cosine) & (cu < -cosine)
     labels = np.full(len(theta), -1)
     labels[active] = connected_components(one, directed=False)[1]
     return labels
@@ -55,21 +53,19 @@ def clusters(
 def effective_width(
     network: Network, theta: np.ndarray, tau: float = 0.05, reference: np.ndarray | None = None
 ) -> np.ndarray:
-    """Effective number of units (operational definition), an integer array (\\*ensemble,).
+    """Effective width (\\*ensemble,), integers: how many units the network behaves like.
 
-    For a linear network the rank: singular values of the units (units, features) above `tau` times
-    the largest.  Otherwise the number of clusters of active units, see `clusters`.  With a
-    `reference` (the same shape; for a run, its end) sizes are measured against the network that
-    was learned, so that small initial weights count as width 0.
+    For a linear network it is the rank, the number of singular values of the units (units,
+    features) above `tau` times the largest; otherwise the number of clusters of active units
+    (`clusters`).  With a `reference` of the same shape, for example the end of the run, sizes are
+    measured against the network that was learned, so that small initial weights have width 0.
     """
     theta = np.asarray(theta)
     if theta.ndim > 2:
         reference = np.broadcast_to(theta if reference is None else reference, theta.shape)
-        flat = [
-            effective_width(network, one, tau, ref)
-            for one, ref in zip(_members(theta), _members(reference), strict=True)
-        ]
-        return np.array(flat).reshape(theta.shape[:-2])
+        runs = np.ndindex(theta.shape[:-2])
+        widths = [effective_width(network, theta[run], tau, reference[run]) for run in runs]
+        return np.array(widths).reshape(theta.shape[:-2])
     if isinstance(network, Linear):
         values = np.linalg.svd(theta, compute_uv=False)
         top = values if reference is None else np.linalg.svd(reference, compute_uv=False)
@@ -78,16 +74,13 @@ def effective_width(
 
 
 def rays(network: Network, theta: np.ndarray, tau: float = 0.05) -> np.ndarray:
-    """One row (features,) a cluster of active units: the member with the largest contribution."""
+    """The unit with the largest contribution of each cluster of active units (n, features)."""
     labels, size = clusters(network, theta, tau), contributions(network, theta)
     members = (np.flatnonzero(labels == k) for k in range(labels.max() + 1))
     return np.array([theta[m[np.argmax(size[m])]] for m in members])
 
 
 def _normalised(rows: np.ndarray) -> np.ndarray:
+    """Rows divided by their norms, or zero where they are."""
     norm = np.linalg.norm(rows, axis=-1, keepdims=True)
     return rows / np.where(norm == 0, 1, norm)
-
-
-def _members(theta: np.ndarray) -> np.ndarray:
-    return theta.reshape(-1, *theta.shape[-2:])

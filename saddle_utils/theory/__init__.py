@@ -1,6 +1,17 @@
-"""What is known before training, by the division of the paper.
+"""What is known of a run before training: the theorems of the paper, and theory in their spirit.
 
-`saddles` (Theorem 1), `manifolds` (Theorem 3), `linear` (section 5.1, Theorem 4), `quadratic`
-(section 5.2, Proposition 5, attention), `relu`, `predictions` (the path of saddles; `waiting`),
-`wide_limit`, and, for training as it is done, `finite_steps` and `stochastic`.
+From small weights, gradient descent learns in stages.  Each plateau is a saddle at which the wide
+network acts like a narrower one.  Its other units are dormant, so small that they see only the
+residual, until one of them escapes and the loss drops to the next plateau.
+
+- `saddles`, Theorem 1: fixed points of narrow networks are saddles of wide ones.
+- `manifolds`, Theorem 3: relations among units that gradient flow preserves.
+- `linear`, section 5.1: saddles of linear networks, escape from them (Theorem 4), whitened inputs.
+- `quadratic`, section 5.2: escape of quadratic units (Proposition 5), and linear attention.
+- `relu`: escape of ReLU units, which first align into rays.
+- `predictions`: the whole path of saddles, levels and times of all drops; its pieces in `waiting`.
+- `wide_limit`: linear networks of infinitely many units, at any initial scale.
+- `finite_steps`, `stochastic`: learning rates, momentum, mini-batches and label noise.
+
+All times are gradient-flow times of L = E|y - f|^2 / 2; eps is the scale of the initial weights.
 """

@@ -1,4 +1,9 @@
-"""Theorem 3: relations among units that gradient flow keeps, and how fast a run may leave them."""
+"""Invariant manifolds: relations among units that gradient flow preserves (Theorem 3).
+
+On such a manifold a wide network acts like a narrower one for all times.  `equal`, `silent`,
+`proportional`, `reflected`, `dependent` and `spanned` are the relations, `is_invariant` says which
+of them a network preserves, and `growth_bound` how fast a run next to one can leave it.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +19,10 @@ from ..networks import Attention, Linear, Network, Pointwise
 
 @dataclass(frozen=True)
 class Relation:
-    """A linear relation among units: the units with v' V = 0 and u' U = 0.
+    """A linear relation among units: the manifold of units with v' V = 0 and u' U = 0.
 
-    `v` and `u` are orthonormal normals in unit space, (units, m) each.  They differ where the
-    relation treats the two halves of a unit differently, as the mirror image (v, -u) does.
+    v, u : orthonormal normals in unit space, (units, m) each; they differ where the relation treats
+        the two halves of a unit differently, as the mirror image (v, -u) does
     """
 
     v: np.ndarray
@@ -71,8 +76,8 @@ def dependent(units: int, i: int, coefficients: Sequence[float]) -> Relation:
 def spanned(directions: np.ndarray) -> Relation:
     """All units are combinations of these columns (units, r): rank r or less (Theorem 3, iv).
 
-    The unit-space normals are the orthogonal complement, so this is Theta (1 - P) = 0 for the
-    fixed projector P on the columns.
+    The normals span the orthogonal complement: Theta (1 - P) = 0 with the projector P on the
+    columns.
     """
     directions = np.asarray(directions, dtype=float)
     if directions.ndim != 2 or np.linalg.matrix_rank(directions) != directions.shape[1]:
@@ -89,20 +94,19 @@ def project(network: Network, relation: Relation, theta: np.ndarray) -> np.ndarr
 
 
 def distance(network: Network, relation: Relation, theta: np.ndarray) -> np.ndarray:
-    """Frobenius distance of theta (\\*ensemble, units, features) from it, (\\*ensemble,)."""
+    """Frobenius distance (\\*ensemble,) of theta (\\*ensemble, units, features) from a manifold."""
     v, u = _halves(network, relation, theta)
     parts = [((n.T @ half) ** 2).sum((-2, -1)) for half, n in ((v, relation.v), (u, relation.u))]
     return np.sqrt(parts[0] + parts[1])
 
 
 def is_invariant(network: Network, relation: Relation) -> bool:
-    """Whether gradient flow keeps the relation on any data: Theorem 3, completed by parity.
+    """Whether gradient flow preserves the relation on any data (Theorem 3, completed by parity).
 
-    Decided by what phi is.  Linear in u: where the same combinations of v and of u vanish.
-    Otherwise for one silent unit, where phi(.; 0) = 0 (known from degree or odd parity), and for
-    v_i = a v_j, u_i = b u_j: a unit with b < 0 is first replaced by its mirror image, where phi
-    has a parity; then a = b must hold, and be 1 unless the degree of phi is 1.
-    Raises ValueError for several relations at once in a network that is not linear.
+    Linear in u: if the same combinations of v and of u vanish.  Otherwise: one silent unit, if
+    phi(.; 0) = 0 (known from the degree, or from odd parity); and v_i = a v_j, u_i = b u_j, if
+    a = b, and 1 unless phi has degree 1.  For b < 0 the unit is first replaced by its mirror image,
+    if phi has a parity.  ValueError for several relations at once in a network that is not linear.
     """
     if isinstance(network, Linear) or getattr(network, "phi", None) == "identity":
         return np.allclose(relation.v @ relation.v.T, relation.u @ relation.u.T)
@@ -121,11 +125,11 @@ def is_invariant(network: Network, relation: Relation) -> bool:
 
 
 def conserved(network: Network, theta: np.ndarray) -> np.ndarray:
-    """What gradient flow keeps of units (\\*ensemble, units, features), for any data.
+    """Conserved quantities of gradient flow from units theta (\\*ensemble, units, features).
 
-    Linear: V V' - U U', (\\*ensemble, units, units).  Attention: v^2 - |k|^2 and |k|^2 - |q|^2,
-    (\\*ensemble, units, 2).  Otherwise, for degree p: |u_i|^2 - p |v_i|^2, (\\*ensemble, units).
-    Raises ValueError where phi is not homogeneous.
+    On any data.  Linear: V V' - U U', (\\*ensemble, units, units).  Attention: v^2 - |k|^2 and
+    |k|^2 - |q|^2, (\\*ensemble, units, 2).  Otherwise |u_i|^2 - p |v_i|^2 for degree p,
+    (\\*ensemble, units).  ValueError if phi is not homogeneous.
     """
     v, u = network.split(network.check(theta))
     if isinstance(network, Linear):
@@ -140,13 +144,13 @@ def conserved(network: Network, theta: np.ndarray) -> np.ndarray:
 
 
 def growth_rate(network: Network, theta: np.ndarray) -> np.ndarray:
-    """The fastest that any unit's norm can grow at these units: d|theta_i|/dt <= rate |theta_i|.
+    """Largest rate at which the norm of any unit can grow, d|theta_i|/dt <= rate |theta_i|.
 
-    Linear: the operator norm of the residual matrix G, which bounds the growth of the distance
-    from every manifold of `spanned` as well (section 1.3 of the theory).  ReLU on inputs in the
-    plane: max |E[r sigma(u . x)]| over |u| = 1, exactly; between two kinks that is |A u|, largest
-    at a kink or at a singular vector of A.  Shape (\\*ensemble,).
-    Raises ValueError for other networks, where no such rate is known.
+    Shape (\\*ensemble,), for units theta (\\*ensemble, units, features).  Linear: the operator norm
+    of the residual matrix G, which also bounds the growth of the distance from any manifold of
+    `spanned`.  ReLU on inputs in the plane: max |E[r sigma(u . x)]| over |u| = 1, exactly; between
+    two kinks this is |A u|, largest at a kink or at a singular vector of A.  ValueError for other
+    networks, where no such rate is known.
     """
     theta = network.check(theta)
     if isinstance(network, Linear):
@@ -170,10 +174,10 @@ def growth_rate(network: Network, theta: np.ndarray) -> np.ndarray:
 
 
 def growth_bound(network: Network, run: Trajectory) -> np.ndarray:
-    """exp of the integral of `growth_rate` along a run, (T, \\*ensemble), by Simpson's rule.
+    """Factor by which the distance from a manifold can have grown along a run, (T, \\*ensemble).
 
-    No distance from an invariant manifold (linear: `spanned`; ReLU: a silent unit) can grow by
-    more than this factor since the run's first time.
+    It is the exponential of the integral of `growth_rate`, by Simpson's rule, and bounds the
+    distance from `spanned` (linear) or of a silent unit (ReLU) since the first time of the run.
     """
     rate = growth_rate(network, run.theta)
     return np.exp(cumulative_simpson(rate, x=run.times, axis=0, initial=0))

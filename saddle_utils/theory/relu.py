@@ -1,9 +1,9 @@
-"""Waiting in ReLU networks: units turn into rays, and rays grow exponentially.
+"""ReLU networks: dormant units align into rays, which grow exponentially; one escapes first.
 
-A unit without a size sees only the remainder of its saddle, by a field of degree 1.  It turns until
-it grows in a straight line, along a local maximum of |E[r sigma(u . x)]| over directions u, or is
-dead.  The units of a ray act as one (Theorem 3 iii).  Fields that jump need fixed, short steps: a
-unit whose maximum lies on a kink slides along it.
+A dormant unit sees only the residual r of its saddle.  It turns until it grows in a straight line,
+along a local maximum of |E[r sigma(u . x)]| over directions u, or until it is off on all samples.
+Units of one direction, a ray, act as one (Theorem 3 iii).  The field jumps at kinks, where a unit
+switches on a sample, and units slide along kinks; so all flows here take short steps of fixed size.
 """
 
 from __future__ import annotations
@@ -17,28 +17,30 @@ import numpy as np
 from ..networks import Pointwise, concat
 from .waiting import Drop, Escape, FirstEscape, best_amplitude, residual_task
 
-STEP = 0.07  # of time, of what the fastest unit takes to grow e-fold
-TURN, FALL, SETTLE = 200, 400, 800  # steps: to turn into rays, beside a drop, and after it
+STEP = 0.07  # length of a step over the time in which the fastest unit grows e-fold
+TURN, FALL, SETTLE = 200, 400, 800  # numbers of steps: to align, during a drop, and after it
 CACHED = 100_000  # bytes: arrays of activations above that size are several times slower
-TINY = 1e-100  # units so small that their own part in the output is below rounding
+TINY = 1e-100  # size of units whose own part in the output is below rounding
+TOLERANCE = 1e-9  # of angles and slopes where an extremum lies on a kink
 
 
-def first_relu_escape(rest: Pointwise, waiting: np.ndarray) -> FirstEscape:
-    """The units along one ray that first outgrow all others, together as one balanced unit.
+def first_relu_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
+    """The ray that escapes from this saddle first, all of its units together as one balanced unit.
 
-    All units are followed, by the field that units without a size see, until they have turned
-    (14 e-folds of the fastest direction); from there each grows at the rate that it has.
+    `rest` is the residual task there and `dormant` the units (runs, units, features).  These are
+    followed until they have aligned, for 14 e-folds of the fastest direction; from there on each
+    grows at the rate that it has.
     """
     fold = efold_time(rest)
-    turned = [
-        heun_path(partial(_alone, rest.runs(g)), waiting[g], STEP * fold[g], TURN)[-1]
-        for g in cache_groups(rest, waiting.shape[1])
+    aligned = [
+        heun_path(partial(_alone, rest.runs(g)), dormant[g], STEP * fold[g], TURN)[-1]
+        for g in cache_groups(rest, dormant.shape[1])
     ]
-    waiting = np.concatenate(turned)
-    field, norm = _alone(rest, waiting), np.linalg.norm(waiting, axis=-1)
-    ray = waiting / np.maximum(norm, 1e-300)[..., None]
+    dormant = np.concatenate(aligned)
+    field, norm = _alone(rest, dormant), np.linalg.norm(dormant, axis=-1)
+    ray = dormant / np.maximum(norm, 1e-300)[..., None]
     rates = (ray * field).sum(-1) / np.maximum(norm, 1e-300)
-    runs, growing = np.arange(len(waiting)), rates * fold[:, None] > 1e-3
+    runs, growing = np.arange(len(dormant)), rates * fold[:, None] > 1e-3
     fastest = np.where(growing, rates, -np.inf).argmax(-1)
     reach, _ = best_amplitude(rest, ray[runs, fastest][:, None])
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -49,40 +51,43 @@ def first_relu_escape(rest: Pointwise, waiting: np.ndarray) -> FirstEscape:
     parts = [part / np.maximum(np.linalg.norm(part, axis=-1), 1e-300)[..., None] for part in (v, u)]
     direction, rate = concat(parts) / np.sqrt(2), np.maximum(rates[runs, recruit], 1e-300)
     total = np.linalg.norm(np.where(same, norm, 0), axis=-1)
-
     rival = np.where(growing & ~same, rates, 0).max(-1) / rate
 
     def at(size: np.ndarray) -> Escape:
         with np.errstate(divide="ignore", invalid="ignore"):
             more = np.where(growing.any(-1), np.log(size / total) / rate, np.inf)
         grown = np.exp(rates * np.where(np.isfinite(more), more, 0)[:, None])
-        others = np.where(same, 0, grown)[..., None] * waiting
+        others = np.where(same, 0, grown)[..., None] * dormant
         return Escape(more + TURN * STEP * fold, size[:, None, None] * direction, others, rival)
 
     return FirstEscape(direction, recruit, at)
 
 
-def relu_drop(network: Pointwise, start: np.ndarray, waiting: np.ndarray) -> Drop:
-    """The narrow network's flow beside the units that wait; then it alone, until it is at rest."""
+def relu_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Drop:
+    """The drop of a narrow network from units `start`, of which the last is escaping.
+
+    The dormant units are carried along for FALL steps; then the narrow network goes on by itself,
+    for SETTLE longer steps, until it is at the next saddle.
+    """
     units = start.shape[-2]
     first, now = efold_time(network), efold_time(residual_task(network, start[:, :-1]))
-    step, theta = np.minimum(STEP * now, 2 * STEP * first), np.concatenate([start, waiting], axis=1)
+    short, long = np.minimum(STEP * now, 2 * STEP * first), 2 * STEP * first
+    theta = np.concatenate([start, dormant], axis=1)
     parts = [
-        heun_path(partial(_beside, network.runs(g), units), theta[g], step[g], FALL)
+        heun_path(partial(_beside, network.runs(g), units), theta[g], short[g], FALL)
         for g in cache_groups(network, theta.shape[1])
     ]
     path = np.concatenate(parts, axis=1)
     lead, others = path[:, :, :units], path[-1, :, units:]
-    lead = np.concatenate([lead, heun_path(network.field, lead[-1], 2 * STEP * first, SETTLE)[1:]])
-    steps = np.concatenate([np.arange(FALL + 1.0), np.full(SETTLE, FALL)])
-    settling = np.concatenate([np.zeros(FALL), np.arange(SETTLE + 1.0)])
-    times = np.outer(step, steps) + np.outer(2 * STEP * first, settling)
+    lead = np.concatenate([lead, heun_path(network.field, lead[-1], long, SETTLE)[1:]])
+    steps = np.arange(FALL + SETTLE + 1.0)
+    times = np.outer(short, np.minimum(steps, FALL)) + np.outer(long, np.maximum(steps - FALL, 0))
     losses = np.stack([network.loss(theta) for theta in lead], axis=1)
-    return Drop(lead[-1], others, FALL * step, list(zip(times, losses, strict=True)))
+    return Drop(lead[-1], others, FALL * short, list(zip(times, losses, strict=True)))
 
 
 def _beside(network: Pointwise, units: int, theta: np.ndarray) -> np.ndarray:
-    """The field of the first `units`, beside all others as these see it (they have no size)."""
+    """Field of the first `units`, and that of the others, which see these but are not seen."""
     lead, others = theta[:, :units], theta[:, units:]
     return np.concatenate(
         [network.field(lead), _alone(residual_task(network, lead), others)], axis=1
@@ -90,7 +95,7 @@ def _beside(network: Pointwise, units: int, theta: np.ndarray) -> np.ndarray:
 
 
 def heun_path(field: Callable, theta: np.ndarray, step: np.ndarray, count: int) -> np.ndarray:
-    """`count` steps of `heun`, and the start, (count + 1, runs, units, features)."""
+    """The start theta and `count` steps of `heun_step`, (count + 1, runs, units, features)."""
     path = [theta]
     for _ in range(count):
         path.append(heun_step(field, path[-1], step))
@@ -98,11 +103,12 @@ def heun_path(field: Callable, theta: np.ndarray, step: np.ndarray, count: int) 
 
 
 def tearing_rate(network: Pointwise, saddle: np.ndarray) -> np.ndarray:
-    """Fastest rate at which units of one ray part, at a saddle of rays (runs, units, f), (runs,).
+    """Fastest rate at which the units of one ray part at a saddle, (runs,).
 
-    Units of a ray switch on the same samples, and for these the network is linear: what units have
-    of their own grows at the largest singular value of E[r x_p] over those samples, with a row for
-    each output and patch.  One output and one patch leave it none at a fixed point.
+    The `saddle` has one unit for each ray, (runs, units, features).  Units of a ray are on for the
+    same samples, where the network is linear.  Their differences grow at the largest singular value
+    of E[r x_p] over those samples, with a row for each output and patch.  For one output and one
+    patch it is 0 at a fixed point.
     """
     rest, (_, u) = residual_task(network, saddle), network.split(saddle)
     on = (u[:, None] @ network.x.mT > 0) * 1.0  # (runs, patches, units, samples)
@@ -111,19 +117,22 @@ def tearing_rate(network: Pointwise, saddle: np.ndarray) -> np.ndarray:
 
 
 def cache_groups(network: Pointwise, units: int) -> list[np.ndarray]:
-    """Indices of the runs (runs,) in groups that fit into the cache, and are so much faster."""
+    """Indices of the runs in groups whose arrays of activations fit into the cache, see CACHED."""
     count = network.x.shape[0]
     each = 8 * units * network.patches * network.samples
     return np.array_split(np.arange(count), -(-count * each // CACHED))
 
 
 def _alone(rest: Pointwise, theta: np.ndarray) -> np.ndarray:
-    """The field on units of degree 1 as if they had no size, so that each sees `rest` alone."""
+    """Field of dormant units theta, which see the residual task `rest` but not each other."""
     return rest.field(TINY * theta) / TINY
 
 
 def efold_time(network: Pointwise) -> np.ndarray:
-    """1 / max |E[y sigma(u . x)]| over the directions u of the samples, (runs,): an e-fold."""
+    """Time in which the fastest dormant unit grows e-fold, (runs,), up to a factor of order one.
+
+    1 / |E[y sigma(u . x)]|, with the largest value among the directions u of the samples.
+    """
     samples = np.concatenate(list(np.moveaxis(network.x, -3, 0)), axis=-2)
     u = samples / np.maximum(np.linalg.norm(samples, axis=-1, keepdims=True), 1e-300)
     silent = np.zeros((*u.shape[:-1], network.n_v))
@@ -132,20 +141,19 @@ def efold_time(network: Pointwise) -> np.ndarray:
 
 
 def heun_step(field: Callable, theta: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """A step of second order; of fixed size, for units slide along the kinks of a ReLU field."""
+    """Units theta (runs, units, f) after one step of Heun's method of length `step` (runs,)."""
     h = step[:, None, None]
     slope = field(theta)
     return theta + h / 2 * (slope + field(theta + h * slope))
 
 
-TOLERANCE = 1e-9  # of angles and slopes where an extremum lies on a kink
-
-
 @dataclass(frozen=True)
 class ReluDirections:
-    """Directions into which small ReLU units align, the fastest first.
+    """Directions into which small ReLU units align, in descending order of their rates of growth.
 
-    directions (n, 2) unit vectors, rates U (n,) and signs (n,) of the v that each serves.
+    directions : unit vectors u, (n, 2)
+    rates : the rate U = |E[y sigma(u . x)]| of each, (n,)
+    signs : sign of v of the units that align there, (n,)
     """
 
     directions: np.ndarray
@@ -164,12 +172,12 @@ class ReluDirections:
 
 
 def relu_directions(network: Pointwise) -> ReluDirections:
-    """Local maxima of |E[y sigma(u . x)]| over unit vectors u of the plane, exactly.
+    """All local maxima of |E[y sigma(u . x)]| over unit vectors u of the plane, exact.
 
-    The ReLU analogue of Theorem 4: a balanced unit near zero grows at the rate |E[y sigma(u . x)]|
-    while u turns uphill.  Between the kinks u . x_p = 0 the mean is A . u with one vector A, so its
-    extrema lie along A where that is in the cell, or on a kink (where units slide).
-    ValueError unless it is a ReLU network of one output and one patch with two inputs; or if no
+    This is the ReLU analogue of Theorem 4: a balanced small unit grows at the rate
+    |E[y sigma(u . x)]| while u turns uphill.  Between two kinks u . x_p = 0 the mean is A . u with
+    one vector A, so its extrema lie along A, where that is between them, or on a kink.
+    ValueError for another network than ReLU with one output, one patch and two inputs; or if no
     direction grows.
     """
     if getattr(network, "phi", None) != "relu" or (network.n_v, network.n_u) != (1, 2):
@@ -200,4 +208,5 @@ def relu_directions(network: Pointwise) -> ReluDirections:
 
 
 def _circle(angles: np.ndarray) -> np.ndarray:
+    """Unit vectors at these angles, (\\*angles, 2)."""
     return np.stack([np.cos(angles), np.sin(angles)], axis=-1)

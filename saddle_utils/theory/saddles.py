@@ -1,4 +1,10 @@
-"""Embedded saddles: fixed points of narrow networks inside wide ones (Theorem 1, Corollary 2)."""
+"""Embedded saddles: fixed points of narrow networks inside wide ones (Theorem 1, Corollary 2).
+
+A wide network can copy a fixed point of a narrower one: the map stays the same, all gradients
+vanish, and directions of descent appear.  Training moves between these saddles.  `embed` builds
+them, `fixed_point` finds the narrow ones, `saddle_index` counts directions of descent, and `merge`
+finds the narrow network in a wide one.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +21,13 @@ CONSTRUCTIONS = ("copy", "silent", "scaled", "combined")  # cases (i) to (iv) of
 def embed(
     network: Network, theta: np.ndarray, construction: str, rng: np.random.Generator
 ) -> np.ndarray:
-    """Add a unit to a fixed point theta (units, features) without changing map or gradient.
+    """A fixed point theta (units, features) with one more unit, (units + 1, features) (Theorem 1).
 
-    The four constructions of Theorem 1, their free factors gamma drawn from N(0, 1):
+    Map and gradient stay the same.  The constructions, with factors gamma drawn from N(0, 1):
     "copy" (i) u_H = u_i, v_H = g v_i, v_i <- (1 - g) v_i; "silent" (ii) u_H = 0, v_H = 0;
-    "scaled" (iii, degree 1) u_H = gu u_i, v_H = gv v_i, v_i <- (1 - gu gv) v_i with gu > 0 unless
+    "scaled" (iii, degree 1) u_H = gu u_i, v_H = gv v_i, v_i <- (1 - gu gv) v_i, with gu > 0 unless
     phi is linear; "combined" (iv, linear) u_H = sum gu_i u_i, v_H = sum gv_i v_i,
-    v_i <- v_i - gu_i v_H.  Returns (units + 1, features).
-
-    Raises ValueError where the theorem does not promise that the construction works.
+    v_i <- v_i - gu_i v_H.  ValueError where the theorem does not cover the construction.
     """
     if construction not in CONSTRUCTIONS:
         raise ValueError(f"unknown construction {construction!r}; known: {CONSTRUCTIONS}")
@@ -48,7 +52,10 @@ def embed(
 def split(
     network: Network, theta: np.ndarray, unit: int, gamma_u: float, gamma_v: float
 ) -> np.ndarray:
-    """u_H = gu u_i, v_H = gv v_i, v_i <- (1 - gu gv) v_i, whether a theorem allows it or not."""
+    """Units (units + 1, features) with u_H = gu u_i, v_H = gv v_i, v_i <- (1 - gu gv) v_i.
+
+    The factors are free: whether the result is a fixed point is what Theorem 1 (i, iii) decides.
+    """
     wide = np.concatenate([theta, theta[unit : unit + 1]])
     v, u = network.split(wide)
     u[-1] *= gamma_u
@@ -59,7 +66,7 @@ def split(
 def combine(
     network: Network, theta: np.ndarray, gamma_u: np.ndarray, gamma_v: np.ndarray
 ) -> np.ndarray:
-    """Theorem 1 (iv): a unit out of all, theta_H = (sum gv_i v_i; sum gu_i u_i)."""
+    """Units (units + 1, features) with theta_H = (sum gv_i v_i; sum gu_i u_i) (Theorem 1 iv)."""
     v, u = network.split(theta)
     last = np.concatenate([gamma_v @ v, gamma_u @ u])
     wide = np.concatenate([theta, last[None]])
@@ -70,10 +77,10 @@ def combine(
 def split_deep(
     weights: list[np.ndarray], layer: int, unit: int, gamma_in: float, gamma_out: float
 ) -> list[np.ndarray]:
-    """Corollary 2: split a hidden unit of a deep network of homogeneous units, in any layer.
+    """Weights of a deep homogeneous network with one hidden unit more (Corollary 2).
 
-    `weights` (out, in) of each layer; the new unit has `gamma_in` times the incoming weights of
-    `unit` of hidden layer `layer` (from 0) and `gamma_out` times its outgoing weights.
+    `weights` holds the matrix (out, in) of each layer.  The new unit has `gamma_in` times the
+    incoming and `gamma_out` times the outgoing weights of `unit` in hidden `layer` (from 0).
     """
     weights = [matrix.copy() for matrix in weights]
     before, after = weights[layer], weights[layer + 1]
@@ -89,15 +96,15 @@ def gradient_norm(network: Network, theta: np.ndarray) -> np.ndarray:
 
 
 def map_error(network: Network, theta: np.ndarray, other: np.ndarray) -> float:
-    """Largest difference of the maps of two sets of units, of any widths."""
+    """Largest difference of the outputs of two sets of units, of any widths."""
     return float(np.abs(network.output(theta) - network.output(other)).max())
 
 
 def polish(network: Network, theta: np.ndarray, steps: int = 60) -> np.ndarray:
-    """The fixed point near theta (units, features), minimum or saddle, by Newton's method.
+    """The fixed point next to theta (units, features), minimum or saddle, by Newton's method.
 
-    Steps of least length, at most a tenth of theta: directions in which the Hessian vanishes
-    (symmetries, silent units) are left alone, soft ones are walked.
+    Steps have the least length, and at most a tenth of the norm of theta: directions in which the
+    Hessian vanishes (symmetries, silent units) are left alone.
     """
     for _ in range(steps):
         field = network.field(theta).ravel()
@@ -111,25 +118,29 @@ def polish(network: Network, theta: np.ndarray, steps: int = 60) -> np.ndarray:
 
 
 def fixed_point(network: Network, width: int, seed: int, tries: int = 40) -> np.ndarray:
-    """A minimum of the network of `width` units with gradient below 1e-10, no silent unit, and
-    no weights on their way to infinity.
+    """A minimum of the narrow network, (width, features), with a gradient below 1e-10.
 
-    Found by BFGS from random units and `polish`ed.  Raises ValueError if `tries` starts find none.
+    It is found by BFGS from random units, and `polish`.  Minima with a silent unit or with weights
+    on their way to infinity are passed over.  ValueError if `tries` starts find none.
     """
-    shape = (width, network.n_v + network.n_u)
     for k in range(tries):
         start = network.draw(np.random.default_rng([seed, k]), width)
-        found = minimize(
-            lambda flat: float(network.loss(flat.reshape(shape))),
-            start.ravel(),
-            jac=lambda flat: -network.field(flat.reshape(shape)).ravel(),
-        )
-        theta = polish(network, found.x.reshape(shape))
+        theta = polish(network, _minimise(network, start)[0])
         norms = [np.linalg.norm(part, axis=1) for part in network.split(theta) if part.size]
         sound = min(n.min() for n in norms) > 1e-3 and max(n.max() for n in norms) < 1e2
         if gradient_norm(network, theta) < 1e-10 and sound:
             return theta
     raise ValueError(f"no fixed point of width {width} found in {tries} tries; try another seed")
+
+
+def _minimise(network: Network, start: np.ndarray) -> tuple[np.ndarray, float]:
+    """Units (units, features) to which BFGS leads from `start`, and their loss."""
+    found = minimize(
+        lambda flat: float(network.loss(flat.reshape(start.shape))),
+        start.ravel(),
+        jac=lambda flat: -network.field(flat.reshape(start.shape)).ravel(),
+    )
+    return found.x.reshape(start.shape), float(found.fun)
 
 
 def spectrum(network: Network, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -147,10 +158,11 @@ def saddle_index(network: Network, theta: np.ndarray, tolerance: float = 1e-3) -
 def collapse(
     network: Network, theta: np.ndarray, tau: float = 0.05, reference: np.ndarray | None = None
 ) -> np.ndarray:
-    """The units put on the invariant manifold of their effective width (Theorem 3).
+    """Nearest units on the invariant manifold of the effective width, shape of theta (Theorem 3).
 
-    Linear: the nearest units of that rank.  Otherwise units that are not active become silent, and
-    those that count as one (see `units.clusters`) get one direction of u and of v.
+    Linear networks: units of that rank.  Others: inactive units become silent, and units that count
+    as one (see `observables.clusters`, also for `tau` and `reference`) get one direction of u and
+    one of v.
     """
     if isinstance(network, Linear):
         rank = int(effective_width(network, theta, tau, reference))
@@ -169,9 +181,10 @@ def collapse(
 def merge(
     network: Network, theta: np.ndarray, tau: float = 0.05, reference: np.ndarray | None = None
 ) -> np.ndarray:
-    """The narrow network that the units act as: one unit a cluster, or a rank, (width, features).
+    """The narrow network (effective width, features) with the map of the units theta.
 
-    Exact for units on the manifold, see `collapse`; needs a homogeneous phi.
+    It has one unit for each cluster, or for each rank of a linear network.  This is exact for units
+    on the manifold, see `collapse`.  ValueError if phi is not homogeneous.
     """
     v, u = network.split(theta)
     if isinstance(network, Linear):
@@ -194,10 +207,10 @@ def merge(
 def walk(
     network: Network, thetas: np.ndarray, fixed: list[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A run (T, units, features) seen as a walk between fixed points.
+    """Gradient norm (T,), saddle index (T,) and distances from fixed points (T, points) of a run.
 
-    Gradient norm (T,), saddle index (T,) and distance to each of the fixed points (T, points), as
-    a fraction of the norm of the last.
+    The run is `thetas` (T, units, features); distances are fractions of the norm of the last of the
+    points.
     """
     index = np.array([saddle_index(network, theta) for theta in thetas])
     gaps = np.stack([np.linalg.norm(thetas - point, axis=(1, 2)) for point in fixed], axis=1)
@@ -207,33 +220,28 @@ def walk(
 def narrow_level(
     network: Network, width: int, starts: int = 20, seed: int = 0, start: np.ndarray | None = None
 ) -> float:
-    """Loss of a trained network of `width` units: a plateau, if wide networks act like narrow ones.
+    """Loss of a trained network of `width` units: the level of a plateau of wider networks.
 
-    Computed by BFGS: the best of `starts` minimisations from random units of scale 1, or, from
-    the units `start` (width, features), the one fixed point that they lead to.
+    It is the best of `starts` minimisations by BFGS from random units of scale 1, or, if units
+    `start` (width, features) are given, the loss to which they lead.
     """
-    shape = (width, network.n_v + network.n_u)
-    random = initial_units(network, width, 1.0, range(seed, seed + starts)) if start is None else ()
-    found = [
-        minimize(
-            lambda flat: float(network.loss(flat.reshape(shape))),
-            first.ravel(),
-            jac=lambda flat: -network.field(flat.reshape(shape)).ravel(),
-        ).fun
-        for first in (random if start is None else [network.check(start)])
-    ]
-    return min(found)
+    if start is not None:
+        return _minimise(network, network.check(start))[1]
+    random = initial_units(network, width, 1.0, range(seed, seed + starts))
+    return min(_minimise(network, first)[1] for first in random)
 
 
 def narrow_levels(network: Network, widest: int) -> np.ndarray:
-    """Best losses with 0, 1, ..., `widest` units, as fractions of the loss of none."""
+    """Best losses with 0, 1, ..., `widest` units, as fractions of the first, (widest + 1,)."""
     levels = [narrow_level(network, width) for width in range(1, widest + 1)]
     return np.array([network.zero_loss(), *levels]) / network.zero_loss()
 
 
 def path_levels(network: Network, widest: int) -> np.ndarray:
-    """Levels of the plateaus on the way: `narrow_levels`, but for linear networks the solution of
-    one unit to which the fastest-growing direction leads (Theorem 4), which need not be the best.
+    """Levels of the plateaus of a run from small weights, as in `narrow_levels`, (widest + 1,).
+
+    The first of a linear network is that of the one unit to which its fastest direction leads
+    (Theorem 4), which need not be the best unit of a convolution.
     """
     levels = narrow_levels(network, widest)
     if isinstance(network, Linear):

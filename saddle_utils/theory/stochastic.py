@@ -1,10 +1,10 @@
-"""Mini-batches and label noise: what random gradients do at a saddle.
+"""Mini-batches and label noise: how random gradients change the escape from a saddle.
 
-The units that wait at a saddle of a linear network obey theta <- (1 + lr A_b) theta on a batch b,
-A_b = [[0, G_b], [G_b', 0]] with G_b the residual matrix of the batch.  Noise multiplies the units,
-it never adds to them: a unit at zero stays there on any batch (Theorem 3 holds for any loss).  So
-it cannot kick them out.  What counts is how the product of these random matrices grows: its
-Lyapunov exponents.  Rates are per unit of gradient-flow time, lr times the number of steps.
+The dormant units of a linear network obey theta <- (1 + lr A_b) theta on a batch b, where A_b =
+[[0, G_b], [G_b', 0]] with the residual matrix G_b of the batch.  Noise multiplies the units and is
+never added to them: a unit at zero stays there on any batch (Theorem 3 holds for any loss).  So the
+rates of escape are the Lyapunov exponents of a product of random matrices.  They are per unit of
+gradient-flow time, lr times the number of steps.
 """
 
 from __future__ import annotations
@@ -26,14 +26,13 @@ def saddle_growth(
     runs: int,
     probes: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lyapunov exponents of the units that wait at a saddle, (runs, probes), and the loss there.
+    """Lyapunov exponents of dormant units at a saddle, largest first, (runs, probes), and the loss.
 
-    `active` (rank, features) are the units that have learned; they train on, on the same `batches`
-    (one a step).  Beside them `probes` units, too small to be felt, start where flow would turn
-    them and are orthonormalised after each step; the logarithms of what that takes average to the
-    exponents of the product of 1 + lr A_b, largest first.  No wide network is trained.  The first
-    fifth of the steps does not count, for the noise has yet to settle.
-    The loss of `network` (runs,), averaged likewise, is the level of a plateau under noise.
+    The `active` units (rank, features) go on training, on the same `batches`, one a step.  Beside
+    them are `probes` dormant units, which start where flow would turn them and are orthonormalised
+    after each step; the logarithms of the factors average to the exponents of the product of the
+    1 + lr A_b.  The first fifth of the steps does not count, as the noise has yet to settle.  The
+    loss of `network` (runs,), averaged likewise, is the level of a plateau under noise.
     """
     tiny, g = 1e-8, network.residual(network.moment_map(active))
     blocks = np.block([[np.zeros((len(g),) * 2), g], [g.T, np.zeros((g.shape[1],) * 2)]])
@@ -56,11 +55,11 @@ def saddle_growth(
 
 
 def batch_growth_rate(data: Samples, size: int, lr: float, label_noise: float = 0.0) -> float:
-    """Top Lyapunov exponent at zero of a linear network, to second order in lr times the noise.
+    """Top Lyapunov exponent of a linear network at zero, to second order in lr times the noise.
 
-    (ln(1 + lr s) - lr^2 Var(t'A_b t) / (2 (1 + lr s)^2)) / lr with t = (q_1; r_1) / sqrt 2.  Only
-    noise along t counts, and it slows the growth: what noise across t adds to the length of a unit
-    is what the misalignment that it causes costs.  Batches are drawn without replacement.
+    (ln(1 + lr s) - lr^2 Var(t'A_b t) / (2 (1 + lr s)^2)) / lr with t = (q_1; r_1) / sqrt 2, for
+    batches of this `size` drawn without replacement.  Only noise along t counts, and it slows the
+    growth: noise across t lengthens a unit by as much as the misalignment that it causes costs.
     """
     q, s, r = np.linalg.svd(data.network.syz)
     along, samples = data.x @ r[0], len(data.x)
@@ -71,11 +70,11 @@ def batch_growth_rate(data: Samples, size: int, lr: float, label_noise: float = 
 
 
 def recruiting_rate(inputs: int, rank: int, lr: float, label_noise: float, size: int) -> float:
-    """Rate at which fresh label noise alone drives units at a saddle with nothing left to learn.
+    """Growth rate of dormant units by fresh label noise alone, if nothing is left to learn.
 
-    lr (sigma^2 / size) (inputs / 2 - rank - 1), for white inputs and as many outputs.  With A_b =
-    noise N of independent entries, E|N t|^2 / 2 = inputs / 2 lengthens units, E(t'Nt)^2 = 1
+    lr (sigma^2 / size) (inputs / 2 - rank - 1), for white inputs and as many outputs.  With noise
+    A_b = N of independent entries, E|N t|^2 / 2 = inputs / 2 lengthens units and E(t'Nt)^2 = 1
     shortens them; the part of N t along the `rank` learned directions, which training takes back,
-    costs rank / 2 twice.  Negative in low dimension, where noise makes waiting units decay.
+    costs rank / 2 twice.  In low dimension the rate is negative: noise makes dormant units decay.
     """
     return lr * label_noise**2 / size * (inputs / 2 - rank - 1)

@@ -1,9 +1,9 @@
-"""Waiting at a saddle: which unit leaves first, and what a drop does to those that stay.
+"""The pieces of a path of saddles: dormant units, the escape of one, and the drop that follows.
 
-Units that wait are so small that they see only what the saddle leaves to learn (`remainder`).  Each
-family solves the wait in its own way and hands back a `Leaving` and a `Fall`, which `predictions`
-strings together: quadratic units here, the others in `linear_waiting` and `relu_waiting`.
-Shapes: units (runs, units, features); the networks carry data for each run.
+At a saddle the dormant units are so small that they see only the residual of the active ones
+(`residual_task`).  Each family of networks solves this stage in its own way, and returns a
+`FirstEscape` and a `Drop`, which `predictions` strings together: `linear.path`, `quadratic.path`
+and `relu`.  Units have the shape (runs, units, features); networks carry data for each run.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from ..networks import Network, Pointwise, concat
 
 
 class Escape(NamedTuple):
-    """A unit that is off: when, what it is (runs, 1, features), and what the others are then.
+    """State of a network when a dormant unit escapes.
 
-    `rival` says how near the runner-up was, 1 for a tie: the ratio of their rates of growth, or of
-    their sizes for units that do not grow at a rate.
+    time : escape time since the network came to the saddle, (runs,); inf where no unit escapes
+    unit : the escaping unit, (runs, 1, features)
+    others : all dormant units at that time, without what has escaped, (runs, units, features)
+    rival : how close the runner-up is, (runs,), 1 for a tie: the ratio of the rates of growth, or
+        of the sizes for quadratic units, which do not grow at a rate
     """
 
     time: np.ndarray
@@ -31,9 +34,11 @@ class Escape(NamedTuple):
 
 
 class FirstEscape(NamedTuple):
-    """The unit that leaves a saddle first: its direction (runs, 1, features), of norm 1, and index.
+    """The dormant unit that escapes first from a saddle.
 
-    `at(size)` is its departure, when it has grown to this size (runs,).
+    direction : that of the escaping unit, of norm 1, (runs, 1, features)
+    recruit : index of the unit, (runs,); -1 for linear networks, where all units take part
+    at : function of a size (runs,) that returns the `Escape` at which the unit has that norm
     """
 
     direction: np.ndarray
@@ -42,18 +47,25 @@ class FirstEscape(NamedTuple):
 
 
 class Drop(NamedTuple):
-    """A drop: the saddle it leads to, who waits there after `duration`, and each run's curve."""
+    """A drop of the loss, from the escape of a unit to the next saddle.
+
+    saddle : active units at the next saddle, (runs, units, features)
+    dormant : dormant units `duration` after the escape, (runs, units, features)
+    duration : time that the dormant units have been carried along, (runs,)
+    curves : times since the escape and loss of the active units, a pair for each run
+    """
 
     saddle: np.ndarray
-    waiting: np.ndarray
+    dormant: np.ndarray
     duration: np.ndarray
     curves: list[tuple[np.ndarray, np.ndarray]]
 
 
 def residual_task(network: Network, theta: np.ndarray) -> Network:
-    """The task that units theta leave to all others: the same network, taught the residual y - f.
+    """The same network with the residual y - f of the units theta (runs, units, f) as its target.
 
-    For networks that see moments, G = Syz - M Szz takes the place of Syz.
+    Dormant units beside theta move as in this network.  Where the network sees moments only, the
+    residual matrix G = Syz - M Szz takes the place of Syz.
     """
     if not theta.shape[-2]:
         return network
@@ -64,9 +76,10 @@ def residual_task(network: Network, theta: np.ndarray) -> Network:
 
 
 def best_amplitude(rest: Network, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Size (runs,) of the unit of this direction that lowers the loss most, and what it takes.
+    """Norm of a unit of this direction (runs, 1, features) at which the loss is least, (runs,).
 
-    A unit of degree p and size r has the loss L_0 - g r^(p + 1) + e r^(2 p + 2) / 2.
+    The second array is the decrease of the loss, (runs,).  A unit of degree p and norm r has the
+    loss L_0 - g r^(p + 1) + e r^(2 p + 2) / 2.
     """
     v, u = rest.split(direction)
     zero, one, mirrored = (rest.loss(concat([s * v, u])) for s in (0, 1, -1))
@@ -74,11 +87,16 @@ def best_amplitude(rest: Network, direction: np.ndarray) -> tuple[np.ndarray, np
     return (np.abs(gain) / energy) ** (1 / (rest.degree + 1)), gain**2 / (2 * energy)
 
 
-def learnable_loss(rest: Network) -> np.ndarray:
-    """What any number of units could still take from the loss, tr(G Szz^+ G') / 2, (runs,).
+def best_map(network: Network) -> np.ndarray:
+    """Map M = Syz Szz^+ of least loss of a network that sees moments, (\\*runs, outputs, N)."""
+    return network.syz @ np.linalg.pinv(network.szz, hermitian=True)
 
-    inf for networks that do not see moments.
+
+def learnable_loss(rest: Network) -> np.ndarray:
+    """Largest decrease of the loss that further units can achieve, tr(G Szz^+ G') / 2, (runs,).
+
+    It is inf (unknown) for networks that do not see moments.
     """
     if isinstance(rest, Pointwise):
         return np.full(len(rest.y), np.inf)
-    return (rest.syz * (rest.syz @ np.linalg.pinv(rest.szz, hermitian=True))).sum((-2, -1)) / 2
+    return (rest.syz * best_map(rest)).sum((-2, -1)) / 2

@@ -18,10 +18,10 @@ from scipy.special import expit
 
 
 def modes(strengths: np.ndarray, mass: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """How much of each mode is learned at each time, a(t) from a(0) = 0, broadcast.
+    """Strength a(t) of each mode at each time, from a(0) = 0, broadcast.
 
-    a = m sinh x, and y = e^x runs from 1 to (s + c) / m with c = sqrt(s^2 + m^2): a logistic curve
-    of rate 2 c between the roots (s + c) / m and - m / (s + c) of dy/dt = 0.
+    With a = m sinh x, y = e^x runs from 1 to (s + c) / m, where c = sqrt(s^2 + m^2), on a logistic
+    curve of rate 2 c between the roots (s + c) / m and -m / (s + c) of dy/dt.
     """
     c, top, low, start = _roots(strengths, mass)
     y = low + (top - low) * expit(start + 2 * c * times)
@@ -29,7 +29,7 @@ def modes(strengths: np.ndarray, mass: np.ndarray, times: np.ndarray) -> np.ndar
 
 
 def times_at(strengths: np.ndarray, mass: np.ndarray, fraction: np.ndarray) -> np.ndarray:
-    """Times at which a `fraction` (at least 0, below 1) of each mode is learned, broadcast."""
+    """Times at which a `fraction` (from 0, below 1) of each mode is learned, broadcast."""
     c, top, low, start = _roots(strengths, mass)
     a = fraction * strengths
     y = (a + np.hypot(a, mass)) / mass
@@ -37,17 +37,17 @@ def times_at(strengths: np.ndarray, mass: np.ndarray, fraction: np.ndarray) -> n
 
 
 def slopes(strengths: np.ndarray, mass: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """What each mode adds to -dL/dt, 2 (s - a)^2 sqrt(m^2 + a^2), broadcast."""
+    """Contribution of each mode to -dL/dt, 2 (s - a)^2 sqrt(m^2 + a^2), broadcast."""
     a = modes(strengths, mass, times)
     return 2 * (strengths - a) ** 2 * np.hypot(mass, a)
 
 
 def calm(strengths: np.ndarray, mass: np.ndarray) -> np.ndarray:
-    """How flat the loss is before each drop, (..., K): a plateau where below `flat` of `measure`.
+    """Flatness of the loss before each drop, (..., K): a plateau where below `flat` of `measure`.
 
-    The smallest slope between the moments at which two modes drop fastest, over the gentler of the
-    slopes then; for the first mode, from the start.  strengths (..., K) in descending order, mass
-    (...,).  A mode drops fastest at a = (s + sqrt(s^2 - 24 m^2)) / 6, else at the start.
+    It is the least slope between the times at which two successive modes drop fastest (from the
+    start, for the first), over the lower of the slopes at these times.  A mode drops fastest at
+    a = (s + sqrt(s^2 - 24 m^2)) / 6, or at the start.  strengths (..., K) descend, mass is (...,).
     """
     s, m = np.asarray(strengths, dtype=float), np.asarray(mass, dtype=float)[..., None]
     room = s**2 - 24 * m**2
@@ -62,11 +62,11 @@ def calm(strengths: np.ndarray, mass: np.ndarray) -> np.ndarray:
 
 
 def critical_mass(strengths: np.ndarray, flat: float = 0.1) -> np.ndarray:
-    """Largest H eps^2 at which there is a plateau between each mode and the next, (..., K - 1).
+    """Largest H eps^2 with a plateau between each mode and the next, (..., K - 1).
 
-    In closed form, for small m: between drops the half-times 1 / (2 s) ln(2 s / m) must lie as far
-    apart as the tail of one drop, 2 s^3 exp(-4 s t), and the head of the next, 2 s^3 exp(-2 s t),
-    take to fall to flat / 2 of the gentler peak, 8 s^3 / 27.  0 between equal strengths.
+    Closed for small m: the half-times 1 / (2 s) ln(2 s / m) must lie as far apart as the tail of
+    one drop, 2 s^3 exp(-4 s t), and the head of the next, 2 s^3 exp(-2 s t), take to fall to
+    flat / 2 of the lower peak, 8 s^3 / 27.  Between equal strengths it is 0.
     """
     s = np.asarray(strengths, dtype=float)
     one, two, low = s[..., :-1], s[..., 1:], np.log(13.5 / flat)
@@ -78,10 +78,10 @@ def critical_mass(strengths: np.ndarray, flat: float = 0.1) -> np.ndarray:
 
 
 def half_drops(strengths: np.ndarray, mass: np.ndarray) -> np.ndarray:
-    """Times at which the loss of all modes passes the middles of the saddles' levels, (..., K).
+    """Times at which the loss is half way between two saddles, (..., K), by bisection.
 
-    strengths (..., K) in descending order, mass (...,); by bisection, for the loss falls all the
-    time.  Where drops are far apart mode k is then learned to 1 - 1 / sqrt 2.
+    strengths (..., K) descend, mass is (...,).  Where drops are far apart, the strength of mode k
+    is 1 - 1 / sqrt 2 of its final one then.
     """
     s, m = np.asarray(strengths, dtype=float), np.asarray(mass, dtype=float)[..., None]
     left = np.cumsum((s**2)[..., ::-1], axis=-1)[..., ::-1] / 2  # L_0, ..., L_{K-1}
@@ -97,10 +97,10 @@ def half_drops(strengths: np.ndarray, mass: np.ndarray) -> np.ndarray:
 
 
 def distance(strengths: np.ndarray, mass: np.ndarray) -> np.ndarray:
-    """Relative distance from rank r at the r-th half-drop, the largest of r < K, (...,).
+    """Relative distance from rank r at the r-th half-drop, the largest over r < K, (...,).
 
-    The units have singular values sigma^2 = sqrt(m^2 + a^2) +- a from each mode, and the distance
-    is that of `phases.rank_distance`.
+    Each mode gives Theta the squared singular values sqrt(m^2 + a^2) +- a; the distance is
+    Frobenius, over the norm of Theta.
     """
     s, m = np.asarray(strengths, dtype=float), np.asarray(mass, dtype=float)[..., None, None]
     a = modes(s[..., None, :], m, half_drops(s, mass)[..., :-1, None])  # (..., r, K)
@@ -111,10 +111,9 @@ def distance(strengths: np.ndarray, mass: np.ndarray) -> np.ndarray:
 
 
 def movement(strengths: np.ndarray, mass: np.ndarray) -> np.ndarray:
-    """Relative change of the neural tangent kernel from start to end, (...,).
+    """Relative change of the neural tangent kernel from start to end, (...,), in Frobenius norm.
 
-    V'V and U'U go from m to sqrt(m^2 + s_k^2) in each mode, and the kernel adds the two
-    (`phases.kernel_movement`).
+    V'V and U'U go from m to sqrt(m^2 + s_k^2) in each mode, and the kernel is their sum.
     """
     s, m = np.asarray(strengths, dtype=float), np.asarray(mass, dtype=float)[..., None]
     grown = s**2 / (np.hypot(s, m) + m)
@@ -123,16 +122,17 @@ def movement(strengths: np.ndarray, mass: np.ndarray) -> np.ndarray:
 
 
 def lazy_movement(modes: int, width: int) -> float:
-    """Root mean square of the kernel's movement for m >> s: what is left at large scales.
+    """Root mean square of `movement` for m >> s, sqrt((3 K^2 + K + 2) / 8) / H, H = `width`.
 
-    A lazy network moves U'U by (S'S - W'W) / (2 m), and V'V likewise; W is the map that it starts
-    with, K x K numbers N(0, m^2 / H).  With E|W'W|^2 = K^2 (2K + 1) and E[(tr W'W)^2] = K^2 (K^2 +
-    2), in units of their variance, that is sqrt((3 K^2 + K + 2) / 8) / H: for 3 modes 2 / H.
+    A lazy network moves U'U by (S'S - W'W) / (2 m), and V'V likewise, where the initial map W has
+    K x K entries N(0, m^2 / H).  In units of their variance E|W'W|^2 = K^2 (2 K + 1) and
+    E[(tr W'W)^2] = K^2 (K^2 + 2).
     """
     return float(np.sqrt((3 * modes**2 + modes + 2) / 8) / width)
 
 
-def _roots(strengths, mass) -> tuple[np.ndarray, ...]:
+def _roots(strengths: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, ...]:
+    """c, the two roots, and the start of the logistic curve of `modes`."""
     c = np.hypot(strengths, mass)
     top, low = (strengths + c) / mass, -mass / (strengths + c)
     return c, top, low, np.log((1 - low) / (top - 1))

@@ -18,6 +18,7 @@ from saddle_utils.dynamics import (
     adam,
     descend,
     flow,
+    gradient_flow,
     minibatches,
     momentum,
     resolve_device,
@@ -243,6 +244,33 @@ def test_units_that_slide_along_samples_are_carried_on():
     limit = 2 * fine.losses - coarse.losses
     assert np.abs(run.losses - limit).max() < 2e-3 * limit[0]
     assert np.abs(run.losses - limit).max() < np.abs(fine.losses - limit).max()
+
+
+def test_a_flow_that_is_stuck_says_why(monkeypatch):
+    """Out of steps where an explicit one is at its limit, or of evaluations without a kernel."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((30, 2)), rng.standard_normal((30, 1))
+    monkeypatch.setattr(gradient_flow, "MAX_STEPS", 300)
+    alone = networks.pointwise(x[:1], np.array([1.0]))
+    with pytest.raises(RunFailedError, match=r"stuck at time .*: it is stiff, .* end the run"):
+        flow(alone, np.array([[0.5], [0.7]]) * np.append(1, x[0]), 1e5)  # both units stay active
+    monkeypatch.setattr(gradient_flow, "MAX_EVALUATIONS", 50)
+    deep = networks.deep([2, 3, 1], x, y, "tanh")
+    with pytest.raises(RunFailedError, match="gradient flow is stuck at time .*rounding drowns"):
+        flow(deep, 1e-8 * rng.standard_normal((1, deep.n_u)), 1e3)
+
+
+@pytest.mark.parametrize("phi", ["leaky_relu", "cubic"])
+def test_descent_of_any_activation_is_a_loop(phi):
+    p = panel("fig1e")
+    net = networks.pointwise(p.x, p.y, phi)
+    theta = initial_units(net, 4, 0.3, range(2))
+    run = descend(net, theta, 0.01, 20, every=7)
+    assert run.times.tolist() == [0, 0.07, 0.14]
+    for step in range(15):
+        if step % 7 == 0:
+            np.testing.assert_allclose(run.theta[step // 7], theta, rtol=1e-12)
+        theta = theta + 0.01 * net.field(theta)
 
 
 NET = whitened([2, 1])

@@ -182,11 +182,13 @@ def test_linear_networks_are_integrated_in_fewer_units():
     assert np.abs(run.theta - tight(net, start[0], run.times)).max() < 1e-5
 
 
+@pytest.mark.parametrize("phi", ["relu", "leaky_relu"])
 @pytest.mark.parametrize(("shape", "outputs", "seed"), [((40, 2), 1, 0), ((30, 3), 2, 3)])
-def test_relu_units_slide_along_samples(shape, outputs, seed):
+def test_units_slide_along_samples(shape, outputs, seed, phi):
     """Where many units slide, the loss is what gradient descent tends to as lr -> 0."""
     rng = np.random.default_rng(seed)
-    net = networks.pointwise(rng.standard_normal(shape), rng.standard_normal((shape[0], outputs)))
+    x, y = rng.standard_normal(shape), rng.standard_normal((shape[0], outputs))
+    net = networks.pointwise(x, y, phi)
     start, end = initial_units(net, 20, 1e-2, [seed]), 12.0
     run = flows(net, start, end)[0]
     coarse, fine = (descend(net, start[0], lr, round(end / lr), 50) for lr in (0.004, 0.002))
@@ -194,6 +196,58 @@ def test_relu_units_slide_along_samples(shape, outputs, seed):
     size = np.linalg.norm(run.theta[-1], axis=1, keepdims=True)
     on_kink = np.abs(net.kinks(run.theta[-1])) < 1e-6 * size
     assert on_kink.sum() >= 2  # without sliding the steps would have shrunk to nothing
+    assert abs(run.losses[-1] - limit) < 0.2 * abs(fine.losses[-1] - limit) + 1e-6
+    assert (np.diff(run.losses) <= 1e-12).all()
+
+
+def test_leaky_relu_equals_a_tight_integration():
+    """Two orthogonal inputs, where units pass samples and do not slide."""
+    p = panel("fig1d")
+    net = networks.pointwise(p.x, p.y, "leaky_relu")
+    start = initial_units(net, 6, 1e-3, [4])
+    run = flows(net, start, 40.0, 1e-8)[0]
+    crossed = (net.kinks(run.theta[0]) > 0) != (net.kinks(run.theta[-1]) > 0)
+    assert crossed.any() and run.losses[-1] < 0.5 * run.losses[0]
+    assert np.abs(run.theta - tight(net, start[0], run.times)).max() < 1e-5
+    times = np.linspace(0, 40, 9)
+    one = flow(net, start[0], times)
+    np.testing.assert_allclose(one.theta, tight(net, start[0], times), atol=1e-6)
+
+
+RNG = np.random.default_rng(0)
+X, Y, PROMPTS = (RNG.standard_normal(shape) for shape in ((30, 2), (30, 1), (30, 5, 2)))
+
+
+@pytest.mark.parametrize("kind", ["linear", "tanh", "quadratic"])
+def test_badly_scaled_labels_run(kind):
+    """Labels 1e5 times as large at the same end: stiff, and integrated all the same."""
+    net = networks.build(kind, X, 1e5 * (np.tile(Y, 2) if kind == "linear" else Y))
+    start = initial_units(net, 5, 1e-2, [0])
+    run = flows(net, start, 20.0)[0]
+    assert run.times[-1] == 20 and np.abs(net.field(run.theta[-1])).max() < 1e-3 * run.losses[0]
+    assert len(run.times) < 5000 and (np.diff(run.losses) < 1e-9 * run.losses[0]).all()
+
+
+def test_a_run_that_is_stuck_says_why_and_which(monkeypatch):
+    monkeypatch.setattr(gradient_flow, "MAX_STEPS", 300)
+    nets = [networks.pointwise(X[:1], np.array([1.0])) for _ in range(3)]
+    start = np.stack(3 * [np.array([[0.5], [0.7]]) * np.append(1, X[0])])
+    with pytest.raises(RunFailedError, match=r"run 1 is stuck at time .* it is stiff, for its end"):
+        flows(networks.stacked(nets), start, [1.0, 1e5, 1.0])
+
+
+@pytest.mark.parametrize("slopes", [(-1.0, 1.0), (1.0, -0.5), (1.0, 0.0)])
+def test_any_two_slopes_slide(slopes, monkeypatch):
+    """|a|, and others: many units slide, and the loss is that of descent as lr -> 0."""
+    below, above = slopes
+    slope = lambda a: np.where(a > 0, above, below)  # noqa: E731
+    act = networks.Activation(lambda a: a * slope(a), lambda a, f: slope(a), degree=1)
+    monkeypatch.setitem(networks.ACTIVATIONS, "two", act)
+    net = networks.pointwise(X, Y, "two")
+    start, end = initial_units(net, 10, 1e-2, [1]), 12.0
+    run = flows(net, start, end)[0]
+    coarse, fine = (descend(net, start[0], lr, round(end / lr), 50) for lr in (0.004, 0.002))
+    limit = 2 * fine.losses[-1] - coarse.losses[-1]
     assert abs(run.losses[-1] - limit) < 0.2 * abs(fine.losses[-1] - limit) + 1e-6
     assert (np.diff(run.losses) <= 1e-12).all()
 

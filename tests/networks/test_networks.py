@@ -14,10 +14,10 @@ from support import random_network, relative
 from saddle_utils import networks
 from saddle_utils.datasets import PANELS, panel
 from saddle_utils.dynamics import descend
-from saddle_utils.networks import initial_units, product, runs_last
+from saddle_utils.networks import ACTIVATIONS, initial_units, product, runs_last
 
 SETTINGS = settings(max_examples=60, deadline=None, derandomize=True)
-architectures = st.sampled_from(["linear", "identity", "relu", "tanh", "cubic", "quadratic"])
+architectures = st.sampled_from(["linear", "quadratic", *ACTIVATIONS])
 
 
 @SETTINGS
@@ -176,6 +176,104 @@ def test_a_network_moves_to_torch_and_back():
     assert isinstance(net.field(theta), torch.Tensor)
 
 
+def test_what_follows_from_an_activation():
+    """Degree, parity and a continuous derivative, as declared or computed, by their definitions."""
+    a = np.array([-2.0, -0.3, 0.4, 1.5])
+    near, step = np.array([-1e-7, 1e-7]), 1e-9
+    for act in ACTIVATIONS.values():
+        if act.degree is not None:
+            np.testing.assert_allclose(act.f(3 * a), 3**act.degree * act.f(a))
+        if act.parity:
+            np.testing.assert_allclose(act.f(-a), act.parity * act.f(a))
+        slopes = (act.f(near + step) - act.f(near - step)) / (2 * step)
+        np.testing.assert_allclose(act.slopes, slopes, atol=1e-6)
+        assert act.smooth == (abs(slopes[0] - slopes[1]) < 1e-6)
+    rough = {name for name, act in ACTIVATIONS.items() if not act.smooth}
+    assert rough == {"relu", "leaky_relu"}
+    net = networks.pointwise(*GOOD, "leaky_relu")
+    assert (net.degree, net.parity, net.smooth) == (1, 0, False)
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_matrices_of_quadratic_forms(outputs):
+    """<g, psi(u)> = u' S u and its gradient 2 S u, for quadratic units and for attention."""
+    rng = np.random.default_rng(8)
+    nets = [networks.quadratic(rng.standard_normal((6, 4)), rng.standard_normal((6, outputs)))]
+    if outputs == 1:
+        nets += [networks.attention(rng.standard_normal((6, 5, 2)), rng.standard_normal((6, 5)))]
+    for net in nets:
+        u, s = rng.standard_normal((3, 4)), net.matrix(net.syz)
+        assert s.shape == (outputs, 4, 4)
+        np.testing.assert_allclose(s, s.mT, rtol=1e-12)
+        form = np.einsum("ia,oab,ib->io", u, s, u)
+        np.testing.assert_allclose(form, net.features(u) @ net.syz.T)
+        np.testing.assert_allclose(net.force(u, net.syz[0]), u @ s[0])
+
+
+def test_reduced_units_span_the_same():
+    net = networks.linear(*np.random.default_rng(1).standard_normal((2, 9, 2)))
+    for units in (3, 4, 5):
+        theta = np.random.default_rng(2).standard_normal((units, 4))
+        basis, few = net.reduce(theta)
+        assert (basis is None) == (units <= 4)
+        if basis is not None:
+            np.testing.assert_allclose(basis.T @ basis, np.eye(4), atol=1e-14)
+            np.testing.assert_allclose(basis @ few, theta)
+            np.testing.assert_allclose(basis @ net.field(few), net.field(theta))
+
+
+def test_deep_networks_are_layers_of_any_activation():
+    rng = np.random.default_rng(3)
+    x, y = rng.standard_normal((7, 3)), rng.standard_normal((7, 2))
+    weights = [rng.standard_normal(shape) for shape in ((4, 3), (5, 4), (2, 5))]
+    for phi, act in ACTIVATIONS.items():
+        net = networks.deep([3, 4, 5, 2], x, y, phi)
+        out = act.f(act.f(x @ weights[0].T) @ weights[1].T) @ weights[2].T
+        theta = networks.pack(weights)
+        np.testing.assert_allclose(net.output(theta), out)
+        assert net.loss(theta) == pytest.approx(((y - out) ** 2).sum() / 14)
+        assert net.samples == 7 and net.zero_loss() == pytest.approx((y**2).sum() / 14)
+        few = net.subset(np.array([1, 4]))
+        np.testing.assert_allclose(few.output(theta), out[[1, 4]])
+        for one, whole in zip(networks.unpack(theta, [3, 4, 5, 2]), weights, strict=True):
+            np.testing.assert_array_equal(one, whole)
+
+
+def test_the_loss_without_units():
+    rng = np.random.default_rng(4)
+    for name in ("linear", "quadratic", *ACTIVATIONS):
+        net, reference = random_network(name, rng, outputs=2)
+        silent = np.zeros((1, net.n_v + net.n_u))
+        assert net.zero_loss() == pytest.approx(float(net.loss(silent)))
+        assert net.zero_loss() == pytest.approx(reference.zero_loss())
+
+
+def test_attention_draws_values_of_the_variance_of_their_fan_in():
+    net = panel("fig1f").network
+    theta = initial_units(net, 20_000, 2.0, 5) / 2
+    np.testing.assert_allclose(theta.std(0), [1 / np.sqrt(3), 1, 1, 1, 1], rtol=0.02)
+    rng = np.random.default_rng(5)
+    query, key, value = (rng.standard_normal((20_000, n)) for n in (2, 3, 3))
+    np.testing.assert_allclose(theta[:, 3:], query)
+    np.testing.assert_allclose(theta[:, 1:3], key[:, :2])
+    np.testing.assert_allclose(theta[:, 0], value[:, 2] / np.sqrt(3))
+
+
+def test_read_outs_of_a_convolution_are_drawn_by_output():
+    x, y = np.ones((3, 2, 4)), np.ones((3, 2))
+    theta = initial_units(networks.pointwise(x, y), 3, 1.0, 6)
+    rng = np.random.default_rng(6)
+    u, v = rng.standard_normal((3, 4)), rng.standard_normal((2, 3, 2))
+    np.testing.assert_array_equal(theta[:, 4:], u)
+    np.testing.assert_array_equal(theta[:, :4].reshape(3, 2, 2), v.swapaxes(0, 1))
+
+
+@pytest.mark.parametrize(("count", "weights", "moved"), [(31, 9, 0), (32, 9, 1), (32, 2001, 0)])
+def test_runs_are_moved_where_that_pays(count, weights, moved):
+    theta = np.ones((count, 1, weights))
+    assert (runs_last(theta) is not theta) == moved
+
+
 GOOD = (np.ones((3, 2)), np.ones(3))
 
 
@@ -187,7 +285,10 @@ GOOD = (np.ones((3, 2)), np.ones(3))
         (lambda: networks.build("linear", np.ones((3, 2)), np.ones(4)), "samples first"),
         (lambda: networks.build("relu", np.ones(3), np.ones(3)), "samples first"),
         (lambda: networks.quadratic(np.ones((3, 2, 4)), np.ones(3)), "square"),
-        (lambda: networks.pointwise(*GOOD, "swish"), "unknown activation"),
+        (lambda: networks.pointwise(*GOOD, "swish"), "unknown activation 'swish'; known: relu"),
+        (lambda: networks.deep([2, 3, 1], *GOOD, "swish"), "unknown activation"),
+        (lambda: networks.stacked([networks.linear(*GOOD), networks.quadratic(*GOOD)]), "one kind"),
+        (lambda: networks.attention_population(np.eye(2), 0), "a context of 1"),
         (lambda: networks.attention(np.ones((3, 4, 2)), np.ones((3, 5))), "one label"),
         (lambda: networks.attention_population(-np.eye(2), 3), "positive definite"),
         (lambda: initial_units(networks.linear(*GOOD), 0, 1e-3), "width is 0"),

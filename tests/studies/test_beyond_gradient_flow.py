@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
 from support import relative
 
-from saddle_utils import datasets, networks
-from saddle_utils.datasets import panel, regression, sample_batches, whitened
+from saddle_utils.datasets import panel, regression, whitened
 from saddle_utils.dynamics import RunFailedError, adam, descend, momentum
 from saddle_utils.networks import initial_units, stacked
 from saddle_utils.observables import first_times
 from saddle_utils.studies import beyond_gradient_flow
-from saddle_utils.theory import stochastic
-from saddle_utils.theory.finite_steps import discrete_growth_rate, two_cycle
+from saddle_utils.theory.finite_steps import discrete_growth_rate
 from saddle_utils.theory.linear import escape_rates, linear_saddle
-from saddle_utils.theory.stochastic import saddle_growth
 
 RULES = {
     "momentum": (momentum(), lambda p, lr: torch.optim.SGD(p, lr=lr, momentum=0.9)),
@@ -51,29 +46,6 @@ def test_rules_equal_torch_optim(name, kind):
     assert np.abs(run.theta[-1] - start).max() > 0.05
 
 
-@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9])
-def test_growth_rate_is_that_of_the_recursion(beta):
-    """Heavy ball on dtheta = s theta, iterated until only the largest root is left."""
-    for s, lr in itertools.product((0.01, 0.3, 2.0), (0.01, 0.4)):
-        theta, move = 1.0, 0.0
-        for _ in range(3000):
-            move = beta * move + s * theta
-            before, theta = theta, theta + lr * move
-            theta, move, before = theta / before, move / before, 1.0
-        np.testing.assert_allclose(np.log(theta) / lr, discrete_growth_rate(s, lr, beta), rtol=1e-9)
-    np.testing.assert_allclose(discrete_growth_rate(1.0, 1e-7, beta), 1 / (1 - beta), rtol=1e-3)
-
-
-@pytest.mark.parametrize("multiple", [1.05, 1.2])
-def test_two_cycle_is_that_of_the_map(multiple):
-    u, seen = 0.4, []
-    for step in range(3000):
-        u = u * (1 + multiple - multiple * u * u)
-        seen += [u * u] if step > 2990 else []
-    np.testing.assert_allclose(np.sort(seen[-2:])[::-1], two_cycle(multiple), rtol=1e-9)
-    np.testing.assert_array_equal(two_cycle(0.9) ** 0, 1)  # no cycle below the edge: no nan
-
-
 def test_the_edge_of_stability_is_where_descent_stops_settling():
     net = whitened([1.3, 0.5])
     minimum = linear_saddle(net, [0, 1], 6)
@@ -88,98 +60,6 @@ def test_the_edge_of_stability_is_where_descent_stops_settling():
         assert below < 1e-9 and above > 1e-4
     with pytest.raises(RunFailedError):
         descend(net, initial_units(net, 6, 0.01, 9), 2.1 * edge, 400)
-
-
-def test_batches_are_epochs_of_the_samples():
-    data = regression(4, samples=12)
-    batches = list(itertools.islice(sample_batches(data, 5, 3, np.random.default_rng(0)), 4))
-    for first in (0, 2):  # two batches of 5 an epoch: ten different samples, moments averaged
-        total = sum(batch.szz for batch in batches[first : first + 2])
-        assert total.shape == (3, 4, 4)
-        traces = (data.x**2).sum(1)
-        left = np.array([traces.sum() - 5 * np.trace(one) for one in total])
-        pairs = traces[:, None] + traces
-        assert all(np.isclose(pairs, one).any() for one in left)  # two samples are left out
-    everything = next(sample_batches(data, 12, 3, np.random.default_rng(0), label_noise=1e-9))
-    np.testing.assert_allclose(everything.syz[2], data.network.syz, atol=1e-8)
-    assert next(sample_batches(data, 12, 3, np.random.default_rng(0))) is data.network
-    square = panel("fig1g")
-    quadratic = datasets.Samples(square.network, square.x, square.y[:, None])
-    one = next(sample_batches(quadratic, 1, 1, np.random.default_rng(5)))
-    k = int(np.argmin(np.abs(square.x[:, 0] ** 2 - np.sqrt(one.szz[0, 0, 0]))))
-    expected = networks.quadratic(square.x[k : k + 1], square.y[k : k + 1])
-    np.testing.assert_allclose(one.syz[0], expected.syz)
-    for size in (0, 13):
-        with pytest.raises(ValueError, match="wanted 1 to 12"):
-            next(sample_batches(data, size, 3, np.random.default_rng(0)))
-
-
-def test_label_noise_is_fresh_and_of_its_size():
-    data = regression(1, samples=8)
-    clean, noisy = (
-        np.array([b.syz for b in itertools.islice(
-            sample_batches(data, 8, 400, np.random.default_rng(2), noise), 3)])
-        for noise in (1e-12, 0.5)
-    )  # fmt: skip
-    added = noisy - clean
-    expected = 0.5**2 * np.einsum("si,si->i", data.x, data.x) / 64
-    np.testing.assert_allclose(added.var((0, 1, 2)), expected, rtol=0.1)
-    assert np.abs(added[0] - added[1]).max() > 0.1
-
-
-def test_without_noise_the_exponents_are_the_growth_rates():
-    data, lr = regression(2), 0.3
-    everything = itertools.repeat(data.network)
-    s, left = escape_rates(data.network, []), escape_rates(data.network, [0])
-    growth, loss = saddle_growth(data.network, np.zeros((0, 8)), everything, lr, 400, 2, 2)
-    np.testing.assert_allclose(growth, [discrete_growth_rate(s, lr)] * 2, rtol=1e-6)
-    np.testing.assert_allclose(loss, data.network.zero_loss())
-    saddle = linear_saddle(data.network, [0], 1)
-    growth, loss = saddle_growth(data.network, saddle, everything, lr, 200, 1)
-    np.testing.assert_allclose(growth[0, 0], discrete_growth_rate(left[0], lr), rtol=1e-6)
-    np.testing.assert_allclose(loss, data.network.loss(saddle), rtol=1e-6)
-
-
-def test_where_matrices_commute_the_exponent_is_a_mean_of_logarithms():
-    """One input, one output: every A_b is a multiple of one matrix; epochs of all samples."""
-    x = np.random.default_rng(0).standard_normal((10, 1))
-    data = datasets.Samples(networks.linear(x, 0.8 * x), x, 0.8 * x)
-    batches = sample_batches(data, 1, 3, np.random.default_rng(1))
-    growth, _ = saddle_growth(data.network, np.zeros((0, 2)), batches, 0.2, 50, 3)
-    np.testing.assert_allclose(growth[:, 0], np.log(1 + 0.2 * 0.8 * x[:, 0] ** 2).mean() / 0.2)
-
-
-def test_only_noise_along_the_direction_of_growth_slows_it():
-    """Second order: the exponent of a product of 20 x 1600 random matrices, within 1%."""
-    data = regression(30)
-    lr = 0.04 / escape_rates(data.network, [])[0]
-    for noise in (0.0, 0.5):
-        batches = sample_batches(data, 1, 20, np.random.default_rng(3), noise)
-        growth, _ = saddle_growth(data.network, np.zeros((0, 8)), batches, lr, 1600, 20)
-        expected = stochastic.batch_growth_rate(data, 1, lr, noise)
-        assert expected < 0.99 * discrete_growth_rate(escape_rates(data.network, [])[0], lr)
-        np.testing.assert_allclose(growth.mean(), expected, rtol=0.012)
-    exact = discrete_growth_rate(escape_rates(data.network, [])[0], lr)
-    np.testing.assert_allclose(stochastic.batch_growth_rate(data, 128, lr), exact)
-
-
-@pytest.mark.parametrize("rank", [0, 4])
-def test_noise_alone_drives_units_in_many_dimensions(rank):
-    """White inputs drawn afresh, a teacher of this rank that is learned: within 20%."""
-    rng, teacher = np.random.default_rng(7), np.zeros((20, 20))
-    teacher[range(rank), range(rank)] = [1.0, 0.8, 0.6, 0.5][:rank]
-    net = networks.Linear(teacher, np.eye(20), float((teacher**2).sum()))
-
-    def batches():
-        while True:
-            x = rng.standard_normal((12, 1, 20))
-            y = x @ teacher.T + 0.5 * rng.standard_normal((12, 1, 20))
-            yield networks.Linear(y.mT @ x, x.mT @ x, 0.0)
-
-    learned = linear_saddle(net, list(range(rank)), rank) if rank else np.zeros((0, 40))
-    growth, _ = saddle_growth(net, learned, batches(), 0.02, 5000, 12)
-    expected = stochastic.recruiting_rate(20, rank, 0.02, 0.5, 1)
-    np.testing.assert_allclose(growth.mean(), expected, rtol=0.2)
 
 
 def test_progress_counts_modes_at_any_covariance():

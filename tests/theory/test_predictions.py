@@ -6,14 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.integrate import solve_ivp
 
 from saddle_utils import networks
 from saddle_utils.datasets import DROPS, covariance_tasks, panel, prediction_tasks, whitened
 from saddle_utils.dynamics import descend
 from saddle_utils.networks import initial_units, stacked
 from saddle_utils.observables import first_times
-from saddle_utils.theory import linear, quadratic, relu, waiting
+from saddle_utils.theory import linear, quadratic, waiting
 from saddle_utils.theory.linear import whitened_half_times
 from saddle_utils.theory.predictions import predict
 
@@ -90,27 +89,6 @@ def test_whitened_times_are_those_of_the_closed_solution():
             np.testing.assert_allclose(found[k], closed, rtol=2e-4)
 
 
-def test_units_alone_are_those_of_the_ode():
-    """Eq. 14 for units of two networks at once, up to close before the first diverges."""
-    net = prediction_tasks(907, 2)["quadratic"]
-    theta = 1e-3 * initial_units(net, 6, 1.0, range(2))
-    time = 0.98 * quadratic.escape_time(net, theta).min(-1)
-    found = quadratic.dormant_units(net, theta, time)
-    for k in range(2):
-        s = net.matrix(net.syz)[k, 0]
-
-        def field(t, flat, s=s):
-            v, u = flat[:1], flat[1:]
-            return np.concatenate([[u @ s @ u], 2 * v * (s @ u)])
-
-        for unit, result in zip(theta[k], found[k], strict=True):
-            run = solve_ivp(field, (0, time[k]), unit, "LSODA", rtol=1e-10, atol=1e-14)
-            np.testing.assert_allclose(result, run.y[:, -1], rtol=1e-5, atol=1e-9)
-    first = quadratic.escape_time(net, theta, patience=1)
-    assert (np.isfinite(first).sum(-1) >= 1).all()
-    np.testing.assert_allclose(first.min(-1), quadratic.escape_time(net, theta).min(-1), rtol=1e-12)
-
-
 def test_relu_drops_of_plain_descent():
     """Panel D, and random tasks without doubt, by steps of a tenth of those that predict."""
     net = stacked([panel("fig1d").network])
@@ -120,22 +98,6 @@ def test_relu_drops_of_plain_descent():
     np.testing.assert_allclose(found.levels[0], [0.5, 0.25, 0], atol=1e-4)
     measured = half_drops(run.times, run.losses, found.levels[0])
     np.testing.assert_allclose(measured, found.times[0], rtol=3e-3)
-
-
-@pytest.mark.parametrize("kind", ["ReLU", "ReLU conv"])
-def test_a_ray_tears_as_its_hessian_says(kind):
-    """Theorem 1 (i): one ray as two units is a saddle, and they part at `tearing_rate`."""
-    net = prediction_tasks(909, 5)[kind]
-    found = predict(net, 1e-6 * initial_units(net, 15, 1.0, range(5)), 1)
-    rates, parted = relu.tearing_rate(net, found.saddles[1]), 0
-    for k in range(5):
-        task, unit = one(net, k), found.saddles[1][k]
-        if np.abs(task.field(unit)).max() > 1e-6:  # on a kink
-            continue
-        parted += 1
-        twins = np.concatenate([unit, unit]) / np.sqrt(2)
-        assert np.linalg.eigvalsh(task.jacobian(twins)).max() == pytest.approx(rates[k], abs=1e-5)
-    assert parted >= 3 and (rates.max() > 1e-3) == (kind == "ReLU conv")
 
 
 QUADRATIC = stacked([panel("fig1g").network] * 2)

@@ -1,20 +1,24 @@
-"""Linear networks, section 5.1: saddles, escape from them (Theorem 4), and the whitened solution.
+"""Linear networks, section 5.1: their saddles, escape from them (Theorem 4), and whitened inputs.
 
-`saddles` has the levels and the Hessian of all fixed points, `escape` the times of the drops to
-leading logarithm, `whitened` the closed solution for white inputs, and `path` carries units from
-one saddle to the next for `predictions`.
+Small units of a linear network all obey one linear equation, dv = G u, du = G' v, with the residual
+matrix G = Syz - W Szz (Eq. 9).  The top singular pair of G therefore outgrows all other directions:
+when it is learned, these are still of order eps^(1 - s_2 / s_1) (Theorem 4).  The network has come
+to a saddle at which it acts like a network of one unit, and the next mode escapes from there.
+
+- `saddles`: the saddle of every rank, its loss (level), and the rates of escape from it.
+- `escape`: times of the drops to leading order in ln(1 / eps), for any input covariance.
+- `whitened`: for Szz = I the whole loss curve in closed form, and exact half-times.
+- `path`: the step from one saddle to the next, constants included, for `theory.predictions`.
 """
 
 from .escape import (
     escape_unit,
     first_half_time,
     leading_log_times,
-    linear_drops,
-    log_race,
     suppressed_norm,
     theorem4_exponent,
 )
-from .path import ARRIVED, LONGEST, first_linear_escape, linear_drop, path_leading_log_times
+from .path import path_leading_log_times
 from .saddles import (
     escape_rates,
     linear_levels,

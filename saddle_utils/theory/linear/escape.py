@@ -1,7 +1,7 @@
-"""When, and in what order, the modes of a linear network leave a saddle: Theorem 4 and section 5.1.
+"""Times and order in which the modes of a linear network escape from saddles (Theorem 4).
 
-From data and initial weights, before training.  All times are gradient-flow times of
-L = E|y - f|^2 / 2; eps is the scale of the initial weights.
+They follow from data and initial weights, before training; eps is the scale of these weights.  All
+times are gradient-flow times of L = E|y - f|^2 / 2.
 """
 
 from __future__ import annotations
@@ -11,37 +11,36 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...networks import Linear
-from .saddles import correlation, linear_levels, projected_correlation
+from .saddles import correlation, projected_correlation
 
 
 def escape_unit(network: Linear, size: float = 0.1) -> np.ndarray:
-    """The unit (1, features) that grows fastest out of zero in a linear network (Theorem 4).
+    """The unit (1, features) of norm `size` that grows fastest out of zero (Theorem 4).
 
-    It lies along the top pair of singular vectors of Syz, seen as (n_v, n_u); `size` is its norm.
+    It is (q_1; r_1) / sqrt 2 times `size`, with the top singular vectors of Syz, (n_v, n_u).
     """
-    q, _, r = np.linalg.svd(network.syz.reshape(network.n_v, network.n_u))
-    return size * np.concatenate([q[:, 0], r[0]])[None] / np.sqrt(2)
+    return size * _top_pair(network)[None]
 
 
 def theorem4_exponent(network: Linear) -> float:
-    """Exponent 1 - s2 / s1 to which the other directions are suppressed (Theorem 4).
+    """Exponent 1 - s_2 / s_1 to which all directions but the first are suppressed (Theorem 4).
 
-    When the direction of (q_1; r_1) is learned the rest of the units is O(eps^(1 - s2 / s1)), s the
-    singular values of Syz seen as (n_v, n_u).  ValueError if the network is not linear or Syz is 0.
+    When the direction (q_1; r_1) is learned, the rest of the units is O(eps^(1 - s_2 / s_1)), with
+    the singular values s of Syz as (n_v, n_u).  ValueError if the network is not linear or has
+    nothing to learn.
     """
     s = np.linalg.svd(correlation(network), compute_uv=False)
     return float(1 - s[1] / s[0]) if len(s) > 1 else 1.0
 
 
 def suppressed_norm(network: Linear, theta: np.ndarray) -> np.ndarray:
-    """Norm |(I - P) Theta|_F of what Theorem 4 holds back, (\\*ensemble,).
+    """Norm |(I - P) Theta|_F of the directions that Theorem 4 suppresses, (\\*ensemble,).
 
-    P = (q_1; r_1)(q_1; r_1)' / 2 with the top singular vectors of Syz; theta (\\*ensemble, units,
-    features).  The norm runs over all units, for the exponent of one unit depends on its draw.
-    ValueError if the network is not linear or theta does not fit.
+    P projects on (q_1; r_1) / sqrt 2, with the top singular vectors of Syz.  The norm runs over all
+    units theta (\\*ensemble, units, features), because the exponent of a single unit depends on its
+    draw.  ValueError if the network is not linear or theta does not fit.
     """
-    q, _, r = np.linalg.svd(correlation(network))
-    top = np.concatenate([q[:, 0], r[0]]) / np.sqrt(2)
+    top = _top_pair(network)
     theta = network.check(np.asarray(theta, dtype=float))
     return np.linalg.norm(theta - (theta @ top)[..., None] * top, axis=(-2, -1))
 
@@ -49,8 +48,8 @@ def suppressed_norm(network: Linear, theta: np.ndarray) -> np.ndarray:
 def leading_log_times(network: Linear) -> np.ndarray:
     """Times of the drops over ln(1 / eps), to leading order as eps -> 0, (ranks,) (Eqs. 9 to 12).
 
-    `log_race` with the rates of `projected_correlation` at each saddle: the first drop comes at
-    1 / s_1, the second (1 - s_2 / s_1) / s~_1 later.  ValueError as in `projected_correlation`.
+    The first drop comes at 1 / s_1 and the second (1 - s_2 / s_1) / s~_1 later, with the singular
+    values s~ of `projected_correlation`; in general see `log_race`.  ValueError as there.
     """
     ranks = np.linalg.matrix_rank(correlation(network))
     saddles = (projected_correlation(network, rank) for rank in range(ranks))
@@ -58,11 +57,12 @@ def leading_log_times(network: Linear) -> np.ndarray:
 
 
 def log_race(rates: Sequence[np.ndarray]) -> np.ndarray:
-    """Times of drops over ln(1 / eps), (drops,), of modes with these rates, saddle by saddle.
+    """Times of the drops over ln(1 / eps), (drops,), of modes that grow at these rates.
 
-    `rates` holds the rates at each saddle, the fastest first, no fewer than the drops that follow.
-    A mode of size eps^alpha waits alpha / s at the saddle of rate s, while the k-th behind it gains
-    s_k times as long: alpha_k <- alpha_{k+1} - s_{k+1} alpha_1 / s_1, from alpha = 1 at zero.
+    `rates` holds the rates at each saddle in descending order, at least as many as drops follow.
+    A mode of size eps^alpha escapes after alpha / s ln(1 / eps) from a saddle of rate s.  Meanwhile
+    the k-th mode after it grows at s_k: alpha_k <- alpha_{k+1} - s_{k+1} alpha_1 / s_1, with all
+    alpha = 1 at the start.
     """
     alpha, durations = np.ones(len(rates)), []
     for saddle in rates:
@@ -71,31 +71,33 @@ def log_race(rates: Sequence[np.ndarray]) -> np.ndarray:
     return np.cumsum(durations)
 
 
-def linear_drops(network: Linear, init_scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """Levels of the plateaus (ranks + 1,) and leading-log times of the drops (ranks,), in order.
-
-    L_r = (tr Syy - sum_{k <= r} lambda_k) / 2 and `leading_log_times` times ln(1 / init_scale); the
-    times are known up to O(1).  ValueError for a scale outside (0, 1), and as above.
-    """
-    if not 0 < init_scale < 1:
-        raise ValueError(f"the initial scale is {init_scale}; it must lie between 0 and 1")
-    times = leading_log_times(network) * np.log(1 / init_scale)
-    return linear_levels(network)[: len(times) + 1], times
-
-
 def first_half_time(network: Linear, theta0: np.ndarray) -> np.ndarray:
-    """Time at which the first mode is half learned, at any input covariance, (\\*ensemble,).
+    """Time at which the first mode is half learned, for any input covariance, (\\*ensemble,).
 
-    The leading log with its O(1) correction: along (q_1; r_1) the strength obeys
-    da/dt = 2 a (s_1 - a r_1' Szz r_1), so t = ln(s_1 / (a(0) r_1' Szz r_1) - 1) / (2 s_1) with
-    a(0) = sum_i (q_1 . v_i + r_1 . u_i)^2 / 4; the rotation to e_1 comes after.  Of theta0
-    (\\*ensemble, units, features); ValueError for a convolution, or a mode half learned at once.
+    This is the leading log with its O(1) correction: along (q_1; r_1) the strength a obeys
+    da/dt = 2 a (s_1 - a r_1' Szz r_1) from a(0) = sum_i (q_1 . v_i + r_1 . u_i)^2 / 4, before the
+    map rotates towards e_1.  theta0 has the shape (\\*ensemble, units, features).  ValueError for a
+    convolution, or weights so large that a mode is half learned from the start.
     """
     if network.patches != 1:
         raise ValueError("a convolution has no such formula; use `flow`")
-    q, s, r = np.linalg.svd(correlation(network), full_matrices=False)
-    v, u = network.split(network.check(np.asarray(theta0, dtype=float)))
-    start = ((v @ q[:, 0] + u @ r[0]) ** 2).sum(-1) / 4 * (r[0] @ network.szz @ r[0])
-    if (start >= s[0] / 2).any():
+    _, s, r = np.linalg.svd(correlation(network), full_matrices=False)
+    theta0 = network.check(np.asarray(theta0, dtype=float))
+    start = ((theta0 @ _top_pair(network)) ** 2).sum(-1) / 2 * (r[0] @ network.szz @ r[0])
+    return logistic_half_times(s[0], start)
+
+
+def logistic_half_times(s: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Times ln(s / a(0) - 1) / (2 s) at which da/dt = 2 a (s - a) reaches s / 2, broadcast.
+
+    ValueError if a strength `start` = a(0) is s / 2 or more.
+    """
+    if (start >= s / 2).any():
         raise ValueError("the initial weights are too large: a mode is half learned from the start")
-    return np.log(s[0] / start - 1) / (2 * s[0])
+    return np.log(s / start - 1) / (2 * s)
+
+
+def _top_pair(network: Linear) -> np.ndarray:
+    """(q_1; r_1) / sqrt 2 of the top singular vectors of Syz, (features,)."""
+    q, _, r = np.linalg.svd(correlation(network))
+    return np.concatenate([q[:, 0], r[0]]) / np.sqrt(2)

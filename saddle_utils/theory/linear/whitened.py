@@ -1,21 +1,22 @@
-"""The closed solution of linear networks whose inputs are white, Szz = I (section 5.1)."""
+"""Linear networks with whitened inputs, Szz = I: the loss curve in closed form (section 5.1)."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ...networks import Linear
+from .escape import logistic_half_times
 from .saddles import correlation
 
 
 def whitened_modes(strengths: np.ndarray, theta0: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """The modes of a linear network with whitened inputs and target diag(s), (T, K, K).
+    """Map M(t) of a network with whitened inputs and the target diag(s), (T, K, K).
 
-    M(t) = [e^(-St) M(0)^-1 e^(-St) + (1 - e^(-2St)) S^-1]^-1, with M(0) the part of the initial
-    weights that grows, sum_i (v_i + u_i)(v_i + u_i)' / 4: exact for a balanced start (v_i = u_i),
-    and for small random ones up to what decays at once.  For one mode it is the logistic curve
-    a(t) = s / (1 + (s / a(0) - 1) e^(-2st)) (section 5.1).  theta0 (units, 2 K), times (T,).
-    Needs at least as many units as modes.
+    M(t) = [e^(-St) M(0)^-1 e^(-St) + (1 - e^(-2St)) S^-1]^-1, where M(0) is the growing part of the
+    initial weights, sum_i (v_i + u_i)(v_i + u_i)' / 4.  This is exact for balanced weights, v_i =
+    u_i, and for small random ones up to the part that decays at once.  One mode alone follows the
+    logistic curve a(t) = s / (1 + (s / a(0) - 1) e^(-2st)).  theta0 is (units, 2 K), times (T,).
+    ValueError for fewer units than modes.
     """
     s, k = np.asarray(strengths, dtype=float), len(strengths)
     if theta0.shape[1:] != (2 * k,) or len(theta0) < k:
@@ -36,9 +37,9 @@ def whitened_loss(strengths: np.ndarray, theta0: np.ndarray, times: np.ndarray) 
 
 
 def whitened_times(strengths: np.ndarray, theta0: np.ndarray, count: int = 1201) -> np.ndarray:
-    """Times (count,) from 0 until well after the last mode is learned, by its half-time.
+    """Times (count,) from 0 until well after the last mode is learned.
 
-    t_k = ln(s_k / a_k(0) - 1) / (2 s_k) (section 5.1), with the smallest a_k(0) of theta0.
+    Its half-time is ln(s_k / a_k(0)) / (2 s_k), with the smallest a_k(0) of theta0 (units, 2 K).
     """
     s, k = np.asarray(strengths, dtype=float), len(strengths)
     smallest = np.linalg.svd((theta0[:, :k] + theta0[:, k:]) / 2, compute_uv=False)[-1] ** 2
@@ -47,22 +48,24 @@ def whitened_times(strengths: np.ndarray, theta0: np.ndarray, count: int = 1201)
 
 
 def mode_strengths(theta: np.ndarray, modes: int) -> np.ndarray:
-    """How much of each mode is learned, the diagonal of W = sum_i v_i u_i', (\\*ensemble, K)."""
+    """Strength of each mode, the diagonal of the map W = sum_i v_i u_i', (\\*ensemble, modes)."""
     return (theta[..., :modes] * theta[..., modes:]).sum(-2)
 
 
 def whitened_half_times(network: Linear, theta0: np.ndarray) -> np.ndarray:
     """Times at which the modes of Syz are half learned, for Szz = I, (\\*ensemble, ranks).
 
-    t_k = ln(s_k / a_k(0) - 1) / (2 s_k) (section 5.1), with the O(1) part exact as eps -> 0: of
-    what grows along mode k, the row (q_k . v_i + r_k . u_i) / 2 over the units i, only the part
-    orthogonal to the rows of the modes before it still waits when those are learned, so a_k(0) is
-    R_kk^2 of their QR decomposition.  theta0 (\\*ensemble, units, features), units no fewer than
-    modes.  ValueError if Szz is not the identity, theta0 does not fit, or a mode is half learned
-    from the start.
+    t_k = ln(s_k / a_k(0) - 1) / (2 s_k) (section 5.1), exact as eps -> 0 with its constant.  Mode k
+    grows from the row (q_k . v_i + r_k . u_i) / 2 over the units i, but only the part orthogonal to
+    the rows of the modes before it is still dormant when those are learned.  So a_k(0) is R_kk^2 of
+    the QR decomposition of the rows.  theta0 has the shape (\\*ensemble, units, features).
+    ValueError if Szz is not the identity, for fewer units than modes, or for weights so large that
+    a mode is half learned from the start.
     """
     if network.patches != 1 or not np.allclose(network.szz, np.eye(len(network.szz)), atol=1e-9):
-        raise ValueError("the half-times hold for whitened inputs, Szz = I; use `linear_drops`")
+        raise ValueError(
+            "the half-times hold for whitened inputs, Szz = I; use `leading_log_times`"
+        )
     q, s, r = np.linalg.svd(correlation(network), full_matrices=False)
     rank = np.linalg.matrix_rank(network.syz)
     v, u = network.split(network.check(np.asarray(theta0, dtype=float)))
@@ -70,6 +73,4 @@ def whitened_half_times(network: Linear, theta0: np.ndarray) -> np.ndarray:
     if growing.shape[-2] < rank:
         raise ValueError(f"{rank} modes take {rank} units or more, not {growing.shape[-2]}")
     start = np.linalg.qr(growing)[1].diagonal(axis1=-2, axis2=-1) ** 2
-    if (start >= s[:rank] / 2).any():
-        raise ValueError("the initial weights are too large: a mode is half learned from the start")
-    return np.log(s[:rank] / start - 1) / (2 * s[:rank])
+    return logistic_half_times(s[:rank], start)

@@ -1,17 +1,21 @@
-"""Units of degree 2, section 5.2: escape in a time of order 1 / eps (Proposition 5), and attention.
+"""Units of degree 2, section 5.2: quadratic networks and linear attention (Proposition 5).
 
-`escape` solves Eq. 14 for each dormant unit, `attention` has the levels and waits of linear
-self-attention, and `path` carries units from one saddle to the next for `predictions`.
+A small unit (v; u) of such a network obeys dv = u' S u, du = 2 v S u with S = E[y Z] (Eq. 14).  It
+diverges at a finite time t_inf, which is inversely proportional to its size.  So each unit escapes
+by itself, in a time of order 1 / eps; the first to do so is the unit with the smallest t_inf, and
+while it escapes all others are still of order eps (Proposition 5).  A head of linear attention is
+such a unit, with its key and query for u.
+
+- `escape`: the time t_inf of each dormant unit, and where it is before, by Eq. 14.
+- `attention`: levels of linear attention, and times between the escapes of its heads.
+- `path`: the step from one saddle to the next, constants included, for `theory.predictions`.
 """
 
 from .attention import (
-    SHARES,
-    TIMES,
     attention_levels,
     critical_scales,
     head_waits,
     residual_attention,
     visible_wait,
 )
-from .escape import MAX_SPANS, SPAN, dormant_units, escape_time, first_escape, one_unit_profile
-from .path import first_quadratic_escape, quadratic_drop
+from .escape import dormant_units, escape_time, first_escape, one_unit_profile

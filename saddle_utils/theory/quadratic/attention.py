@@ -1,10 +1,10 @@
-"""Linear attention, saddle by saddle: how long heads wait, and whether that shows (section 5.2).
+"""Linear self-attention: levels, escape times of the heads, and plateaus that show (section 5.2).
 
-From small weights each head obeys Eq. 14 by itself, so the draw alone says which goes first and
-when (`escape.escape_time`).  While it does, all others have moved on, still small; at the saddle
-they obey Eq. 14 again, with what is left of E[y Z].  So the waits of all drops follow from the
-draw, as tau / eps.  A head that has gone settles along a curve that is known too, in the time of
-order one that it takes a drop.  A plateau shows where the wait is longer than that.
+From small weights each dormant head obeys Eq. 14 by itself, so its draw decides when it escapes
+(`escape.escape_time`).  The first head learns the first mode; the others have moved meanwhile, but
+are still small, and obey Eq. 14 again with the residual of E[y Z].  So the times between all
+escapes follow from the draw, in inverse proportion to eps.  An escaped head settles on a known
+curve in a time of order one, and a plateau shows where the time between escapes is longer.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from . import escape
 
 
 def residual_attention(network: Attention, learned: int) -> Attention:
-    """The network that small heads see when this many modes are learned: Eq. 14.
+    """The residual task of dormant heads when this many modes are `learned` (Eq. 14).
 
-    The k-th head to go learns the k-th singular pair of Syz and leaves the rest of Syz to the
-    others, which do not see each other, Szz = 0.
+    The k-th head to escape learns the k-th singular pair of Syz and leaves the other pairs.
+    Dormant heads do not see each other, hence Szz = 0.
     """
     q, s, r = np.linalg.svd(network.syz.reshape((network.n_u // 2,) * 2))
     rest = (q[:, learned:] * s[learned:]) @ r[learned:]
@@ -30,10 +30,10 @@ def residual_attention(network: Attention, learned: int) -> Attention:
 
 
 def head_waits(network: Attention, theta: np.ndarray) -> np.ndarray:
-    """Times between one escape and the next, the first from the start, (runs, modes).
+    """Times between successive escapes, the first of them from the start, (runs, modes).
 
-    Of heads theta (runs, heads, features), at least as many as there are modes, in the limit of
-    vanishing weights: waits(eps theta) = waits(theta) / eps.
+    They hold for vanishing weights, where they are in inverse proportion to these: theta (runs,
+    heads, features), with at least as many heads as modes.  ValueError as in `escape_time`.
     """
     found, modes = [], network.n_u // 2
     for k in range(modes):
@@ -51,8 +51,9 @@ def head_waits(network: Attention, theta: np.ndarray) -> np.ndarray:
 def critical_scales(network: Attention, theta: np.ndarray, flat: float = 0.1) -> np.ndarray:
     """Largest eps at which a run from eps theta shows a plateau before each drop, (runs, modes).
 
-    Before the first, the slope at the start, of order eps^4, must be below `flat` times its peak
-    (see `plateaus.measure`); later `waits` / eps must be at least what is `needed`.
+    Before the first drop, the slope of the loss at the start, of order eps^4, must be below `flat`
+    times its peak (see `observables.measure`).  Before the others, `head_waits` / eps must be at
+    least `visible_wait`.
     """
     rates, _ = _heads(network)
     start = (residual_attention(network, 0).field(theta) ** 2).sum((-2, -1))
@@ -61,10 +62,10 @@ def critical_scales(network: Attention, theta: np.ndarray, flat: float = 0.1) ->
 
 
 def visible_wait(network: Attention, flat: float = 0.1) -> np.ndarray:
-    """Shortest wait between drops that shows as a plateau, (modes - 1,), in closed form but a root.
+    """Shortest time between two escapes at which a plateau shows between the drops, (modes - 1,).
 
-    The slopes of a head that settles and of one that rises add up, and must together fall below
-    `flat` times the peak of the gentler.
+    The slopes of the head that settles and of the one that rises add up; their sum must fall below
+    `flat` times the lower of their peaks.  Closed but for the root of one equation.
     """
     rates, spans = _heads(network)
     peaks, moments = rates * _slope(SHARES).max(), spans * TIMES[_slope(SHARES).argmax()]
@@ -83,10 +84,11 @@ def visible_wait(network: Attention, flat: float = 0.1) -> np.ndarray:
 
 
 def _heads(network: Attention) -> tuple[np.ndarray, np.ndarray]:
-    """Of a balanced head on each mode, 3 s^2 c^4 and 1 / (s c): |v| = |k| = |q| = c y, with
+    """Units of slope, 3 s^2 c^4, and of time, 1 / (s c), of a balanced head on each mode.
 
-    dy/dt = s c y^2 (1 - y^3) and -dL/dt = 3 s^2 c^4 y^4 (1 - y^3)^2, for c^3 = s / gamma and the
-    loss -s c^3 y^3 + gamma (c^3 y^3)^2 / 2 of one head along a singular pair of Syz.
+    A head |v| = |k| = |q| = c y along a singular pair of Syz has the loss -s c^3 y^3 +
+    gamma (c^3 y^3)^2 / 2.  With c^3 = s / gamma it obeys dy/dt = s c y^2 (1 - y^3), and the slope
+    is -dL/dt = 3 s^2 c^4 y^4 (1 - y^3)^2.
     """
     d = network.n_u // 2
     q, s, r = np.linalg.svd(network.syz.reshape(d, d))
@@ -96,11 +98,12 @@ def _heads(network: Attention) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _slope(y: np.ndarray) -> np.ndarray:
+    """Slope -dL/dt of a head in its units, see `_heads`."""
     return y**4 * (1 - y**3) ** 2
 
 
 def _time(y: np.ndarray) -> np.ndarray:
-    """When a head has the share y, in units of 1 / (s c); 0 is when it would diverge alone."""
+    """Time at which a head has learned the share y^3, in units of 1 / (s c); it escapes at 0."""
     turn = np.arctan((2 * y + 1) / np.sqrt(3)) - np.arctan(1 / np.sqrt(3))
     return -1 / y + (np.log1p(y + y**2) / 2 - np.log1p(-y)) / 3 - turn / np.sqrt(3)
 
@@ -111,15 +114,16 @@ TIMES = _time(SHARES)
 
 
 def _share(time: np.ndarray) -> np.ndarray:
-    """The share y of a head at this time, the inverse of `_time`."""
+    """Inverse of `_time`."""
     return np.interp(time, TIMES, SHARES)
 
 
 def attention_levels(covariance: np.ndarray, context: int) -> np.ndarray:
-    """Losses E|y - f|^2 / 2 of linear self-attention with 0, 1, ... heads learned, (d + 1,).
+    """Losses E|y - f|^2 / 2 of linear self-attention with 0, 1, ... modes learned, (d + 1,).
 
     2 L_m = tr C - sum_{d <= m} lambda_d / (1 + (1 + tr C / lambda_d) / N) for tokens N(0, C), a
-    context of N and w ~ N(0, I); lambda are the eigenvalues of C in descending order.
+    `context` of N tokens and w ~ N(0, I); lambda are the eigenvalues of the `covariance` C in
+    descending order.
     """
     values = np.sort(np.linalg.eigvalsh(covariance))[::-1]
     learned = values / (1 + (1 + values.sum() / values) / context)

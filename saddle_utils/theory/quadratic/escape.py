@@ -1,7 +1,9 @@
-"""When, and in what order, units of quadratic networks and attention leave a saddle (Prop. 5).
+"""Escape of dormant quadratic units and attention heads from a saddle (Eq. 14, Proposition 5).
 
-From data and initial weights, before training.  All times are gradient-flow times of
-L = E|y - f|^2 / 2; eps is the scale of the initial weights.
+A dormant unit (v; u) obeys dv = u' S u, du = 2 v S u with S = E[y Z] = sum_k lambda_k w_k w_k', by
+itself.  With A the integral of v and c_k = w_k . u(0) the solution is w_k . u = c_k exp(2 lambda_k
+A), which leaves dv/dt = sum_k lambda_k c_k^2 exp(4 lambda_k A), dA/dt = v.  All times are
+gradient-flow times of L = E|y - f|^2 / 2; eps is the scale of the initial weights.
 """
 
 from __future__ import annotations
@@ -11,31 +13,28 @@ from scipy.integrate import solve_ivp
 
 from ...networks import Network, Quadratic
 
+SPAN = 30.0  # of s = int |theta| dt between checks: units grow by exp(1.15 s) at the fastest rate
+MAX_SPANS = 1000  # so that units grow out of directions a thousand times slower than the fastest
+
 
 def one_unit_profile(network: Quadratic, angles: np.ndarray) -> np.ndarray:
-    """Lowest loss of one quadratic unit of the plane in the direction of each angle, (angles,).
+    """Lowest loss of a single unit of the plane in the direction of each angle, (angles,).
 
-    L(u) = (E|y|^2 - (u' Syz u)^2 / E[(u' Z u)^2]) / 2 (one output): the amplitude is optimal.
+    L(u) = (E|y|^2 - (u' Syz u)^2 / E[(u' Z u)^2]) / 2, for one output and the best amplitude.
     """
     psi = network.features(np.stack([np.cos(angles), np.sin(angles)], axis=-1))
     energy = np.einsum("ia,ab,ib->i", psi, network.szz, psi)
     return (network.syy - (psi @ network.syz[0]) ** 2 / energy) / 2
 
 
-SPAN = 30.0  # of s = int |theta| dt at a time: units grow by exp(1.15 s) at the fastest rate
-MAX_SPANS = 1000  # so that units grow out of directions a thousand times slower than the fastest
-
-
 def escape_time(network: Quadratic, theta: np.ndarray, patience: float = np.inf) -> np.ndarray:
-    """Times t_inf at which units, each alone, diverge by Eq. 14, (\\*ensemble, units).
+    """Escape times t_inf at which each unit by itself diverges by Eq. 14, (\\*ensemble, units).
 
-    dv = u' S u, du = 2 v S u with S = E[y Z] = sum_k lambda_k w_k w_k' is solved by A = int v:
-    w_k . u = c_k exp(2 lambda_k A) with c_k = w_k . u(0), so dv = sum_k lambda_k c_k^2 exp(4
-    lambda_k A).  Integrated over ds = |theta| dt, in which a unit grows exponentially and a turning
-    point of A is harmless.  inf for a unit that never escapes: for S > 0, v < 0 and 2 v^2 > |u|^2.
-    theta (\\*ensemble, units, features), of any size: t_inf(eps theta) = t_inf(theta) / eps; the
-    network may have data for each run of the ensemble.  Units that take more than `patience` times
-    as long as the first of their run are not waited for: inf.
+    A unit that never escapes has inf: for S > 0, v < 0 and 2 v^2 > |u|^2.  theta (\\*ensemble,
+    units, features) may have any size, t_inf(eps theta) = t_inf(theta) / eps, and the network may
+    have data for each run of the ensemble.  Units that take more than `patience` times as long as
+    the first of their run are given up, and have inf as well.  Eq. 14 is integrated over ds =
+    |theta| dt, in which a unit grows exponentially and a turning point of A is harmless.
     ValueError unless the network is quadratic with one output and theta fits.
     """
     theta, values, w = _modes(network, theta)
@@ -66,10 +65,10 @@ def escape_time(network: Quadratic, theta: np.ndarray, patience: float = np.inf)
 
 
 def dormant_units(network: Quadratic, theta: np.ndarray, time: np.ndarray) -> np.ndarray:
-    """Units after a `time` of Eq. 14, each alone, in the shape of theta (\\*ensemble, units, f).
+    """Dormant units after a `time` (\\*ensemble,) of Eq. 14, each by itself, shape of theta.
 
-    `time` (\\*ensemble,) must lie before every `escape_time` of the units.  A = int v is integrated
-    as there.  ValueError as there, or if a unit escapes before.
+    The time must be before every `escape_time` of the units theta (\\*ensemble, units, features).
+    ValueError as there, or if a unit escapes before.
     """
     theta, values, w = _modes(network, theta)
     time = np.broadcast_to(np.asarray(time, dtype=float)[..., None], theta.shape[:-1])
@@ -94,16 +93,17 @@ def dormant_units(network: Quadratic, theta: np.ndarray, time: np.ndarray) -> np
 
 
 def first_escape(network: Quadratic, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The unit that escapes first, and when: index and t_inf, (\\*ensemble,) each (Prop. 5).
+    """Index of the unit that escapes first, and its escape time, (\\*ensemble,) each (Prop. 5).
 
-    The smallest `escape_time`, not the largest norm.  ValueError as there.
+    It is the unit with the smallest `escape_time`, not that with the largest norm.  ValueError as
+    there.
     """
     times = escape_time(network, theta)
     return times.argmin(-1), times.min(-1)
 
 
 def _modes(network: Network, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """theta as floats, with eigenvalues (\\*runs, n_u) and eigenvectors of S = E[y Z]."""
+    """theta as floats, and eigenvalues (\\*runs, n_u) and eigenvectors of S = E[y Z]."""
     if not isinstance(network, Quadratic) or network.n_v != 1:
         raise ValueError("wanted a quadratic network or linear attention with one output")
     theta = network.check(np.asarray(theta, dtype=float))
@@ -111,10 +111,11 @@ def _modes(network: Network, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray,
 
 
 def _trapped(v: np.ndarray, c2: np.ndarray, rates: np.ndarray) -> np.ndarray:
-    """Units that never escape, for v keeps its sign while all of u that feeds it decays (units,).
+    """Whether a unit never escapes, because v keeps its sign while u decays, (units,).
 
-    v^2 = v_0^2 + sum_k c_k^2 (exp(4 lambda_k A) - 1) / 2 is convex in A: it has no zero on the way
-    of A if its limit there is positive, and the limit is finite if nothing grows that way.
+    v^2 = v_0^2 + sum_k c_k^2 (exp(4 lambda_k A) - 1) / 2 is convex in A.  It has no zero in the
+    direction in which A moves if its limit there is positive, and that limit is finite if no c_k
+    grows in that direction.
     """
     along = np.sign(v)[:, None] * rates
     grows, decays = (np.where(way, c2, 0).sum(-1) for way in (along > 0, along < 0))
@@ -125,7 +126,7 @@ def _trapped(v: np.ndarray, c2: np.ndarray, rates: np.ndarray) -> np.ndarray:
 def _advance(
     state: np.ndarray, c2: np.ndarray, rates: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A, v and t (3, units) a span of s later, and what |theta| and dv / dt are then."""
+    """State (A, v, t) of units (3, units) after a SPAN of s, and |theta| and dv/dt there."""
 
     def size_and_force(a: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         grown = np.where(c2 > 0, 4 * a[:, None] * rates, 0)  # no 0 * inf

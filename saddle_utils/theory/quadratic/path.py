@@ -1,4 +1,4 @@
-"""The path of saddles of quadratic networks: the first escape by Eq. 14, and the drop behind it."""
+"""From one saddle of a quadratic network or of attention to the next (Proposition 5)."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from ..waiting import Drop, Escape, FirstEscape, residual_task
 from . import escape
 
 
-def first_quadratic_escape(rest: Quadratic, waiting: np.ndarray) -> FirstEscape:
-    """The unit with the smallest time of divergence (Proposition 5), its direction in the limit.
+def first_quadratic_escape(rest: Quadratic, dormant: np.ndarray) -> FirstEscape:
+    """The dormant unit that escapes from this saddle first (Proposition 5).
 
-    The end is v = 1 / (2 lambda (t_inf - t)), |u|^2 = 2 v^2, with u along the eigenvector of G with
-    the largest eigenvalue lambda for v > 0, the smallest for v < 0.
+    `rest` is the residual task there and `dormant` the units (runs, units, features).  The unit has
+    the smallest `escape_time`.  Near it v = 1 / (2 lambda (t_inf - t)) and |u|^2 = 2 v^2, with u
+    along the eigenvector of G of the largest eigenvalue lambda for v > 0, the smallest for v < 0.
     """
-    runs = np.arange(len(waiting))
-    times = escape.escape_time(rest, waiting, patience=1)
+    runs = np.arange(len(dormant))
+    times = escape.escape_time(rest, dormant, patience=1)
     recruit, end = times.argmin(-1), times.min(-1)
     safe = np.where(np.isfinite(end), end, 0)
-    unit = waiting[runs, recruit][:, None]
+    unit = dormant[runs, recruit][:, None]
     up = escape.dormant_units(rest, unit, 0.999 * safe)[:, 0, 0] > 0
     values, vectors = np.linalg.eigh(rest.matrix(rest.syz)[:, 0])
     edge = np.where(up, len(values[0]) - 1, 0)
@@ -35,7 +36,7 @@ def first_quadratic_escape(rest: Quadratic, waiting: np.ndarray) -> FirstEscape:
     def at(size: np.ndarray) -> Escape:
         left = np.sqrt(3) / np.maximum(2 * rate * size, 1e-300)  # |v| = size / sqrt 3
         begin = np.maximum(safe - left, 0)
-        others = escape.dormant_units(rest, waiting, begin)
+        others = escape.dormant_units(rest, dormant, begin)
         unit = others[runs, recruit][:, None].copy()
         others[runs, recruit] = 0
         largest = np.linalg.norm(others, axis=-1).max(-1)
@@ -45,10 +46,11 @@ def first_quadratic_escape(rest: Quadratic, waiting: np.ndarray) -> FirstEscape:
     return FirstEscape(direction / np.sqrt(3), recruit, at)
 
 
-def quadratic_drop(network: Quadratic, start: np.ndarray, waiting: np.ndarray) -> Drop:
-    """The narrow network's flow.  For units of size eps it is a kick, short against 1 / eps.
+def quadratic_drop(network: Quadratic, start: np.ndarray, dormant: np.ndarray) -> Drop:
+    """The drop of a narrow network from units `start`, of which the last is escaping.
 
-    Against a switch to the new residual at once, it turns them by the integral of G - G(end).
+    For dormant units of order eps it is short against their escape times of order 1 / eps: they get
+    a kick by the integral of G - G(end), and otherwise move by the G of the next saddle all along.
     """
     size = np.linalg.norm(start[:, -1], axis=-1)
     g = residual_task(network, start[:, :-1])
@@ -62,4 +64,4 @@ def quadratic_drop(network: Quadratic, start: np.ndarray, waiting: np.ndarray) -
         kicks.append(CubicSpline(run.times, left - left[-1]).integrate(0, run.times[-1]))
     impulse = replace(g, syz=np.stack(kicks), szz=0 * g.szz)
     curves = [dense_loss(network.runs(np.array([i])), run) for i, run in enumerate(runs)]
-    return Drop(saddle, waiting + impulse.field(waiting), np.zeros(len(start)), curves)
+    return Drop(saddle, dormant + impulse.field(dormant), np.zeros(len(start)), curves)

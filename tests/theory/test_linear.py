@@ -1,0 +1,132 @@
+"""Theory of linear networks, section 5.1: against regression, Hessians and integrated runs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from saddle_utils import networks, observables
+from saddle_utils.datasets import panel, whitened
+from saddle_utils.dynamics import flow
+from saddle_utils.networks import initial_units
+from saddle_utils.theory import linear
+
+
+def test_linear_levels_are_reduced_rank_regression():
+    """Any covariance: against the best map of each rank, by alternating least squares."""
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((40, 4)) @ rng.standard_normal((4, 4))
+    y = x @ rng.standard_normal((4, 3)) + 0.3 * rng.standard_normal((40, 3))
+    levels = linear.linear_levels(networks.linear(x, y))
+    for rank in range(4):
+        u = rng.standard_normal((4, rank))
+        for _ in range(600):
+            v = np.linalg.lstsq(x @ u, y, rcond=None)[0]
+            u = np.linalg.lstsq(x, y @ np.linalg.pinv(v), rcond=None)[0]
+        fit = x @ u @ np.linalg.lstsq(x @ u, y, rcond=None)[0] if rank else 0 * y
+        assert levels[rank] == pytest.approx(((y - fit) ** 2).sum() / 80, rel=1e-6)
+
+
+def test_a_convolution_has_no_closed_levels():
+    with pytest.raises(ValueError, match="narrow_level"):
+        linear.linear_levels(panel("fig1c").network)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e-6])
+def test_the_closed_solution_holds_for_random_starts(scale):
+    """v and u independent: what decays at once leaves an error that vanishes with the scale."""
+    strengths = [3, 1.5, 1]
+    start = initial_units(whitened(strengths), 9, scale, 77)
+    times = linear.whitened_times(strengths, start, 300)
+    run = flow(whitened(strengths), start, times)
+    predicted = linear.whitened_loss(strengths, start, times)
+    assert np.abs(run.losses - predicted).max() < 1e-2 * scale**0.5 + 1e-6
+    assert run.losses[-1] < 0.01 * run.losses[0]
+
+
+def test_more_modes_than_units_are_refused():
+    with pytest.raises(ValueError, match="3 units or more"):
+        linear.whitened_modes([3, 2, 1], np.ones((2, 6)), np.array([0.0]))
+
+
+def test_the_escape_unit_grows_fastest():
+    """No other unit of its size has a steeper relative growth at zero (Theorem 4)."""
+    for name in ("fig1b", "fig1c"):
+        net = panel(name).network
+
+        def rate(theta, net=net):
+            theta = theta / np.linalg.norm(theta)
+            return (theta * net.field(1e-6 * theta)).sum() / 1e-6
+
+        best = rate(linear.escape_unit(net))
+        others = np.random.default_rng(0).standard_normal((500, 1, net.n_v + net.n_u))
+        assert best >= max(rate(theta) for theta in others)
+        assert best == pytest.approx(np.linalg.svd(net.syz.reshape(net.n_v, -1))[1][0], rel=1e-6)
+
+
+def skewed(seed, outputs=2, inputs=3):
+    """A linear network with random correlations and a covariance of its own."""
+    rng = np.random.default_rng(seed)
+    a, syz = rng.standard_normal((inputs, inputs)), rng.standard_normal((outputs, inputs))
+    szz = a @ a.T / inputs + 0.1 * np.eye(inputs)
+    return networks.Linear(syz, szz, float(np.trace(syz @ np.linalg.solve(szz, syz.T))))
+
+
+def test_suppressed_is_what_the_linear_flow_does_not_grow():
+    """(I - P) Theta by an explicit projector, and no part of (q_1; r_1)."""
+    net = skewed(4)
+    q, _, r = np.linalg.svd(net.syz)
+    theta = np.random.default_rng(1).standard_normal((3, 7, 5))
+    top = np.concatenate([q[:, 0], r[0]])
+    away = theta - theta @ (np.outer(top, top) / 2)
+    expected = np.sqrt((away**2).sum((1, 2)))
+    np.testing.assert_allclose(linear.suppressed_norm(net, theta), expected, rtol=1e-12)
+    assert linear.suppressed_norm(net, np.outer(np.ones(4), top)) < 1e-12
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2])
+def test_the_hessian_at_a_saddle_has_the_predicted_rates(rank):
+    """L2: eigenvalues -s~_k, each once for every unit that waits (any covariance)."""
+    net, width = skewed(8, 3, 4), 5
+    _, e = np.linalg.eigh(net.syz @ np.linalg.solve(net.szz, net.syz.T))
+    top = e[:, ::-1][:, :rank]
+    theta = np.zeros((width, 7))
+    theta[:rank, :3], theta[:rank, 3:] = top.T, np.linalg.solve(net.szz, net.syz.T @ top).T
+    assert np.abs(net.field(theta)).max() < 1e-10
+    rates = np.linalg.svd(linear.projected_correlation(net, rank), compute_uv=False)
+    values = np.linalg.eigvalsh(net.jacobian(theta))
+    expected = np.sort(np.repeat(rates[: 3 - rank], width - rank))
+    np.testing.assert_allclose(values[values > 1e-6], expected, atol=1e-4)
+
+
+def test_half_times_and_levels_of_whitened_networks():
+    """L3, L4: ten seeds at eps = 1e-3, and the levels of plateaus at 1e-6."""
+    net = whitened([6 / 11, 3 / 11, 2 / 11])
+    times = np.linspace(0, 60, 6001)
+    for seed in range(50, 60):
+        start = initial_units(net, 100, 1e-3, seed)
+        modes = linear.mode_strengths(flow(net, start, times).theta, 3)
+        half = times[np.argmax(modes > np.diag(net.syz) / 2, axis=0)]
+        np.testing.assert_allclose(half, linear.whitened_half_times(net, start), rtol=0.05)
+    levels, drops = linear.linear_levels(net), linear.leading_log_times(net) * np.log(1e6)
+    run = flow(net, initial_units(net, 20, 1e-6, 1), np.linspace(0, 150, 3000))
+    np.testing.assert_allclose(drops, 11 / np.array([6, 3, 2]) * np.log(1e6), rtol=1e-12)
+    found = observables.measure(run.times, run.losses, min_duration=2).levels
+    np.testing.assert_allclose(found[:3], levels[:3], rtol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: linear.theorem4_exponent(panel("fig1d").network), "linear"),
+        (lambda: linear.theorem4_exponent(networks.linear(np.eye(2), np.zeros(2))), "nothing"),
+        (lambda: linear.suppressed_norm(whitened([2, 1]), np.ones((3, 5))), "features"),
+        (lambda: linear.projected_correlation(panel("fig1c").network, 1), "convolution"),
+        (lambda: linear.projected_correlation(whitened([2, 1]), 3), "rank"),
+        (lambda: linear.whitened_half_times(skewed(1), np.ones((3, 5))), "whitened"),
+        (lambda: linear.whitened_half_times(whitened([2, 1]), np.ones((3, 4))), "half learned"),
+    ],
+)
+def test_bad_input_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

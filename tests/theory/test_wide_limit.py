@@ -1,0 +1,88 @@
+"""The limit of many units: against networks of orthogonal units, scans and random maps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from saddle_utils import observables
+from saddle_utils.datasets import power_law
+from saddle_utils.dynamics import flows
+from saddle_utils.networks import Linear
+from saddle_utils.observables import drop_times
+from saddle_utils.studies import initialization
+from saddle_utils.theory import wide_limit
+from saddle_utils.theory.linear import linear_levels
+
+S = np.array([1.3, 0.6, 0.2])
+NET = Linear(np.diag(S), np.eye(3), float((S**2).sum()))
+
+
+def wide_run(mass: float):
+    """Units sqrt(m) times orthonormal columns: the limit of many units, with six."""
+    end = 1.2 * (wide_limit.times_at(S, mass, 0.5) + 5 / np.hypot(S, mass)).max()
+    return flows(NET, np.sqrt(mass) * np.eye(6)[None], end, 1e-9)[0]
+
+
+@pytest.mark.parametrize("mass", [1e-12, 1e-4, 0.3, 40.0])
+def test_the_wide_limit_is_a_network_of_orthogonal_units(mass):
+    run = wide_run(mass)
+    a = wide_limit.modes(S, mass, run.times[:, None])
+    v, u = NET.split(run.theta)
+    assert_allclose(np.diagonal(v.mT @ u, axis1=1, axis2=2), a, atol=1e-6)
+    assert_allclose(((S - a) ** 2).sum(1) / 2, run.losses, atol=2e-6)
+    slope = wide_limit.slopes(S, mass, run.times[:, None]).sum(1)
+    assert_allclose(slope, (NET.field(run.theta) ** 2).sum((1, 2)), atol=1e-5 * slope.max())
+    half = wide_limit.half_drops(S, np.array(mass))
+    assert_allclose(half, drop_times(run, linear_levels(NET)), rtol=0.02)  # between two records
+    saddles = linear_levels(NET)[None]
+    assert_allclose(
+        initialization.rank_distance([run], saddles), wide_limit.distance(S, mass), rtol=0.01
+    )
+    moved = initialization.kernel_movement(NET, run.theta[0], run.theta[-1])
+    assert_allclose(moved, wide_limit.movement(S, mass), rtol=1e-3)
+    assert (
+        observables.count([run.times], [run.losses]) - 1 == (wide_limit.calm(S, mass) < 0.1).sum()
+    )
+
+
+def test_times_invert_modes_and_small_masses_are_logistic():
+    fractions = np.array([[0.0], [1e-6], [0.5], [0.999]])
+    for mass in (1e-10, 1e-3, 3.0):
+        times = wide_limit.times_at(S, mass, fractions)
+        assert_allclose(wide_limit.modes(S, mass, times), fractions * S, rtol=1e-6, atol=1e-15)
+    assert_allclose(wide_limit.times_at(S, 1e-10, 0.5), np.log(2 * S / 1e-10) / (2 * S), rtol=1e-9)
+
+
+@pytest.mark.parametrize("mass", [1e-3, 0.05, 0.18, 0.25, 3.0])
+def test_the_first_drop_is_as_calm_as_the_slope_on_a_fine_grid(mass):
+    """Of one mode: the lowest slope before its last peak, over that; 1 if it only falls."""
+    grid = np.linspace(0, wide_limit.times_at(1.0, mass, 0.99), 20_001)
+    slopes = wide_limit.slopes(1.0, mass, grid)
+    peak = max(np.flatnonzero(np.diff(slopes) > 0), default=-1) + 1
+    expected = slopes[: peak + 1].min() / slopes[peak]
+    assert wide_limit.calm(np.ones(1), np.array(mass))[0] == pytest.approx(expected, rel=1e-3)
+    assert (peak == 0) == (mass > 24**-0.5)
+
+
+@pytest.mark.parametrize("kappa", [0.7, 1.0, 2.0])
+def test_the_closed_boundary_is_near_that_of_the_wide_limit(kappa):
+    """Scanned numerically, the mass at which a plateau disappears; in ln m to a tenth."""
+    s = power_law(kappa)
+    masses = np.geomspace(1e-25, 1e-2, 2000)
+    calm = wide_limit.calm(np.tile(s, (2000, 1)), masses)[:, 1:] < 0.1
+    scanned = [masses[column].max() for column in calm.T]
+    assert_allclose(np.log(wide_limit.critical_mass(s)), np.log(scanned), rtol=0.1)
+    assert wide_limit.critical_mass(np.ones(3)) == pytest.approx([0, 0])
+
+
+def test_lazy_movement_is_the_mean_over_random_maps():
+    """The formula against a brute force average over Gaussian maps W, of ten units, K = 2 and 3."""
+    rng = np.random.default_rng(0)
+    for k, width in ((2, 10), (3, 10)):
+        w = rng.standard_normal((40_000, k, k)) / np.sqrt(width)  # for m = 1
+        a, b = -w.mT @ w / 2, -w @ w.mT / 2
+        moved = np.einsum("nij,kl->nikjl", a, np.eye(k)) + np.einsum("nkl,ij->nikjl", b, np.eye(k))
+        rms = np.sqrt((moved**2).sum((1, 2, 3, 4)).mean()) / (2 * k)
+        assert wide_limit.lazy_movement(k, width) == pytest.approx(rms, rel=0.02)
