@@ -34,7 +34,7 @@ def flow_run(kind, dims, a, b, numbers, theta, grid, rtol, floor, limit):
     room = 256 if own else grid.size
     times, losses, thetas = np.empty(room), np.empty(room), np.empty((room, f, units))
     t, step, mark, loss, filled, limited, tries = 0.0, -1.0, 0.0, 0.0, 0, 0, 0
-    stiff, stale, ready = False, True, own or grid[0] == 0
+    stiff, stale, ready, crowd, fastest = False, True, own or grid[0] == 0, 0, 1e-300
     if relu:
         pattern(dims[2], a, theta, on, work)
     while tries < limit and (step < 0 or step >= 1e-14 * t or relu):
@@ -55,8 +55,9 @@ def flow_run(kind, dims, a, b, numbers, theta, grid, rtol, floor, limit):
         tries += 1
         target = end if own else grid[filled]
         if relu and tries % CHATTER == 0:
-            ahead = CHATTER * FINE * time_scale(theta, ks[0])
-            if t - mark < ahead:  # events crowd: steps of a fixed size advance no less
+            ahead = CHATTER * min(FINE * time_scale(theta, ks[0]), 0.5 / fastest)
+            many, crowd, fastest = crowd > CHATTER // 4, 0, 1e-300
+            if many and t - mark < ahead:  # events crowd: steps of a fixed size advance no less
                 ready, ahead = own or t + ahead >= target, min(ahead, target - t)
                 heun(
                     dims,
@@ -95,6 +96,7 @@ def flow_run(kind, dims, a, b, numbers, theta, grid, rtol, floor, limit):
                 dims, a, b, numbers, theta, new, on, held, count, resting, h, ks, rtol, work
             )
             factor = part if part < 1 else factor
+            crowd, fastest = crowd + (changed or part < 1), max(fastest, min(rate, 1 / h))
         if not relu and not stiff:
             limited = limited + 1 if h * rate > EDGE and end - t > PAYS * h else 0
         if part < 1:

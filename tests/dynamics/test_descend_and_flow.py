@@ -256,7 +256,7 @@ def test_a_flow_that_is_stuck_says_why(monkeypatch):
         flow(alone, np.array([[0.5], [0.7]]) * np.append(1, x[0]), 1e5)  # both units stay active
     monkeypatch.setattr(gradient_flow, "MAX_EVALUATIONS", 50)
     deep = networks.deep([2, 3, 1], x, y, "tanh")
-    with pytest.raises(RunFailedError, match="gradient flow is stuck at time .*rounding drowns"):
+    with pytest.raises(RunFailedError, match=r"gradient flow is stuck at time .*rounding drowns"):
         flow(deep, 1e-8 * rng.standard_normal((1, deep.n_u)), 1e3)
 
 

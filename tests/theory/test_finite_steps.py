@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from saddle_utils.theory.finite_steps import discrete_growth_rate, two_cycle
+from saddle_utils.theory.finite_steps import discrete_growth_rate, slowdown, two_cycle
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.5, 0.9])
@@ -31,3 +31,16 @@ def test_two_cycle_is_that_of_the_map(multiple):
         seen += [u * u] if step > 2990 else []
     np.testing.assert_allclose(np.sort(seen[-2:])[::-1], two_cycle(multiple), rtol=1e-9)
     np.testing.assert_array_equal(two_cycle(0.9) ** 0, 1)  # no cycle below the edge: no nan
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.6])
+def test_the_slowdown_is_that_of_counted_steps(beta):
+    """Steps to grow a million-fold times lr, over the time in which flow does."""
+    for product in (0.05, 0.7):
+        theta, move, steps = 1.0, 0.0, 0
+        while theta < 1e60:  # so far that what the start costs does not count
+            move = beta * move + product * theta
+            theta, steps = theta + move, steps + 1
+        ratio = steps * product / np.log(1e60)
+        assert slowdown(product, beta) == pytest.approx(ratio, rel=0.03)
+    assert slowdown(1.0) == pytest.approx(1 / np.log(2))

@@ -76,6 +76,17 @@ def test_a_ray_tears_as_its_hessian_says(kind):
     assert parted >= 3 and (rates.max() > 1e-3) == (kind == "ReLU conv")
 
 
+def test_relu_directions_do_not_depend_on_units():
+    rng = np.random.default_rng(5)
+    x, y = rng.standard_normal((12, 2)), rng.standard_normal(12)
+    expected = relu.relu_directions(networks.pointwise(x, y))
+    for c in (1e-8, 1e8):
+        found = relu.relu_directions(networks.pointwise(x, c * y))
+        np.testing.assert_allclose(found.directions, expected.directions, atol=1e-12)
+        np.testing.assert_allclose(found.rates, c * expected.rates, rtol=1e-12)
+        np.testing.assert_array_equal(found.signs, expected.signs)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

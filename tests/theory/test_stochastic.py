@@ -68,3 +68,23 @@ def test_noise_alone_drives_units_in_many_dimensions(rank):
     growth, _ = saddle_growth(net, learned, batches(), 0.02, 5000, 12)
     expected = stochastic.recruiting_rate(20, rank, 0.02, 0.5, 1)
     np.testing.assert_allclose(growth.mean(), expected, rtol=0.2)
+
+
+def test_a_batch_has_the_noise_of_its_mean():
+    """Labels of `size` samples average: noise sigma / sqrt(size), and it needs 2 (rank + 1) inputs."""
+    rate = stochastic.recruiting_rate(20, 2, 0.02, 0.5, 4)
+    assert rate == pytest.approx(stochastic.recruiting_rate(20, 2, 0.02, 0.25, 1)) and rate > 0
+    assert stochastic.recruiting_rate(6, 2, 0.02, 0.5, 1) == 0
+    assert stochastic.recruiting_rate(4, 2, 0.02, 0.5, 1) < 0
+    data, rng = regression(31), np.random.default_rng(1)
+    lr, along = 0.05, []
+    q, s, r = np.linalg.svd(data.network.syz)
+    for _ in range(20_000):  # the variance of t'A_b t by drawing batches of five
+        k = rng.choice(len(data.x), 5, replace=False)
+        noise = 0.7 * rng.standard_normal((5, data.y.shape[1]))
+        along.append(np.mean(((data.y[k] + noise) @ q[:, 0]) * (data.x[k] @ r[0])))
+    slowing = lr**2 * np.var(along) / (2 * (1 + lr * s[0]) ** 2)
+    expected = (np.log(1 + lr * s[0]) - slowing) / lr
+    found = stochastic.batch_growth_rate(data, 5, lr, 0.7)
+    exact = np.log(1 + lr * s[0]) / lr
+    assert found - exact == pytest.approx(expected - exact, rel=0.05)

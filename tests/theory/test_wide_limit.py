@@ -86,3 +86,17 @@ def test_lazy_movement_is_the_mean_over_random_maps():
         moved = np.einsum("nij,kl->nikjl", a, np.eye(k)) + np.einsum("nkl,ij->nikjl", b, np.eye(k))
         rms = np.sqrt((moved**2).sum((1, 2, 3, 4)).mean()) / (2 * k)
         assert wide_limit.lazy_movement(k, width) == pytest.approx(rms, rel=0.02)
+
+
+@pytest.mark.parametrize("mass", [1e-12, 1e-5, 1e-3, 0.02])
+def test_the_later_drops_are_as_calm_as_the_slope_on_a_fine_grid(mass):
+    """Least sum of slopes between two peaks found on a grid, over the lower of the two peaks."""
+    grid = np.linspace(0, wide_limit.times_at(S, mass, 0.9).max(), 200_001)
+    each = wide_limit.slopes(S, mass, grid[:, None])
+    ends, total = each.argmax(0), each.sum(1)
+    calm = wide_limit.calm(S, np.array(mass))
+    assert calm[0] == pytest.approx(total[: ends[0] + 1].min() / total[ends[0]], rel=1e-2)
+    for k in (1, 2):
+        least = total[ends[k - 1] : ends[k] + 1].min()
+        lower = min(total[ends[k - 1]], total[ends[k]])
+        assert calm[k] == pytest.approx(least / lower, rel=1e-2)
