@@ -93,7 +93,22 @@ def test_strengths_are_what_units_at_zero_see(name):
         theta[:, net.n_v :] *= eps
         dv = net.field(theta)[0, : net.n_v] / eps**net.degree
         assert np.linalg.norm(dv) == pytest.approx(strength, rel=1e-6)
-    assert net.zero_loss() > 0
+    energy = {"attention": np.sqrt(s).sum() / 2, "quadratic": s @ s / 4}.get(name, s @ s / 2)
+    assert net.zero_loss() == pytest.approx(energy)
+
+
+def test_fourth_moments_of_figure_2():
+    """Of prompts: E[z z'] of the mean of y_n x_n; of white x: E of products of x_a x_b - 1_ab."""
+    s, n = power_law(1.0), 31
+    c, eye = np.diag(np.sqrt(s)), np.eye(3)
+    zz = (1 + 1 / n) * c @ c + np.trace(c) * c / n
+    np.testing.assert_allclose(figure2_network("attention").szz, np.kron(zz, c))
+    points, weights = np.polynomial.hermite_e.hermegauss(5)
+    x = np.stack(np.meshgrid(points, points, points), -1).reshape(-1, 3)
+    w = np.prod(np.stack(np.meshgrid(weights, weights, weights), -1), -1).ravel()
+    z = (x[:, :, None] * x[:, None] - eye).reshape(-1, 9)
+    szz = z.T @ (z * w[:, None]) / w.sum()
+    np.testing.assert_allclose(figure2_network("quadratic").szz, szz, atol=1e-12)
 
 
 def test_whitened_networks():

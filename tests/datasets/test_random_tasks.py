@@ -25,6 +25,32 @@ def test_prediction_tasks_are_of_their_kinds_and_reproducible():
     np.testing.assert_allclose(first, covariance_tasks(3, 40)[0].syz)
 
 
+PINNED = {  # norms of the moments, or of x and y: the tasks on which the claims were tested
+    "linear, whitened": [1.5317931975, 2.4494897428, 1.6739905479],
+    "linear": [4.4679815538, 4.1449150287, 6.4114945765],
+    "linear conv": [2.6503508555, 3.9921801405, 4.8763740513],
+    "quadratic": [2.2674355828, 9.4055897748, 1.4763465719],
+    "attention": [11.403458541, 177.01597310, 2.0593364089],
+    "ReLU": [10.248434903, 8.9118026217],
+    "ReLU conv": [14.634357496, 5.4361133713],
+}
+
+
+def test_tasks_stay_what_they_were():
+    """Draws are pinned to nine digits, and what they are made of is tested below."""
+    for kind, net in prediction_tasks(3, 2).items():
+        norms = [np.linalg.norm(getattr(net, name)) for name in net.axes]
+        np.testing.assert_allclose(norms, PINNED[kind], rtol=1e-8, err_msg=kind)
+    others = random_tasks(3, 1)
+    norms = [net.syy for net in others.values() if not isinstance(net, Pointwise)]
+    expected = [3.2225383357, 1.2558630244, 1.2558630244, 1.8216499780]
+    np.testing.assert_allclose(norms, expected, rtol=1e-8)
+    taught = [others[kind] for kind in ("ReLU", "ReLU conv", "tanh")]
+    norms = [np.linalg.norm(a) for net in taught for a in (net.x, net.y)]
+    expected = [13.623584723, 18.323107592, 14.834208650, 11.506770993, 13.623584723, 7.1147957502]
+    np.testing.assert_allclose(norms, expected, rtol=1e-8)
+
+
 def test_drops_are_the_ranks_of_what_units_at_zero_see():
     ranks = {"ReLU": 2, "ReLU conv": 2}  # units of the teacher
     for kind, net in prediction_tasks(3, 5).items():

@@ -135,6 +135,23 @@ def test_an_ensemble_is_its_members(name):
     np.testing.assert_array_equal(both.member(1).theta, alone.theta)
 
 
+@pytest.mark.parametrize("name", ["fig1b", "fig1d", "fig1g"])
+def test_times_may_begin_late_and_lie_close_together(name):
+    """They are times since theta0, wherever the first record is; 0 may be alone."""
+    p = panel(name)
+    start = initial_units(p.network, 4, 0.3, 2)
+    times = np.array([0.0, 0.3, 0.31, 0.5, 2.0])
+    whole = flow(p.network, start, times)
+    np.testing.assert_allclose(whole.theta[0], start, rtol=1e-12)
+    late = flow(p.network, start, times[1:])
+    np.testing.assert_allclose(late.theta, whole.theta[1:], rtol=1e-6, atol=1e-8)
+    np.testing.assert_array_equal(late.times, times[1:])
+    own = flow(p.network, start, 2.0)
+    assert own.times[0] == 0 and own.times[-1] == 2 and len(own.times) > 5
+    np.testing.assert_allclose(own.theta[-1], whole.theta[-1], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(own.losses, p.network.loss(own.theta), rtol=1e-12)
+
+
 def test_numpy_and_torch_agree():
     p = panel("fig1e")
     start = initial_units(p.network, 6, 1e-2, range(2))
@@ -287,6 +304,13 @@ START = initial_units(NET, 3, 1e-3)
         (lambda: descend(NET, START, 0.1, 5, device="tpu"), "unknown device"),
         (lambda: flow(NET, START, [0, 2, 1]), "increasing"),
         (lambda: flow(NET, START, -1.0), "increasing"),
+        (lambda: flow(NET, START, [-0.1, 1.0]), "not negative"),
+        (lambda: flow(NET, START, [0, 1, 1]), "increasing"),
+        (lambda: flow(NET, START, [0, np.inf]), "finite"),
+        (lambda: flow(NET, START, 0.0), "increasing"),
+        (lambda: descend(NET, START, 0.1, 5, every=0), "every"),
+        (lambda: descend(NET, START, np.inf, 5), "learning rate"),
+        (lambda: next(minibatches(panel("fig1d").network, 0, None)), "wanted 1 to 2"),
         (lambda: flow(NET, np.stack([START, START]), 3.0), "steps of their own"),
         (lambda: flow(NET, START * np.nan, 3.0), "not finite"),
         (lambda: next(minibatches(panel("fig1d").network, 3, None)), "wanted 1 to 2"),

@@ -194,6 +194,51 @@ def test_what_follows_from_an_activation():
     assert (net.degree, net.parity, net.smooth) == (1, 0, False)
 
 
+@pytest.mark.parametrize("runs", [3, 40])
+@pytest.mark.parametrize(
+    ("architecture", "patches", "outputs"),
+    [("attention", 1, 1), ("quadratic", 1, 1), ("quadratic", 1, 2)]
+    + [(name, *n) for name in ("linear", "leaky_relu", "cubic") for n in ((1, 2), (3, 1), (2, 2))],
+)
+def test_networks_with_data_of_their_own_are_each_alone(architecture, patches, outputs, runs):
+    rng = np.random.default_rng(9)
+    if architecture == "attention":
+        draws = [rng.standard_normal((2, 8, 4, 3)) for _ in range(runs)]
+        nets = [networks.attention(x, y[..., 0]) for x, y in draws]
+    else:
+        nets = [random_network(architecture, rng, 6, patches, 3, outputs)[0] for _ in range(runs)]
+    together = networks.stacked(nets).runs(np.arange(runs))
+    theta = rng.standard_normal((runs, 4, together.n_v + together.n_u))
+    theta = runs_last(theta)
+    results = {"loss": 0, "field": 0, "jacobian": 0, "output": 0}
+    for name in results:
+        found = getattr(together, name)(theta)
+        for net, one, its in zip(nets, theta, found, strict=True):
+            expected = getattr(net, name)(np.ascontiguousarray(one))
+            np.testing.assert_allclose(its, expected, rtol=1e-9, atol=1e-11, err_msg=name)
+    some = together.runs(np.array([2, 0]))
+    np.testing.assert_allclose(some.loss(theta[[2, 0]]), together.loss(theta)[[2, 0]])
+    assert nets[0].runs(np.arange(2)) is nets[0]
+
+
+def test_quadratic_networks_take_matrices_and_only_see_their_symmetric_parts():
+    rng = np.random.default_rng(10)
+    x, y, theta = (rng.standard_normal(n) for n in ((7, 3), (7, 2), (4, 5)))
+    z = x[:, :, None] * x[:, None]
+    twist = rng.standard_normal((7, 3, 3))
+    for matrices in (z, z + twist - twist.mT):
+        for name in ("loss", "field", "jacobian"):
+            found, expected = (
+                getattr(net, name)(theta)
+                for net in (networks.quadratic(matrices, y), networks.quadratic(x, y))
+            )
+            np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+    v, u = theta[:, :2], theta[:, 2:]
+    f = np.einsum("io,ia,sab,ib->so", v, u, twist, u)
+    loss = networks.quadratic(twist, y).loss(theta)
+    assert loss == pytest.approx(((y - f) ** 2).sum() / 14)
+
+
 @pytest.mark.parametrize("outputs", [1, 2])
 def test_matrices_of_quadratic_forms(outputs):
     """<g, psi(u)> = u' S u and its gradient 2 S u, for quadratic units and for attention."""
@@ -266,6 +311,12 @@ def test_read_outs_of_a_convolution_are_drawn_by_output():
     u, v = rng.standard_normal((3, 4)), rng.standard_normal((2, 3, 2))
     np.testing.assert_array_equal(theta[:, 4:], u)
     np.testing.assert_array_equal(theta[:, :4].reshape(3, 2, 2), v.swapaxes(0, 1))
+
+
+def test_a_network_may_have_one_unit():
+    net = networks.linear(*GOOD)
+    assert initial_units(net, 1, 1e-3).shape == (1, 3)
+    assert initial_units(net, 1, 1e-3, [4, 5]).shape == (2, 1, 3)
 
 
 @pytest.mark.parametrize(("count", "weights", "moved"), [(31, 9, 0), (32, 9, 1), (32, 2001, 0)])

@@ -115,6 +115,16 @@ def test_half_times_and_levels_of_whitened_networks():
     np.testing.assert_allclose(found[:3], levels[:3], rtol=0.02)
 
 
+def test_the_times_of_a_curve_end_when_all_is_learned_and_not_long_after():
+    strengths = np.array([2.0, 0.5])
+    start = initial_units(whitened(strengths), 6, 1e-5, 3)
+    times = linear.whitened_times(strengths, start, 77)
+    assert times.shape == (77,) and times[0] == 0
+    half = linear.whitened_half_times(whitened(strengths), start)
+    assert 1.15 * half.max() + 5 < times[-1] < 1.35 * half.max() + 7
+    np.testing.assert_allclose(np.diff(times), times[1])
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

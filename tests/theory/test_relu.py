@@ -76,6 +76,52 @@ def test_a_ray_tears_as_its_hessian_says(kind):
     assert parted >= 3 and (rates.max() > 1e-3) == (kind == "ReLU conv")
 
 
+def test_a_step_of_heun_is_of_second_order():
+    """On dtheta = A theta, 1 + h A + h^2 A^2 / 2 exactly, with a step for each run."""
+    a = np.array([[0.3, -1.2], [0.7, 0.4]])
+    theta, step = np.random.default_rng(0).standard_normal((2, 3, 2)), np.array([0.1, 0.4])
+    path = relu.heun_path(lambda theta: theta @ a.T, theta, step, 3)
+    assert path.shape == (4, 2, 3, 2)
+    for k, h in enumerate(step):
+        once = np.eye(2) + h * a + h**2 * a @ a / 2
+        for n in range(4):
+            expected = theta[k] @ np.linalg.matrix_power(once, n).T
+            np.testing.assert_allclose(path[n, k], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["ReLU", "ReLU conv"])
+def test_dormant_units_grow_at_most_e_fold_in_the_time_that_bears_its_name(kind):
+    """Balanced units along the samples: the fastest growth found is 1 / `efold_time`, no more."""
+    net = prediction_tasks(911, 4)[kind]
+    fold = relu.efold_time(net)
+    for k in range(4):
+        task = one(net, k)
+        grown = []
+        for u in task.x.reshape(-1, task.n_u):
+            u = u / np.linalg.norm(u)
+            v = task.split(task.field(np.concatenate([np.zeros(task.n_v), u])[None]))[0][0]
+            unit = np.concatenate([v / np.linalg.norm(v), u])[None]
+            slope = (task.loss(0 * unit) - task.loss(1e-4 * unit)) / 1e-8
+            grown.append(slope)
+        assert 1 / fold[k] == pytest.approx(max(grown), rel=1e-5)
+
+
+def test_groups_of_runs_fit_the_cache_and_hold_all_runs_in_order():
+    net = prediction_tasks(912, 30)["ReLU"]
+    for units in (5, 50, 400):
+        groups = relu.cache_groups(net, units)
+        np.testing.assert_array_equal(np.concatenate(groups), np.arange(30))
+        size = 8 * units * net.patches * net.samples
+        assert max(map(len, groups)) <= max(1, relu.CACHED // size + 1)
+        assert len(groups) == 1 or 30 * size > relu.CACHED
+
+
+def test_the_exponents_of_two_directions():
+    found = relu.ReluDirections(np.eye(2), np.array([2.0, 0.5]), np.ones(2))
+    assert found.first_time == 0.5 and found.exponent == 0.75
+    assert relu.ReluDirections(np.eye(2)[:1], np.ones(1), np.ones(1)).exponent == 1
+
+
 def test_relu_directions_do_not_depend_on_units():
     rng = np.random.default_rng(5)
     x, y = rng.standard_normal((12, 2)), rng.standard_normal(12)

@@ -8,7 +8,8 @@ import torch
 from support import relative
 
 from saddle_utils import networks
-from saddle_utils.datasets import random_tasks, whitened
+from saddle_utils.datasets import panel, random_tasks, whitened
+from saddle_utils.dynamics import flow
 from saddle_utils.networks import deep, pack, unpack
 from saddle_utils.theory import linear, saddles
 
@@ -82,6 +83,110 @@ def test_deep_networks_pack_and_differentiate():
     assert net.loss(theta) == pytest.approx(two.loss(units), rel=1e-12)
     v, u = two.split(two.field(units))
     assert relative(net.field(theta), pack([u, v.T])) < 1e-12
+
+
+EMBEDDINGS = [
+    ("tanh", "copy"), ("tanh", "silent"), ("ReLU", "scaled"), ("linear", "scaled"),
+    ("linear", "combined"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("architecture", "construction"), EMBEDDINGS)
+def test_an_embedded_fixed_point_is_fixed_and_computes_the_same(architecture, construction):
+    """Theorem 1, on fixed points of two units; the free factors are drawn, and not all alike."""
+    net = random_tasks(21)[architecture]
+    narrow = saddles.fixed_point(net, 2, 1)
+    wide = [saddles.embed(net, narrow, construction, np.random.default_rng(k)) for k in range(8)]
+    assert max(saddles.gradient_norm(net, theta) for theta in wide) < 1e-9
+    assert max(saddles.map_error(net, theta, narrow) for theta in wide) < 1e-12
+    u = np.array([net.split(theta)[1] for theta in wide])
+    factors = (u[:, 2] * u[:, 0]).sum(1) / (u[:, 0] ** 2).sum(1)
+    if construction == "scaled" and architecture == "ReLU":
+        assert (u[:, 2] @ narrow[:, net.n_v :].T > 0).any(1).all()
+    elif construction in ("scaled", "combined"):
+        assert factors.min() < 0 < factors.max()
+    assert np.all(u[:, 2] == 0) == (construction == "silent")
+    split = saddles.split(net, narrow, 1, 0.3, -0.5)
+    v, u = net.split(split)
+    np.testing.assert_allclose(u[2], 0.3 * narrow[1, net.n_v :])
+    np.testing.assert_allclose(v[2], -0.5 * narrow[1, : net.n_v])
+    np.testing.assert_allclose(v[1], 1.15 * narrow[1, : net.n_v])
+    np.testing.assert_array_equal(split[0], narrow[0])
+
+
+def test_fixed_points_are_minima_that_a_plain_descent_keeps():
+    """With no silent unit and of bounded weights; and `polish` comes back to one from aside."""
+    for name in ("tanh", "ReLU"):
+        net = random_tasks(22)[name]
+        point = saddles.fixed_point(net, 2, 3)
+        assert point.shape == (2, net.n_v + net.n_u) and saddles.gradient_norm(net, point) < 1e-10
+        assert saddles.saddle_index(net, point) == 0
+        norms = [np.linalg.norm(part, axis=1) for part in net.split(point)]
+        assert min(n.min() for n in norms) > 1e-3 and max(n.max() for n in norms) < 100
+        aside = point + 1e-4 * np.random.default_rng(0).standard_normal(point.shape)
+        found = saddles.polish(net, aside)
+        assert saddles.gradient_norm(net, found) < 1e-12
+        assert net.loss(found) == pytest.approx(float(net.loss(point)), rel=1e-9)
+    with pytest.raises(ValueError, match="in 0 tries"):
+        saddles.fixed_point(net, 2, 3, tries=0)
+
+
+def test_the_gradient_norm_is_that_of_finite_differences():
+    net = random_tasks(23)["tanh"]
+    theta = np.random.default_rng(1).standard_normal((2, net.n_v + net.n_u))
+    slopes = [
+        (net.loss(theta + d) - net.loss(theta - d)) / 2e-6
+        for d in 1e-6 * np.eye(theta.size).reshape(-1, *theta.shape)
+    ]
+    assert saddles.gradient_norm(net, theta) == pytest.approx(np.linalg.norm(slopes), rel=1e-6)
+
+
+def test_levels_on_the_path_of_a_convolution_are_not_the_best_ones():
+    """Panel C of Figure 1: one kernel along the escape direction has .3941, the best one .3883."""
+    net = panel("fig1c").network
+    best, path = saddles.narrow_levels(net, 2), saddles.path_levels(net, 2)
+    np.testing.assert_allclose(best, [1, 0.3883, 0], atol=1e-4)
+    np.testing.assert_allclose(path, [1, 0.3941, 0], atol=1e-4)
+    run = flow(net, 1e-3 * linear.escape_unit(net, 1.0), 400.0)
+    assert run.losses[-1] / net.zero_loss() == pytest.approx(path[1], abs=1e-4)
+    fully = whitened([2.0, 1.0, 0.5])
+    np.testing.assert_allclose(saddles.narrow_levels(fully, 2), [1, 1.25 / 5.25, 0.25 / 5.25])
+
+
+def test_a_wide_network_merges_into_the_narrow_one_that_it_acts_as():
+    """Clusters of rays, with an inactive unit; of a linear network, the rank."""
+    rng = np.random.default_rng(4)
+    net = random_tasks(24)["ReLU"]
+    narrow = rng.standard_normal((2, net.n_v + net.n_u))
+    wide = np.concatenate([np.sqrt(share) * narrow for share in (0.2, 0.5, 0.3)])
+    order = rng.permutation(len(wide))
+    noisy = np.concatenate([wide[order], 1e-9 * narrow[:1]])
+    found = saddles.merge(net, noisy)
+    assert found.shape == narrow.shape and saddles.map_error(net, found, narrow) < 1e-8
+    flat = saddles.collapse(net, noisy + 1e-4 * rng.standard_normal(noisy.shape))
+    assert np.linalg.norm(flat - noisy) < 2e-3 and not flat[-1].any()
+    assert np.linalg.matrix_rank(flat[:, net.n_v :], tol=1e-9) == 2
+    linear_net = random_tasks(24)["linear"]
+    theta = linear.linear_saddle(linear_net, [0, 1], 5)
+    near = theta + 1e-4 * rng.standard_normal(theta.shape)
+    u, s, v = np.linalg.svd(near, full_matrices=False)
+    np.testing.assert_allclose(
+        saddles.collapse(linear_net, near), (u[:, :2] * s[:2]) @ v[:2], atol=1e-12
+    )
+    merged = saddles.merge(linear_net, theta)
+    assert len(merged) == 2 and saddles.map_error(linear_net, merged, theta) < 1e-12
+    v, u = linear_net.split(merged)
+    np.testing.assert_allclose(v @ v.T, u @ u.T, atol=1e-12)  # balanced
+
+
+def test_a_walk_has_its_distances_and_indices():
+    net = whitened([2.0, 1.0])
+    points = [linear.linear_saddle(net, modes, 3) for modes in ([], [0], [0, 1])]
+    gradient, index, gaps = saddles.walk(net, np.array(points), points)
+    np.testing.assert_allclose(gradient, 0, atol=1e-12)
+    assert index.tolist() == [6, 2, 0]
+    apart = [[np.linalg.norm(a - b) for b in points] for a in points]
+    np.testing.assert_allclose(gaps, np.array(apart) / np.linalg.norm(points[2]))
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_noise_alone_drives_units_in_many_dimensions(rank):
 
 
 def test_a_batch_has_the_noise_of_its_mean():
-    """Labels of `size` samples average: noise sigma / sqrt(size), and it needs 2 (rank + 1) inputs."""
+    """Noise sigma / sqrt(size) of a mean; and by drawing batches, without replacement."""
     rate = stochastic.recruiting_rate(20, 2, 0.02, 0.5, 4)
     assert rate == pytest.approx(stochastic.recruiting_rate(20, 2, 0.02, 0.25, 1)) and rate > 0
     assert stochastic.recruiting_rate(6, 2, 0.02, 0.5, 1) == 0

@@ -88,6 +88,55 @@ def test_lazy_movement_is_the_mean_over_random_maps():
         assert wide_limit.lazy_movement(k, width) == pytest.approx(rms, rel=0.02)
 
 
+@pytest.mark.parametrize("mass", [1e-8, 1e-3, 0.1])
+def test_half_drops_are_where_the_closed_loss_is_half_way(mass):
+    """Exact, for the levels summed by hand; where drops are far apart, at 1 - 1 / sqrt 2 of s."""
+    half = wide_limit.half_drops(S, np.array(mass))
+    loss = ((S - wide_limit.modes(S, mass, half[:, None])) ** 2).sum(1) / 2
+    levels = np.array([(S[k:] ** 2).sum() / 2 for k in range(4)])
+    assert_allclose(loss, (levels[1:] + levels[:-1]) / 2, rtol=1e-9)
+    if mass < 1e-6:
+        assert_allclose(half, wide_limit.times_at(S, mass, 1 - 1 / np.sqrt(2)), rtol=2e-3)
+
+
+@pytest.mark.parametrize("mass", [1e-4, 0.1, 3.0])
+def test_the_distance_is_that_of_the_nearest_units_of_each_rank(mass):
+    """Units with p.g = a and |p|^2 = |g|^2 = sqrt(m^2 + a^2) for each mode, by their SVD."""
+    far = []
+    for rank, time in enumerate(wide_limit.half_drops(S, np.array(mass))[:-1], start=1):
+        a = wide_limit.modes(S, mass, time)
+        c = np.hypot(a, mass)
+        units = np.zeros((6, 6))
+        for k in range(3):  # p in the first column of a pair, g in the second
+            units[2 * k, k], units[2 * k, 3 + k] = np.sqrt(c[k]), a[k] / np.sqrt(c[k])
+            units[2 * k + 1, 3 + k] = mass / np.sqrt(c[k])
+        s = np.linalg.svd(units, compute_uv=False)
+        far.append(np.sqrt((s[rank:] ** 2).sum() / (s**2).sum()))
+    assert wide_limit.distance(S, np.array(mass)) == pytest.approx(max(far), rel=1e-9)
+
+
+def test_the_kernel_moves_as_the_sum_of_its_two_parts():
+    """By explicit matrices: K = V'V (x) 1 + 1 (x) U'U, before and after, in all directions."""
+    for mass in (1e-3, 0.5, 20.0):
+        after = np.diag(np.hypot(S, mass))
+        eye, before = np.eye(3), mass * np.eye(3)
+        kernel = [np.kron(m, eye) + np.kron(eye, m) for m in (before, after)]
+        moved = np.linalg.norm(kernel[1] - kernel[0]) / np.linalg.norm(kernel[0])
+        assert wide_limit.movement(S, np.array(mass)) == pytest.approx(moved, rel=1e-12)
+
+
+def test_the_closed_boundary_balances_tail_and_head():
+    """Its own words: at the boundary, the sum of tail and head is `flat` of the lower peak."""
+    s = np.array([1.0, 0.4, 0.1])
+    for flat in (0.1, 0.02):
+        for one, two, mass in zip(s[:-1], s[1:], wide_limit.critical_mass(s, flat), strict=True):
+            first, second = (np.log(2 * k / mass) / (2 * k) for k in (one, two))
+            peak = 8 * two**3 / 27
+            tail = np.log(2 * one**3 / (flat / 2 * peak)) / (4 * one)
+            head = np.log(2 * two**3 / (flat / 2 * peak)) / (2 * two)
+            assert tail + head == pytest.approx(second - first, rel=1e-9)
+
+
 @pytest.mark.parametrize("mass", [1e-12, 1e-5, 1e-3, 0.02])
 def test_the_later_drops_are_as_calm_as_the_slope_on_a_fine_grid(mass):
     """Least sum of slopes between two peaks found on a grid, over the lower of the two peaks."""
