@@ -76,7 +76,7 @@ def measure_suppression(
     """|(I - P) Theta|_F when q_1' W r_1 reaches s_1 / 2 (Theorem 4), (scales,).
 
     For whitened inputs that is half of what it learns.  The prediction is eps to the power
-    `linear_escape.theorem4_exponent`.  RunFailedError if s_1 / 2 is not reached.
+    `theory.linear.theorem4_exponent`.  RunFailedError if s_1 / 2 is not reached.
     """
     q, s, r = np.linalg.svd(network.syz)
     held = []
@@ -96,7 +96,7 @@ def measure_linear_drops(
     """Times at which the loss passes the midpoints between the levels of the saddles, in order.
 
     Shape (scales, ranks), of gradient flow at any input covariance; nan where a run ends before.
-    The prediction is `linear_escape.linear_drops`.  A mode of strength a = s (1 - 1 / sqrt 2) has
+    The prediction is `linear.leading_log_times`.  A mode of strength a = s (1 - 1 / sqrt 2) has
     halved its loss: for whitened inputs .441 / s before the half-time of the mode.
     """
     slowest = linear.leading_log_times(network)
@@ -116,7 +116,7 @@ def measure_first_half_times(
     """Predicted and measured times at which the first mode is half learned, (scales, 2).
 
     Half learned is a strength q_1' W r_1 of s_1 / (2 r_1' Szz r_1), by gradient flow; the
-    prediction is `linear_escape.first_half_time` of the same initial units.
+    prediction is `theory.linear.first_half_time` of the same initial units.
     """
     q, s, r = np.linalg.svd(network.syz)
     half, times = s[0] / (2 * r[0] @ network.szz @ r[0]), []

@@ -31,21 +31,17 @@ def embed(
     """
     if construction not in CONSTRUCTIONS:
         raise ValueError(f"unknown construction {construction!r}; known: {CONSTRUCTIONS}")
-    linear = isinstance(network, Linear)
-    if (construction == "combined" and not linear) or (
-        construction == "scaled" and network.degree != 1
-    ):
+    covered = {"combined": isinstance(network, Linear), "scaled": network.degree == 1}
+    if not covered.get(construction, True):
         raise ValueError(f"{construction!r} asks for more than this phi has (Theorem 1)")
     if construction == "silent":
         return np.concatenate([theta, np.zeros((1, theta.shape[1]))])
     if construction == "combined":
-        gamma_u, gamma_v = rng.standard_normal((2, len(theta)))
-        return combine(network, theta, gamma_u, gamma_v)
-    gamma_u, gamma_v = (
-        (1.0, rng.standard_normal()) if construction == "copy" else (rng.standard_normal(2))
-    )
-    if construction == "scaled" and network.parity != -1:
-        gamma_u = abs(gamma_u)
+        return combine(network, theta, *rng.standard_normal((2, len(theta))))
+    gamma_u, gamma_v = 1.0, rng.standard_normal()
+    if construction == "scaled":
+        gamma_u, gamma_v = gamma_v, rng.standard_normal()
+        gamma_u = gamma_u if network.parity == -1 else abs(gamma_u)
     return split(network, theta, int(rng.integers(len(theta))), gamma_u, gamma_v)
 
 

@@ -20,11 +20,11 @@ from ..networks import Network, Pointwise, concat
 class Escape(NamedTuple):
     """State of a network when a dormant unit escapes.
 
-    time : escape time since the network came to the saddle, (runs,); inf where no unit escapes
+    time : escape time since the network came to the saddle, inf if no unit escapes, (runs,)
     unit : the escaping unit, (runs, 1, features)
-    others : all dormant units at that time, without what has escaped, (runs, units, features)
-    rival : how close the runner-up is, (runs,), 1 for a tie: the ratio of the rates of growth, or
-        of the sizes for quadratic units, which do not grow at a rate
+    others : all other dormant units at that time, (runs, units, features)
+    rival : how close the runner-up is, 1 for a tie, (runs,): the ratio of the rates of growth, or
+        of the sizes for quadratic units
     """
 
     time: np.ndarray

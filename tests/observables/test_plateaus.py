@@ -81,6 +81,7 @@ CURVE = np.array([1.0, 0.9, 0.5, 0.1])
         ([0.0, 1.0], [1.0, 0.5], "T >= 3"),
         ([[0.0, 1, 2]], [[1.0, 0.5, 0.1]], "T >= 3"),
         (3.0, 1.0, "T >= 3"),
+        (np.arange(4), np.zeros((4, 2, 2)), r"or \(T, n\)"),
         (np.arange(4), [1.0, np.nan, 0.5, 0.1], "not finite"),
         (np.arange(4), [1.0, np.inf, 0.5, 0.1], "not finite"),
         ([0, np.nan, 2, 3], CURVE, "times, hold values that are not finite"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 from saddle_utils import networks, observables
 from saddle_utils.datasets import panel, whitened
@@ -123,6 +124,22 @@ def test_the_times_of_a_curve_end_when_all_is_learned_and_not_long_after():
     half = linear.whitened_half_times(whitened(strengths), start)
     assert 1.15 * half.max() + 5 < times[-1] < 1.35 * half.max() + 7
     np.testing.assert_allclose(np.diff(times), times[1])
+
+
+def test_half_times_of_large_weights_are_those_of_the_logistic_equation():
+    """Up to a third of the strength at the start; a correlated input, and one mode of each."""
+    task = networks.Linear(np.array([[1.5]]), np.array([[0.7]]), 1.5**2 / 0.7)
+    for size in (0.1, 0.3, 0.6):
+        theta = size * np.ones((1, 2))
+        run = solve_ivp(
+            lambda t, a: 2 * a * (1.5 - 0.7 * a), (0, 5), [size**2], rtol=1e-10, dense_output=True
+        )
+        time = linear.first_half_time(task, theta)
+        assert run.sol(time)[0] == pytest.approx(1.5 / 0.7 / 2, rel=1e-4)
+    white = whitened([1.5])
+    np.testing.assert_allclose(
+        linear.whitened_half_times(white, 0.6 * np.ones((1, 2))), np.log(1.5 / 0.36 - 1) / 3
+    )
 
 
 @pytest.mark.parametrize(

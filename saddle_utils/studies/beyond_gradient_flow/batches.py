@@ -131,7 +131,7 @@ def measure_quadratic_batches(
 ) -> np.ndarray:
     """Times at which 10 quadratic units have taken half of the loss, over those of gradient flow.
 
-    (sizes, 8 runs).  Flow waits for `escape.first_escape`.
+    (sizes, 8 runs).  Flow waits for `quadratic.first_escape`.
     """
     net, runs = data.network, 8
     theta0 = initial_units(net, 10, scale, range(seed, seed + runs))

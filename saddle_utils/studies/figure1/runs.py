@@ -19,7 +19,7 @@ def measure_first_escapes(
     """Time at which the loss is half way to its next level, and the unit that is largest then.
 
     (seeds,) each, of gradient flow from `fraction` of the panel's initial scale; nan and -1 where
-    the loss does not drop.  The prediction is `escape.first_escape` of `initial_units`.
+    the loss does not drop.  The prediction is `quadratic.first_escape` of `initial_units`.
     """
     runs = flow_to_limit(panel, seeds, fraction)
     times = first_drops(runs) * panel.step

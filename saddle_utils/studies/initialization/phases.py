@@ -188,7 +188,7 @@ def attention_phases(
 ) -> np.ndarray:
     """Plateaus before the last of attention over initial scale and heads, (scales, widths, seeds).
 
-    The prediction is the number of `head_waits.critical_scales` above the scale.
+    The prediction is the number of `quadratic.critical_scales` above the scale.
     """
     network, found = figure2_network("attention", kappa), []
     for width in widths:

@@ -34,7 +34,7 @@ Groups = Mapping[str, Mapping[str, np.ndarray]]  # the columns of `errors`, for 
 
 
 def curve_figure(examples: Sequence[dict]) -> Figure:
-    """Loss curves of `prediction_studies.example`, the predicted one dashed over each."""
+    """Loss curves of `example`, the predicted one dashed over each."""
     fig, axes = plt.subplots(2, 4, figsize=(9.4, 4.3), sharey=True)
     for ax, shown in zip(axes.flat, examples, strict=False):
         draw_example(ax, **shown)
@@ -51,7 +51,7 @@ def curve_figure(examples: Sequence[dict]) -> Figure:
 
 
 def example_figure(shown: dict) -> Figure:
-    """One loss curve of `prediction_studies.example`, with predicted curve, levels and times."""
+    """One loss curve of `example`, with predicted curve, levels and times."""
     fig, ax = plt.subplots(figsize=(6.4, 3.6))
     draw_example(ax, **shown)
     for time in shown["drops"]:

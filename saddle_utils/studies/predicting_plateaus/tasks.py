@@ -85,7 +85,7 @@ def degenerate(seed: int, count: int, width: int, scale: float) -> pd.DataFrame:
     """`errors` of whitened linear tasks whose strengths lie close, each .6 to 1 of the one before.
 
     Also the closest "ratio" of a task's strengths, and "closed_time" and "closed_level", read off
-    the closed solution of the whole curve (`theory.whitened_loss`) as from a run.
+    the closed solution of the whole curve (`theory.linear.whitened_loss`) as from a run.
     """
     rng, rows = np.random.default_rng([seed, 42]), []
     strengths = np.cumprod(np.insert(rng.uniform(0.6, 1, (count, 2)), 0, 1, axis=1), axis=1)
@@ -111,7 +111,7 @@ def tearing(seed: int, count: int, width: int) -> np.ndarray:
 
     At the first saddles of random ReLU convolutions: `width` units share the ray of the narrow
     network at random, 1e-7 off it.  Measured is the growth of the second singular value of the
-    units over the second four of eight e-folds; predicted, `relu_waiting.tearing_rate`.  Left out
+    units over the second four of eight e-folds; predicted, `relu.tearing_rate`.  Left out
     are rays that lie on a kink, or that tear twenty times slower than small units grow.
     """
     network, rng = (

@@ -5,26 +5,23 @@ matrix G = Syz - W Szz (Eq. 9).  The top singular pair of G therefore outgrows a
 when it is learned, these are still of order eps^(1 - s_2 / s_1) (Theorem 4).  The network has come
 to a saddle at which it acts like a network of one unit, and the next mode escapes from there.
 
-- `saddles`: the saddle of every rank, its loss (level), and the rates of escape from it.
-- `escape`: times of the drops to leading order in ln(1 / eps), for any input covariance.
+- `saddles`: the saddle of every rank, its loss (level), and rates and times of escape from it.
 - `whitened`: for Szz = I the whole loss curve in closed form, and exact half-times.
 - `path`: the step from one saddle to the next, constants included, for `theory.predictions`.
 """
 
-from .escape import (
-    escape_unit,
-    first_half_time,
-    leading_log_times,
-    suppressed_norm,
-    theorem4_exponent,
-)
 from .path import path_leading_log_times
 from .saddles import (
     escape_rates,
+    escape_unit,
+    first_half_time,
+    leading_log_times,
     linear_levels,
     linear_saddle,
     mode_projector,
     projected_correlation,
+    suppressed_norm,
+    theorem4_exponent,
 )
 from .whitened import (
     mode_strengths,

@@ -16,7 +16,7 @@ from ...dynamics import Trajectory, flows
 from ...networks import Linear
 from ...observables import dense_loss
 from ..waiting import Drop, Escape, FirstEscape, best_map, residual_task
-from . import escape
+from .saddles import log_race
 
 ARRIVED = 1e-5  # a narrow network whose gradient is this fraction of its largest is at its saddle
 LONGEST = 4e4  # longest time, times the largest curvature, as `flows` takes explicit steps
@@ -83,7 +83,7 @@ def path_leading_log_times(network: Linear, saddles: Sequence[np.ndarray]) -> np
     """
     tasks = (residual_task(network, saddle) for saddle in saddles)
     rates = [np.linalg.svd(_residual_matrix(task), compute_uv=False) for task in tasks]
-    return np.array([escape.log_race(run) for run in zip(*rates, strict=True)])
+    return np.array([log_race(run) for run in zip(*rates, strict=True)])
 
 
 def _residual_matrix(task: Linear) -> np.ndarray:

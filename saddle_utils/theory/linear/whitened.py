@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...networks import Linear
-from .escape import logistic_half_times
-from .saddles import correlation
+from .saddles import correlation, logistic_half_times
 
 
 def whitened_modes(strengths: np.ndarray, theta0: np.ndarray, times: np.ndarray) -> np.ndarray:
