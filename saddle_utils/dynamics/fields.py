@@ -257,6 +257,7 @@ def workspace(kind, a, b, theta):
 
 @compiled
 def pattern(nv, x, theta, on, work):
+    """1 into `on` (samples, units) where u . x is positive, else 0."""
     a = work[: on.size].reshape(on.shape)
     times(x, theta[nv:], a)
     for s in range(on.shape[0]):

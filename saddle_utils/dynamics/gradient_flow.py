@@ -57,7 +57,8 @@ def flow(
     """
     theta0 = np.asarray(network.check(theta0), dtype=float)
     grid = np.atleast_1d(np.asarray(times, dtype=float))
-    if not (np.isfinite(grid).all() and grid[0] >= 0 and (np.diff(grid) > 0).all()):
+    rising = np.isfinite(grid).all() and grid[0] >= 0 and (np.diff(grid) > 0).all()
+    if not rising or grid[-1] == 0:
         raise ValueError("times must be finite, increasing and not negative")
     if theta0.ndim > 2 and np.ndim(times) == 0:
         raise ValueError("runs of an ensemble take steps of their own: use `dynamics.flows`")

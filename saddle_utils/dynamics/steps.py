@@ -183,6 +183,7 @@ def curvature(kind, dims, a, b, theta, on, blocks, d, work):
 
 @compiled
 def pointwise_curvature(dims, x, y, theta, on, blocks, d, work):
+    """`curvature` of networks with a pointwise activation, into `blocks` and `d`."""
     outputs, patches, nv, nu, phi = dims[0], dims[1], dims[2], dims[3], dims[4]
     every, samples, units = x.shape[0], y.shape[1], theta.shape[1]
     n, f = units * every, nv + nu
