@@ -183,6 +183,19 @@ def test_the_rival_of_a_quadratic_unit_is_the_ratio_of_their_sizes():
     np.testing.assert_allclose(found.falls[0][0][0][0], ends[0] - left[0], rtol=1e-9)
 
 
+@pytest.mark.parametrize("kind", DROPS)
+def test_a_silent_unit_changes_nothing(kind):
+    """A unit at zero stays there on any data (Theorem 3 ii)."""
+    net = prediction_tasks(914, 2)[kind]
+    theta0 = 1e-5 * initial_units(net, 6, 1.0, range(2))
+    here = predict(net, theta0, 2)
+    there = predict(net, np.concatenate([theta0, 0 * theta0[:, :1]], axis=1), 2)
+    np.testing.assert_allclose(there.times, here.times, rtol=1e-5)
+    np.testing.assert_allclose(there.levels, here.levels, rtol=1e-5, atol=1e-9)
+    np.testing.assert_array_equal(there.recruits, here.recruits)
+    np.testing.assert_array_equal(there.doubtful, here.doubtful)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
