@@ -9,8 +9,7 @@ is (`Network.reduce`).
 of a vanishing learning rate for one run, and `flows` the same for an ensemble.
 """
 
-from .flow_ensembles import flows
 from .gradient_descent import descend, minibatches, resolve_device
-from .gradient_flow import flow
+from .gradient_flow import flow, flows
 from .optimisers import Rule, adam, gradient, momentum
 from .trajectories import RunFailedError, Trajectory

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from ..networks import Array, Network, runs_last
+from .fields import problem
 from .optimisers import Rule, gradient
+from .runs import descend_run
 from .trajectories import RunFailedError, Trajectory
 
+LARGE = 200_000  # numbers of data times units, from which array code with BLAS is faster
 CHECK = 50  # steps after which divergence is looked for
 
 
@@ -66,6 +71,10 @@ def descend(
     theta, basis = network.check(theta0), None
     if reduce and rule is gradient and isinstance(theta, np.ndarray):
         basis, theta = network.reduce(theta)
+    if device == "cpu" and batches is None and isinstance(theta, np.ndarray):
+        run = _compiled(network, np.asarray(theta, dtype=float), lr, steps, every, rule)
+        if run is not None:
+            return Trajectory(lr * every * np.arange(steps // every + 1), *run, basis)
     if device == "cuda" or not isinstance(theta, np.ndarray):
         import torch
 
@@ -92,6 +101,37 @@ def descend(
     return Trajectory(lr * np.array(index), _stack(losses), _stack(thetas), basis)
 
 
+def _compiled(
+    network: Network, theta: np.ndarray, lr: float, steps: int, every: int, rule: Rule
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Losses and units of the runs by the compiled loop, on all cores; None where it has no kernel,
+    or where arrays are so large that BLAS is faster."""
+    kernel, shape = getattr(rule, "kernel", None), theta.shape[:-2]
+    starts = theta.reshape(-1, *theta.shape[-2:])
+    own = [network.runs(np.array([i])) for i in range(len(starts))]
+    known = [problem(net if net is network else net.squeezed()) for net in own]
+    if kernel is None or None in known or known[0][2].size * theta.shape[-2] > LARGE:
+        return None
+
+    def run(task: tuple) -> tuple:
+        data, start = task
+        return descend_run(*data, np.ascontiguousarray(start.T), lr, steps, every, *kernel)
+
+    tasks = [*zip(known, starts, strict=True)]
+    if len(tasks) == 1:
+        found = [run(tasks[0])]
+    else:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            found = list(pool.map(run, tasks))
+    stopped, losses, thetas = zip(*found, strict=True)
+    bad = [i for i, step in enumerate(stopped) if step >= 0]
+    if bad:
+        _diverged(min(stopped[i] for i in bad), lr, bad, len(stopped) if shape else 0)
+    losses = np.stack(losses, axis=1).reshape(-1, *shape)
+    thetas = np.stack(thetas, axis=1).swapaxes(-1, -2)
+    return losses, np.ascontiguousarray(thetas.reshape(len(losses), *theta.shape))
+
+
 def minibatches(network: Network, size: int, rng: np.random.Generator) -> Iterator[Network]:
     """Endless networks on mini-batches of `size` samples, in a new random order in each epoch.
 
@@ -113,7 +153,12 @@ def _refuse_divergence(theta: Array, step: int, lr: float) -> None:
     if good.all():
         return
     bad = [run for run, fine in enumerate(good.reshape(-1).tolist()) if not fine]
-    which = "" if good.ndim == 0 else f" (run {bad[0]} of the ensemble, {len(bad)} in all)"
+    _diverged(step, lr, bad, good.ndim)
+
+
+def _diverged(step: int, lr: float, bad: list[int], ensemble: int) -> None:
+    """Raise the error that names the step, and the runs of an ensemble, that diverged."""
+    which = f" (run {bad[0]} of the ensemble, {len(bad)} in all)" if ensemble else ""
     raise RunFailedError(
         f"gradient descent diverged by step {step}{which}: the learning rate {lr:g} is too large. "
         f"Try {lr / 4:g}, or `flow`, which needs none"

@@ -1,17 +1,32 @@
-"""Gradient flow of one run by LSODA, or by RK45 where the field jumps."""
+"""Gradient flow, the limit of a vanishing learning rate: of one run, or of an ensemble.
+
+Every run takes steps of its own, as long as the accuracy allows: a few dozen a drop.  It begins
+with explicit steps; where stability limits them for long, as on the plateaus of units that wait for
+1 / eps and for badly scaled data, it turns implicit, with the exact Jacobian.  ReLU networks jump
+where a unit passes a sample: steps end there (`kinks`).  A linear network moves in as many units as
+it has features, exactly (`Linear.reduce`).
+
+The three families of `networks` run in compiled kernels (`runs`), the runs of an ensemble on all
+cores, with results that do not depend on their number.  Other networks go through scipy's LSODA.
+"""
 
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from scipy.integrate import odeint, solve_ivp
+from scipy.integrate import solve_ivp
 
-from ..networks import Network, runs_last
+from ..networks import Network
+from .fields import problem
+from .runs import DONE, flow_run
 from .trajectories import RunFailedError, Trajectory, why_stuck
 
-MAX_EVALUATIONS = 100_000  # of the field in one run of `flow`; the panels of Figure 1 need 4,000
+MAX_STEPS = 200_000  # of one run; a run with three drops takes about 300
+MAX_EVALUATIONS = 100_000  # of the field of a network without a kernel, in one run
 
 
 def flow(
@@ -21,84 +36,143 @@ def flow(
     rtol: float = 1e-8,
     reduce: bool = True,
 ) -> Trajectory:
-    """Gradient flow dtheta/dt = -dL/dtheta (section 2): its `Trajectory` at the times asked for.
+    """Gradient flow dtheta/dt = -dL/dtheta (section 2) of one run, or of many at given times.
 
-    LSODA turns implicit on a plateau, with the exact Jacobian, so that a plateau of length 1 / eps
-    costs about the same at every initial scale eps.  Fields that jump (ReLU) make implicit steps
-    useless and have plateaus of length ln(1 / eps) only: there an explicit RK45 serves.
+    The absolute tolerance is `rtol` times the root mean square of theta0: what grows out of a small
+    start must be known relative to that start.
 
     Parameters
     ----------
     network : a network whose `field` and `jacobian` are known
-    theta0 : initial units (\\*ensemble, units, features); the runs of an ensemble are integrated
-        one by one: `flows` is faster
-    times : increasing times (T,), or an end time: then, for one run, the solver's own steps
-    rtol : relative tolerance; the absolute one is `rtol` times the root mean square of theta0, for
-        what grows out of a small start must be known relative to that start
-    reduce : integrate a linear network in as many units as features, exactly (`Network.reduce`)
+    theta0 : initial units (\\*ensemble, units, features)
+    times : increasing times (T,) from 0, or an end time: then, for one run, the solver's own steps
+    rtol : relative tolerance
+    reduce : integrate a linear network in as many units as features, exactly (`Linear.reduce`);
+        not where that is itself the claim (Theorem 3)
 
     Raises
     ------
     ValueError : times or shapes that do not fit
-    RunFailedError : the integration failed or is stuck; says at which time, and why
+    RunFailedError : the integration got stuck; says at which time, and why
     """
     theta0 = np.asarray(network.check(theta0), dtype=float)
-    own_steps = np.ndim(times) == 0
-    grid = np.array([0.0, times]) if own_steps else np.asarray(times, dtype=float)
-    if not (grid.size and np.isfinite(grid).all() and grid[0] >= 0 and (np.diff(grid) > 0).all()):
+    grid = np.atleast_1d(np.asarray(times, dtype=float))
+    rising = np.isfinite(grid).all() and grid[0] >= 0 and (np.diff(grid) > 0).all()
+    if not rising or grid[-1] == 0:
         raise ValueError("times must be finite, increasing and not negative")
-    if theta0.ndim > 2 and own_steps:
-        raise ValueError("runs of an ensemble take steps of their own: use `flows`")
-    if theta0.ndim > 2:
-        runs = [flow(network, start, grid, rtol, reduce) for start in theta0]
-        losses, core = (np.stack([getattr(r, k) for r in runs], 1) for k in ("losses", "core"))
-        basis = None if runs[0].basis is None else np.stack([run.basis for run in runs])
-        return Trajectory(grid, losses, core, basis)
-    tolerance = {"rtol": rtol, "atol": rtol * float(np.sqrt(np.mean(theta0**2)))}
-    basis, theta0 = network.reduce(theta0) if reduce else (None, theta0)
-    field, flat = _budgeted(network, theta0.shape, grid[-1]), theta0.ravel()
+    if theta0.ndim > 2 and np.ndim(times) == 0:
+        raise ValueError("runs of an ensemble take steps of their own: use `dynamics.flows`")
+    if np.ndim(times) == 1 and len(grid) == 1:
+        grid = np.append(0.0, grid)  # a grid of one time is not an end
+        return _last(flow(network, theta0, grid, rtol, reduce))
+    starts = theta0.reshape(-1, *theta0.shape[-2:])
+    runs = _all(network, starts, [grid] * len(starts), rtol, reduce)
+    if theta0.ndim == 2:
+        return runs[0]
+    losses, core = (np.stack([getattr(r, k) for r in runs], 1) for k in ("losses", "core"))
+    basis = None if runs[0].basis is None else np.stack([run.basis for run in runs])
+    shape = theta0.shape[:-2]
+    return Trajectory(
+        grid,
+        losses.reshape(-1, *shape),
+        core.reshape(len(grid), *shape, *core.shape[2:]),
+        None if basis is None else basis.reshape(*shape, *basis.shape[1:]),
+    )
+
+
+def flows(
+    network: Network, theta0: np.ndarray, ends: np.ndarray | float, rtol: float = 1e-6
+) -> list[Trajectory]:
+    """Gradient flow of an ensemble, each run at its own steps up to its own end (section 2).
+
+    Parameters
+    ----------
+    network : one network for all runs, or one a run: data with a leading axis (runs, ...)
+    theta0 : initial units (runs, units, features)
+    ends : the time at which each run ends, (runs,) or one for all
+    rtol : relative tolerance of a step; the absolute one is `rtol` times the root mean square of
+        the run's theta0, for what grows out of a small start must be known relative to it
+
+    Raises
+    ------
+    ValueError : shapes that do not fit, or ends that are not positive
+    RunFailedError : a run got stuck; says which, at which time, and why
+    """
+    theta0 = np.asarray(network.check(theta0), dtype=float)
+    if theta0.ndim != 3:
+        raise ValueError(f"theta0 has shape {theta0.shape}; wanted (runs, units, features)")
+    ends = np.broadcast_to(np.asarray(ends, dtype=float), len(theta0))
+    if not (np.isfinite(ends) & (ends > 0)).all():
+        raise ValueError("a run must end at a finite, positive time")
+    return _all(network, theta0, [np.array([end]) for end in ends], rtol, True)
+
+
+def _all(
+    network: Network, starts: np.ndarray, grids: list, rtol: float, reduce: bool
+) -> list[Trajectory]:
+    """The runs of all starts, each at the times of its grid, on all cores."""
+    own = [network.runs(np.array([i])) for i in range(len(starts))]
+    own = [network if net is network else net.squeezed() for net in own]
+    tasks = [*zip(own, starts, grids, range(len(starts)), strict=True)]
+
+    def run(task: tuple) -> Trajectory:
+        return _one(*task, rtol, reduce)
+
+    if len(tasks) == 1:
+        return [run(tasks[0])]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(run, tasks))
+
+
+def _one(
+    network: Network, theta0: np.ndarray, grid: np.ndarray, index: int, rtol: float, reduce: bool
+) -> Trajectory:
+    scale = float(np.sqrt(np.mean(theta0**2)))
+    basis, core = network.reduce(theta0) if reduce else (None, theta0)
+    known = problem(network)
+    if known is None:
+        return _by_scipy(network, core, grid, rtol, scale, basis)
+    start = np.ascontiguousarray(core.T)
+    status, times, losses, thetas = flow_run(*known, start, grid, rtol, rtol * scale, MAX_STEPS)
+    if status != DONE:
+        reached = times[-1] if len(times) else 0.0
+        last = thetas[-1].T if len(times) else core
+        step = (reached - times[-2] if len(times) > 1 else grid[-1]) if len(grid) == 1 else 0.0
+        kink = (
+            "its units cross and slide along so many samples that events do not end: use `descend`"
+        )
+        why = why_stuck(network, last, step, grid[-1], kink)
+        raise RunFailedError(f"run {index} is stuck at time {reached:.6g}: {why}")
+    return Trajectory(times, losses, np.ascontiguousarray(thetas.swapaxes(1, 2)), basis)
+
+
+def _by_scipy(network, theta0, grid, rtol, scale, basis) -> Trajectory:
+    """A run of a network without a kernel, by LSODA (RK45 where the field jumps)."""
+    left = itertools.count(MAX_EVALUATIONS, -1)
+
+    def field(time: float, flat: np.ndarray) -> np.ndarray:
+        theta = flat.reshape(theta0.shape)
+        if next(left) <= 0:
+            step, kink = time / MAX_EVALUATIONS, "its field jumps: use `descend`"
+            why = why_stuck(network, theta, step, grid[-1], kink)
+            raise RunFailedError(f"gradient flow is stuck at time {time:.6g}: {why}")
+        return network.field(theta).ravel()
 
     def jacobian(time: float, flat: np.ndarray) -> np.ndarray:
         return network.jacobian(flat.reshape(theta0.shape))
 
-    if network.smooth and not own_steps:  # the same LSODA, without Python between its steps
-        late = grid[0] > 0
-        values, info = odeint(
-            field, flat, np.append(0, grid) if late else grid, Dfun=jacobian, tfirst=True,
-            full_output=True, mxstep=MAX_EVALUATIONS, **tolerance,
-        )  # fmt: skip
-        values, message = values[int(late) :], info["message"]
-        good = message == "Integration successful."
-    else:
-        solver = {"method": "LSODA", "jac": jacobian} if network.smooth else {"method": "RK45"}
-        at = None if own_steps else grid
-        solution = solve_ivp(field, (0.0, grid[-1]), flat, t_eval=at, **solver, **tolerance)
-        grid, values = solution.t, solution.y.T
-        good, message = solution.success, solution.message
-    theta = values.reshape(-1, *theta0.shape)
-    if not good or not np.isfinite(theta).all():
-        why = why_stuck(network, theta0, 0, grid[-1])
-        raise RunFailedError(
-            f"gradient flow stopped before time {grid[-1]:.4g}: {message.rstrip('.')}: {why}"
-        )
-    return Trajectory(grid, network.loss(runs_last(theta)), theta, basis)
+    solver: dict[str, str | Callable] = {"method": "RK45"}
+    if network.smooth:
+        solver = {"method": "LSODA", "jac": jacobian}
+    solution = solve_ivp(
+        field, (0.0, grid[-1]), theta0.ravel(), t_eval=grid if len(grid) > 1 else None,
+        rtol=rtol, atol=rtol * scale, **solver,
+    )  # fmt: skip
+    theta = solution.y.T.reshape(-1, *theta0.shape)
+    if not solution.success or not np.isfinite(theta).all():
+        raise RunFailedError(f"gradient flow stopped before {grid[-1]:.4g}: {solution.message}")
+    return Trajectory(solution.t, network.loss(theta), theta, basis)
 
 
-def _budgeted(network: Network, shape: tuple[int, ...], end: float) -> Callable:
-    """The field as a function of time and flat units, which refuses more than MAX_EVALUATIONS."""
-    left = itertools.count(MAX_EVALUATIONS, -1)
-
-    def field(time: float, flat: np.ndarray) -> np.ndarray:
-        theta = flat.reshape(shape)
-        if next(left) <= 0:
-            step = (
-                0 if network.smooth else 6 * time / MAX_EVALUATIONS
-            )  # RK45 evaluates it six times
-            kink = "a unit slides along a sample (u . x = 0, where the field jumps): use `flows`"
-            raise RunFailedError(
-                f"gradient flow is stuck at time {time:.6g} after {MAX_EVALUATIONS} evaluations: "
-                + why_stuck(network, theta, step, end, kink)
-            )
-        return network.field(theta).ravel()
-
-    return field
+def _last(run: Trajectory) -> Trajectory:
+    return Trajectory(run.times[1:], run.losses[1:], run.core[1:], run.basis)

@@ -20,6 +20,9 @@ def gradient(field: Array, state: None) -> tuple[Array, None]:
     return field, state
 
 
+gradient.kernel = (0, 0.0, 0.0, 0.0)  # what the compiled loop takes of a rule
+
+
 def momentum(beta: float = 0.9) -> Rule:
     """Momentum, as `torch.optim.SGD(momentum=beta)`: the move is w <- beta w + field."""
 
@@ -27,6 +30,7 @@ def momentum(beta: float = 0.9) -> Rule:
         move = field if state is None else beta * state + field
         return move, move
 
+    rule.kernel = (1, beta, 0.0, 0.0)
     return rule
 
 
@@ -44,4 +48,5 @@ def adam(betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8) -> Rule:
         root = (square / (1 - betas[1] ** step)) ** 0.5
         return mean / (1 - betas[0] ** step) / (root + eps), (step, mean, square)
 
+    rule.kernel = (2, *betas, eps)
     return rule

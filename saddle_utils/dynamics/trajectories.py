@@ -8,7 +8,6 @@ from functools import cached_property
 import numpy as np
 
 from ..networks import Network
-from .sliding import pattern
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def why_stuck(network: Network, theta: np.ndarray, step: float, end: float, kink
     The problem is stiff, where the step is near the limit of stability, 3.3 over the fastest rate;
     or the field jumps, for which the engine has its own words, `kink`; or rounding prevents it.
     """
-    rate = _fastest_rate(network, theta[None])
+    rate = _fastest_rate(network, theta)
     if step * rate > 0.3:
         advice = "use `flow`, or end" if network.smooth else "end"
         return (
@@ -69,11 +68,10 @@ def why_stuck(network: Network, theta: np.ndarray, step: float, end: float, kink
 
 def _fastest_rate(network: Network, theta: np.ndarray) -> float:
     """Largest |eigenvalue| of the Jacobian of the field at theta, by power iteration."""
-    held = network if network.smooth or network.degree != 1 else pattern(network, theta)
     size = 1e-6 * np.linalg.norm(theta)
     move, rate = np.random.default_rng(0).standard_normal(theta.shape), 0.0
     for _ in range(30):
         move *= size / max(np.linalg.norm(move), 1e-300)
-        move = (held.field(theta + move) - held.field(theta - move)) / 2
+        move = (network.field(theta + move) - network.field(theta - move)) / 2
         rate = float(np.linalg.norm(move) / size)
     return rate

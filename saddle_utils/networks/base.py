@@ -111,6 +111,15 @@ class Network:
         leading = {k: runs_last(a) if a.ndim == 3 else a for k, a in leading.items()}
         return dataclasses.replace(self, **leading) if leading else self  # type: ignore[type-var]
 
+    def squeezed(self) -> Network:
+        """The network of one run without the leading axis of runs; see `runs`."""
+        alone = {
+            name: getattr(self, name)[0]
+            for name, axes in self.axes.items()
+            if np.ndim(getattr(self, name)) > axes
+        }
+        return dataclasses.replace(self, **alone)  # type: ignore[type-var]
+
     def to(self, device: str) -> Network:
         """This network with its arrays as torch tensors on `device` ("cpu", "cuda")."""
         import torch

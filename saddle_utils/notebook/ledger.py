@@ -137,7 +137,7 @@ class Table:
 
     def _lines(self) -> list[str]:
         rows = [{**row, "expected": _expected(row)} for row in self.rows]
-        return ["| " + " | ".join(_cell(row[key]) for key in HEAD) + " |" for row in rows]
+        return ["| " + " | ".join(_cell(row.get(key)) for key in HEAD) + " |" for row in rows]
 
 
 HEAD = ("name", "statement", "source", "expected", "measured", "margin", "passed")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -209,7 +211,7 @@ def test_the_default_rule_is_the_loop_that_it_replaces():
     run = descend(p.network, theta, p.step, 50)
     for _ in range(50):
         theta = theta + p.step * p.network.field(theta)
-    np.testing.assert_array_equal(run.theta[-1], theta)
+    np.testing.assert_allclose(run.theta[-1], theta, rtol=1e-12, atol=1e-16)
 
 
 def test_a_rule_starts_afresh_in_every_run_and_works_on_minibatches():
@@ -237,36 +239,42 @@ def test_divergence_names_a_step_and_the_run():
     with np.errstate(all="ignore"):
         while np.isfinite((theta := theta + p.step * p.network.field(theta)).sum()):
             step += 1
-    for steps, found in ((200, 50), (step, step)):  # it looks every 50 steps, and at the last
-        assert step <= found
-        with pytest.raises(RunFailedError, match=f"by step {found}: the learning rate"):
-            descend(p.network, start[1], p.step, steps)
-    descend(p.network, start[1], p.step, step - 1)
+    with pytest.raises(RunFailedError) as error:
+        descend(p.network, start[1], p.step, 200)
+    said = int(re.search(r"by step (\d+): the learning rate", str(error.value))[1])
+    assert 0 <= step - said <= 2  # the loss is not finite a step or two before the weights are
+    plain = [p.network] * 200  # batches go through the array code, which looks every 50 steps
+    with pytest.raises(RunFailedError, match="by step 50"):
+        descend(p.network, start[1], p.step, 200, batches=plain)
 
 
-def test_a_sliding_relu_unit_is_reported_not_awaited():
+def test_units_that_slide_along_samples_are_carried_on():
+    """On the line many units slide; the loss is what descent tends to as its rate vanishes."""
     from saddle_utils.studies.relu_kinks import line
 
     task = line()
-    start = initial_units(task.network, 50, 1e-6, 0)
-    with pytest.raises(RunFailedError, match=r"stuck at time .* slides .* use `flows`"):
-        flow(task.network, start, 160.0)
+    start = initial_units(task.network, 50, 1e-3, 0)
+    run = flow(task.network, start, np.linspace(0, 60, 13), 1e-6)
+    coarse, fine = (
+        descend(task.network, start, lr, round(60 / lr), round(5 / lr)) for lr in (0.01, 0.005)
+    )
+    limit = 2 * fine.losses - coarse.losses
+    assert np.abs(run.losses - limit).max() < 2e-3 * limit[0]
+    assert np.abs(run.losses - limit).max() < np.abs(fine.losses - limit).max()
 
 
 def test_a_flow_that_is_stuck_says_why(monkeypatch):
-    """Stiff where the field jumps; rounding, whoever notices it first, where it does not."""
+    """Out of steps where an explicit one is at its limit, or of evaluations without a kernel."""
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((30, 2)), rng.standard_normal((30, 1))
-    monkeypatch.setattr(gradient_flow, "MAX_EVALUATIONS", 3000)
+    monkeypatch.setattr(gradient_flow, "MAX_STEPS", 300)
     alone = networks.pointwise(x[:1], np.array([1.0]))
-    with pytest.raises(RunFailedError, match=r"stuck .* it is stiff, .* end the run earlier"):
+    with pytest.raises(RunFailedError, match=r"stuck at time .*: it is stiff, .* end the run"):
         flow(alone, np.array([[0.5], [0.7]]) * np.append(1, x[0]), 1e5)  # both units stay active
-    for net, end in ((networks.pointwise(x, y, "cubic"), 1e36), (networks.quadratic(x, y), 3e41)):
-        scale = 1e-17 if end == 1e36 else 1e-40
-        with pytest.raises(RunFailedError, match="rounding drowns"):
-            flow(net, initial_units(net, 5, scale, 0), end)
-    linear = networks.linear(x, 1e5 * np.tile(y, 2))
-    assert len(flow(linear, initial_units(linear, 5, 1e-2, 0), 20.0).times) < 1000  # implicit steps
+    monkeypatch.setattr(gradient_flow, "MAX_EVALUATIONS", 50)
+    deep = networks.deep([2, 3, 1], x, y, "tanh")
+    with pytest.raises(RunFailedError, match=r"gradient flow is stuck at time .*rounding drowns"):
+        flow(deep, 1e-8 * rng.standard_normal((1, deep.n_u)), 1e3)
 
 
 @pytest.mark.parametrize("phi", ["leaky_relu", "cubic"])

@@ -1,8 +1,6 @@
-"""The batched engine against a tight explicit one, dense solves, and itself."""
+"""The compiled engine against a tight explicit one, dense solves, descent, and itself."""
 
 from __future__ import annotations
-
-import re
 
 import numpy as np
 import pytest
@@ -10,17 +8,10 @@ from scipy.integrate import solve_ivp
 
 from saddle_utils import networks
 from saddle_utils.datasets import PANELS, panel, whitened
-from saddle_utils.dynamics import (
-    RunFailedError,
-    descend,
-    flow,
-    flow_ensembles,
-    flows,
-    runge_kutta,
-    sliding,
-    trajectories,
-)
+from saddle_utils.dynamics import RunFailedError, descend, flow, flows, gradient_flow, steps
+from saddle_utils.dynamics.fields import problem, workspace
 from saddle_utils.networks import initial_units
+from saddle_utils.theory.linear import whitened_half_times
 
 
 def tight(network, start, times):
@@ -54,24 +45,52 @@ def test_steps_have_their_order(name, order):
     """Halving a step divides the error of one step by 2^(order + 1)."""
     p = panel(name)
     theta = initial_units(p.network, 4, 0.5, [3])
-    attempt = runge_kutta._rodas if order == 4 else runge_kutta._dormand_prince
+    attempt = steps.implicit if order == 4 else steps.explicit
     errors = []
     for step in (0.01, 0.005):
-        h, field = np.array([step]), p.network.field(theta)
-        new = attempt(p.network, theta, field, h, np.array([False]))[0]
-        errors.append(np.abs(new[0] - tight(p.network, theta[0], np.array([0, step]))[-1]).max())
+        new, _ = one_step(attempt, p.network, theta[0], step)
+        errors.append(np.abs(new - tight(p.network, theta[0], np.array([0, step]))[-1]).max())
     assert np.log2(errors[0] / errors[1]) == pytest.approx(order + 1, abs=0.3)
 
 
-def test_woodbury_equals_a_dense_solve():
-    p = panel("fig1f")
-    theta = initial_units(p.network, 5, 0.4, [1, 2])
-    r = np.random.default_rng(0).standard_normal(theta.shape)
-    steps = np.array([0.3, 7.0])
-    x = runge_kutta._solver(p.network, theta, steps)(r)
-    for one, step, rhs, found in zip(theta, steps, r, x, strict=True):
-        matrix = np.eye(one.size) / step - p.network.jacobian(one)
-        np.testing.assert_allclose(found.ravel(), np.linalg.solve(matrix, rhs.ravel()), rtol=1e-8)
+def one_step(attempt, network, theta, step):
+    """New units and the field there, by a kernel that takes the units as columns."""
+    kind, dims, a, b, syy = problem(network)
+    columns = np.ascontiguousarray(theta.T)
+    none, ks = np.zeros((0, len(theta))), np.empty((7, *columns.shape))
+    ks[0] = network.field(theta).T
+    new, error = np.empty_like(columns), np.empty_like(columns)
+    held, count = none.astype(bool), np.zeros(0, dtype=np.int64)
+    work = np.empty(workspace(kind, a, b, columns))
+    slides = (held, count) if attempt is steps.explicit else ()
+    attempt(kind, dims, a, b, syy, columns, none, *slides, step, ks, new, error, work)
+    return new.T, ks[6].T
+
+
+@pytest.mark.parametrize("name", ["fig1b", "fig1c", "fig1f", "fig1g", "tanh", "cubic"])
+def test_kernels_have_the_field_and_the_hessian_of_the_network(name):
+    """The field of the array code, and a solve with its Jacobian, by blocks and a low rank."""
+    rng = np.random.default_rng(1)
+    net = panel(name).network if name in PANELS else None
+    net = net or networks.pointwise(
+        rng.standard_normal((9, 2, 3)), rng.standard_normal((9, 2)), name
+    )
+    theta = initial_units(net, 5, 0.4, 1)
+    _, field = one_step(steps.explicit, net, theta, 0.0)
+    np.testing.assert_allclose(field, net.field(theta), atol=1e-14)
+    kind, dims, a, b, syy = problem(net)
+    columns, size = np.ascontiguousarray(theta.T), theta.shape[1]
+    blocks = np.zeros((len(theta), size, size))
+    d = np.zeros((theta.size, b.size if name in ("tanh", "cubic") else a.size))
+    none, work = np.zeros((0, len(theta))), np.empty(workspace(kind, a, b, columns))
+    steps.field(kind, dims, a, b, syy, columns, none, np.empty_like(columns), work)
+    e = steps.curvature(kind, dims, a, b, columns, none, blocks, d, work)
+    inverse, left, inner = steps.solver(0.7, blocks, d, e)
+    rhs = rng.standard_normal(theta.size)
+    x = np.concatenate([m @ r for m, r in zip(inverse, rhs.reshape(len(inverse), -1), strict=True)])
+    x = x - left @ (inner @ x) if inner.size else x
+    expected = np.linalg.solve(np.eye(theta.size) / 0.7 - net.jacobian(theta), rhs)
+    np.testing.assert_allclose(x, expected, rtol=1e-8, atol=1e-10)
 
 
 def test_the_limit_of_vanishing_scale_is_reached():
@@ -89,27 +108,53 @@ def _halved(run):
     return np.interp(-run.losses[0] / 2, -run.losses, run.times)
 
 
-def test_runs_turn_implicit_where_stability_limits_their_steps(monkeypatch):
-    """A long wait behind a drop does, a short one does not; together as each alone, and exact."""
-    used, p, scales = [], panel("fig1g"), (0.3, 0.3, 1e-5)
-    for name in ("_dormand_prince", "_rodas"):
-        method = getattr(runge_kutta, name)
-        note = lambda *a, name=name, method=method: used.append(name) or method(*a)  # noqa: E731
-        monkeypatch.setattr(runge_kutta, name, note)
+def test_long_waits_behind_a_drop_cost_few_steps_and_are_exact():
+    """Stability would allow 1e5 explicit steps; together as alone, and against a tight run."""
+    p, scales = panel("fig1g"), (0.3, 0.3, 1e-5)
     start = np.concatenate([initial_units(p.network, 6, s, [5]) for s in scales])
     ends = [30.0, 2000.0, 1.2 / scales[2]]
-    together = flows(p.network, start, ends, 1e-8)
-    assert "_dormand_prince" in used[used.index("_rodas") :]  # both at once
-    whether = (False, True, True)
-    for run, first, end, implicit in zip(together, start, ends, whether, strict=True):
-        used.clear()
+    for run, first, end in zip(flows(p.network, start, ends, 1e-8), start, ends, strict=True):
         (alone,) = flows(p.network, first[None], end, 1e-8)
-        assert ("_rodas" in used) == implicit and len(run.times) < 1500
-        assert len(alone.times) == len(run.times)
-        exact = flow(p.network, first, run.times, 1e-12)
+        np.testing.assert_array_equal(alone.theta, run.theta)
+        assert len(run.times) < 1500
+        exact = flow(p.network, first, run.times, 1e-11)
         late = np.interp(-run.losses, np.maximum.accumulate(-exact.losses), exact.times)
         off = np.minimum(np.abs(late / end - run.times / end), np.abs(run.losses - exact.losses))
         assert off.max() < 1e-5 * run.losses[0]
+
+
+def test_a_stiff_linear_network_sees_its_slow_modes_grow():
+    """Labels a thousand times larger at the same end, and strengths a millionfold apart."""
+    for strengths, end in (([3000.0, 2000.0, 0.5], 60.0), ([1e3, 1.0, 1e-3], 3e4)):
+        net = whitened(strengths)
+        start = initial_units(net, 10, 1e-4, [3])
+        run = flows(net, start, end, 1e-8)[0]
+        learned = np.diagonal(net.moment_map(run.theta), axis1=1, axis2=2)
+        half = [np.interp(s / 2, m, run.times) for s, m in zip(strengths, learned.T, strict=True)]
+        np.testing.assert_allclose(half, whitened_half_times(net, start[0]), rtol=2e-3)
+        assert len(run.times) < 3000
+
+
+def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
+    p = panel("fig1e")
+    start = initial_units(p.network, 10, p.init_scale, range(5))
+    many = flows(p.network, start, p.epochs * p.step)
+    monkeypatch.setattr(gradient_flow.os, "cpu_count", lambda: 1)
+    for one, other in zip(flows(p.network, start, p.epochs * p.step), many, strict=True):
+        np.testing.assert_array_equal(one.theta, other.theta)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_unit_rests_at_zero_and_leaves_as_descent_does(seed):
+    """|v| > |u| and a gradient that shrinks u: it reaches 0, where the field jumps."""
+    rng = np.random.default_rng([seed, 8])
+    net = networks.pointwise(rng.standard_normal((30, 3)), rng.standard_normal((30, 2)))
+    start = initial_units(net, 12, 1e-2, seed)
+    start[:, :2] *= 5
+    run = flow(net, start, np.arange(31.0), 1e-6)
+    coarse, fine = (descend(net, start, lr, round(30 / lr), round(1 / lr)) for lr in (4e-3, 2e-3))
+    limit = 2 * fine.losses - coarse.losses
+    assert np.abs(run.losses - limit).max() < 1e-3 * limit[0]
 
 
 def test_runs_with_data_of_their_own():
@@ -155,17 +200,6 @@ def test_units_slide_along_samples(shape, outputs, seed, phi):
     assert (np.diff(run.losses) <= 1e-12).all()
 
 
-def test_the_pattern_is_the_smooth_field_between_kinks():
-    p = panel("fig1e")
-    theta = initial_units(p.network, 7, 0.3, [1, 2])
-    fixed = sliding.pattern(p.network, theta)
-    np.testing.assert_allclose(fixed.field(theta), p.network.field(theta), atol=1e-15)
-    run, unit, sample = np.array([[0, 1], [3, 5], [2, 0]])
-    held = fixed.holding(fixed.on, np.stack([run, unit, sample]))
-    along = p.network.kinks(held.field(theta))[run, unit, sample]
-    np.testing.assert_allclose(along, 0, atol=1e-15)
-
-
 def test_leaky_relu_equals_a_tight_integration():
     """Two orthogonal inputs, where units pass samples and do not slide."""
     p = panel("fig1d")
@@ -180,87 +214,26 @@ def test_leaky_relu_equals_a_tight_integration():
     np.testing.assert_allclose(one.theta, tight(net, start[0], times), atol=1e-6)
 
 
-def test_two_slopes_are_a_linear_network_and_a_relu_network():
-    """sigma(a) = .1 a + .9 relu(a): fields of patterns, with the same pattern, add up."""
-    p = panel("fig1e")
-    leaky, relu, identity = (
-        networks.pointwise(p.x, 0 * p.y, phi) for phi in ("leaky_relu", "relu", "identity")
-    )
-    theta = initial_units(leaky, 3, 0.5, [1, 2])
-    outputs = [net.output(theta) for net in (leaky, identity, relu)]
-    np.testing.assert_allclose(outputs[0], 0.1 * outputs[1] + 0.9 * outputs[2], atol=1e-15)
-    fixed = sliding.pattern(leaky, theta)
-    assert set(np.unique(fixed.slope)) == {0.1, 1.0}
-    np.testing.assert_allclose(fixed.field(theta), leaky.field(theta), atol=1e-15)
-
-
 RNG = np.random.default_rng(0)
 X, Y, PROMPTS = (RNG.standard_normal(shape) for shape in ((30, 2), (30, 1), (30, 5, 2)))
-PUSHED = networks.pointwise(np.array([[1.0], [-1.0]]), -np.ones(2)), np.array([[[1.0, 0.1]]])
-STIFF = "it is stiff, for its end, .* is .* times its fastest time scale, .* run earlier"
-ROUNDING = "rounding drowns the units that are dormant"
 
 
-def small(net, scale):
-    return net, initial_units(net, 5, scale, [0])
+@pytest.mark.parametrize("kind", ["linear", "tanh", "quadratic"])
+def test_badly_scaled_labels_run(kind):
+    """Labels 1e5 times as large at the same end: stiff, and integrated all the same."""
+    net = networks.build(kind, X, 1e5 * (np.tile(Y, 2) if kind == "linear" else Y))
+    start = initial_units(net, 5, 1e-2, [0])
+    run = flows(net, start, 20.0)[0]
+    assert run.times[-1] == 20 and np.abs(net.field(run.theta[-1])).max() < 1e-3 * run.losses[0]
+    assert len(run.times) < 5000 and (np.diff(run.losses) < 1e-9 * run.losses[0]).all()
 
 
-@pytest.mark.parametrize(
-    ("net", "start", "end", "words"),
-    [
-        (*small(networks.linear(X, 1e5 * np.tile(Y, 2)), 1e-2), 20.0, STIFF),
-        (*small(networks.pointwise(X, 1e5 * Y, "tanh"), 1e-2), 20.0, STIFF),
-        (*small(networks.pointwise(X, 1e5 * Y, "relu"), 1e-2), 20.0, STIFF),
-        (*PUSHED, 20.0, "caught at zero, where the field jumps: use `descend`"),
-        (*small(networks.quadratic(X, Y), 1e-17), 3e18, ROUNDING),
-        (*small(networks.attention(PROMPTS, PROMPTS @ [1, 0.5]), 1e-17), 3e18, ROUNDING),
-    ],
-)
-def test_a_run_that_is_stuck_says_why(net, start, end, words, monkeypatch):
-    monkeypatch.setattr(flow_ensembles, "MAX_STEPS", 2000)
-    with pytest.raises(RunFailedError, match=r"^run 0 is stuck at time .*\(1 of 1 runs.*: .*") as e:
-        flows(net, start, end)
-    found = re.search(words, str(e.value))
-    others = {STIFF, "caught at zero", ROUNDING} - {words}
-    assert found and not any(re.search(o, str(e.value)) for o in others if o not in words)
-
-
-def test_the_fastest_time_scale_is_that_of_the_jacobian():
-    """The number in the error, for a linear network that is stuck at its minimum."""
-    net = networks.linear(X, 1e5 * np.tile(Y, 2))
-    with pytest.raises(RunFailedError) as e:
-        flows(net, initial_units(net, 5, 1e-2, [0]), 20.0)
-    times, scale = (
-        float(t) for t in re.search(r"is (\S+) times .* scale, (\S+),", str(e.value)).groups()
-    )
-    end = flow(net, initial_units(net, 5, 1e-2, 0), 20.0).theta[-1]
-    rate = np.abs(np.linalg.eigvalsh(net.jacobian(end))).max()
-    assert 1 / scale == pytest.approx(rate, rel=0.2) and times == pytest.approx(20 * rate, rel=0.2)
-
-
-def test_kinks_are_not_taken_for_stiffness():
-    """At a kink the field jumps, which no rate describes: the pattern is held fixed for it."""
-    net = networks.pointwise(np.array([[1.0, 0], [1.0, 1.0]]), np.array([1.0, -1.0]))
-    theta = np.array([[1.0, 1.0, -1.0]])  # u . x = 0 for the second sample
-    rate = np.abs(np.linalg.eigvalsh(net.jacobian(theta))).max()
-    assert trajectories.why_stuck(net, theta, 0.2 / rate, 9.0, "at a kink") == "at a kink"
-    assert re.search(STIFF, trajectories.why_stuck(net, theta, 0.4 / rate, 9.0, "at a kink"))
-
-
-def test_the_run_that_is_stuck_is_named_among_others():
-    nets = [networks.linear(X, k * np.tile(Y, 2)) for k in (1.0, 1e5, 1.0)]
-    start = initial_units(nets[0], 5, 1e-2, [0, 1, 2])
-    with pytest.raises(RunFailedError, match=r"run 1 is stuck .* \(1 of 3 .*stiff"):
-        flows(networks.stacked(nets), start, 20.0)
-
-
-def test_a_jump_between_curved_pieces_is_refused(monkeypatch):
-    act = networks.Activation(lambda a: np.abs(a) + a**2, lambda a, f: np.sign(a) + 2 * a)
-    monkeypatch.setitem(networks.ACTIVATIONS, "bent", act)
-    net = networks.pointwise(X, Y, "bent")
-    assert not net.smooth
-    with pytest.raises(ValueError, match="pieces that are not linear"):
-        flows(net, initial_units(net, 2, 0.1, [0]), 1.0)
+def test_a_run_that_is_stuck_says_why_and_which(monkeypatch):
+    monkeypatch.setattr(gradient_flow, "MAX_STEPS", 300)
+    nets = [networks.pointwise(X[:1], np.array([1.0])) for _ in range(3)]
+    start = np.stack(3 * [np.array([[0.5], [0.7]]) * np.append(1, X[0])])
+    with pytest.raises(RunFailedError, match=r"run 1 is stuck at time .* it is stiff, for its end"):
+        flows(networks.stacked(nets), start, [1.0, 1e5, 1.0])
 
 
 @pytest.mark.parametrize("slopes", [(-1.0, 1.0), (1.0, -0.5), (1.0, 0.0)])
@@ -286,6 +259,6 @@ def test_what_does_not_fit_is_refused(monkeypatch):
         flows(net, start[0], 1.0)
     with pytest.raises(ValueError, match="finite, positive"):
         flows(net, start, [1.0, 0.0])
-    monkeypatch.setattr(flow_ensembles, "MAX_STEPS", 3)
+    monkeypatch.setattr(gradient_flow, "MAX_STEPS", 3)
     with pytest.raises(RunFailedError, match="run 0 is stuck at time"):
         flows(net, start, 50.0)

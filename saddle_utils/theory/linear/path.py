@@ -8,13 +8,12 @@ can always be rotated into a unit of its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
+from scipy.integrate import solve_ivp
 
 from ...dynamics import Trajectory, flows
-from ...networks import Linear, concat
+from ...networks import Linear
 from ...observables import dense_loss
 from ..waiting import Drop, Escape, FirstEscape, best_map, residual_task
 from .saddles import log_race
@@ -55,7 +54,7 @@ def linear_drop(network: Linear, start: np.ndarray, dormant: np.ndarray) -> Drop
     place.  It is turned into the singular vectors of G at the next saddle, where these grow one by
     one: otherwise the slow ones would drown in the errors of the fast.
     """
-    count, units, features = start.shape
+    count, _, features = start.shape
     size = np.linalg.norm(start[:, -1], axis=-1)
     rate = np.linalg.norm(_residual_matrix(residual_task(network, start[:, :-1])), 2, axis=(1, 2))
     sizes = [np.linalg.norm(m, 2, axis=(1, 2)) for m in (best_map(network), network.szz)]
@@ -71,10 +70,7 @@ def linear_drop(network: Linear, start: np.ndarray, dormant: np.ndarray) -> Drop
     turn[:, : network.n_v, : network.n_v], turn[:, network.n_v :, network.n_v :] = q, r.mT
     arrival = [_arrival(net, run) for net, run in zip(nets, alone, strict=True)]
     duration = np.minimum(arrival, 30 * fold)
-    both = np.concatenate([start, size[:, None, None] * turn], axis=1)
-    moments = (network.syz, network.szz, network.syy, network.patches)
-    runs = flows(_Carrying(*moments, units, q, r), both, duration, rtol=1e-9)
-    carried = np.stack([run.theta[-1, units:] for run in runs]) / size[:, None, None]
+    carried = _carried(network, start, turn, q, r, duration)
     curves = [dense_loss(net, run) for net, run in zip(nets, alone, strict=True)]
     return Drop(saddle, dormant @ carried @ turn.mT, duration, curves)
 
@@ -102,25 +98,26 @@ def _arrival(network: Linear, run: Trajectory) -> float:
     return float(run.times[min(moving + 1, len(speed) - 1)])
 
 
-@dataclass(frozen=True)
-class _Carrying(Linear):
-    """A linear network of `lead` active units, and dormant ones, which see only its residual.
+def _carried(
+    network: Linear, start: np.ndarray, turn: np.ndarray, q: np.ndarray, r: np.ndarray,
+    duration: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """What a drop makes of each feature of a dormant unit, (runs, features, features).
 
-    The dormant ones are in coordinates turned by q (runs, n_v, n_v) and r (runs, n_u, n_u).
+    Dormant units see the residual of the narrow network and are not seen by it.  They are in
+    coordinates turned by q (runs, n_v, n_v) and r (runs, n_u, n_u); all runs advance in one system,
+    each by its own duration.
     """
+    lead, (nv, pace) = start.shape[1], (network.n_v, duration[:, None, None])
 
-    lead: int = 0
-    q: np.ndarray | None = None
-    r: np.ndarray | None = None
-    axes: ClassVar[dict[str, int]] = Linear.axes | {"q": 2, "r": 2}
+    def field(_: float, flat: np.ndarray) -> np.ndarray:
+        theta = flat.reshape(len(start), -1, start.shape[2])
+        narrow, v, u = theta[:, :lead], theta[:, lead:, :nv], theta[:, lead:, nv:]
+        g = q.mT @ network.residual(network.moment_map(narrow)) @ r.mT
+        dormant = np.concatenate([u @ g.mT, v @ g], axis=-1)
+        return (pace * np.concatenate([network.field(narrow), dormant], axis=1)).ravel()
 
-    def reduce(self, theta: np.ndarray) -> tuple[None, np.ndarray]:
-        return None, theta
-
-    def loss(self, theta: np.ndarray, forward: tuple | None = None) -> np.ndarray:
-        return super().loss(theta[..., : self.lead, :])
-
-    def field(self, theta: np.ndarray, forward: tuple | None = None) -> np.ndarray:
-        lead, (v, u) = theta[..., : self.lead, :], self.split(theta[..., self.lead :, :])
-        g = self.q.mT @ self.residual(self.moment_map(lead)) @ self.r.mT
-        return np.concatenate([super().field(lead), concat([u @ g.mT, v @ g])], axis=-2)
+    both = np.concatenate([start, turn], axis=1)
+    tight = {"rtol": 1e-9, "atol": 1e-15}
+    run = solve_ivp(field, (0, 1), both.ravel(), method="DOP853", **tight)
+    return run.y[:, -1].reshape(both.shape)[:, lead:]
