@@ -57,8 +57,8 @@ def flow(
     """
     theta0 = np.asarray(network.check(theta0), dtype=float)
     grid = np.atleast_1d(np.asarray(times, dtype=float))
-    rising = np.isfinite(grid).all() and grid[0] >= 0 and (np.diff(grid) > 0).all()
-    if not rising or grid[-1] == 0:
+    rising = grid.size and np.isfinite(grid).all() and (np.diff(grid) > 0).all()
+    if not rising or grid[0] < 0 or grid[-1] == 0:
         raise ValueError("times must be finite, increasing and not negative")
     if theta0.ndim > 2 and np.ndim(times) == 0:
         raise ValueError("runs of an ensemble take steps of their own: use `dynamics.flows`")
@@ -111,39 +111,38 @@ def _all(
     network: Network, starts: np.ndarray, grids: list, rtol: float, reduce: bool
 ) -> list[Trajectory]:
     """The runs of all starts, each at the times of its grid, on all cores."""
-    own = [network.runs(np.array([i])) for i in range(len(starts))]
-    own = [network if net is network else net.squeezed() for net in own]
-    tasks = [*zip(own, starts, grids, range(len(starts)), strict=True)]
+    count = range(len(starts))
+    nets = [network.runs(np.array([i])) for i in count]
+    nets = [network if net is network else net.squeezed() for net in nets]
+    known = [problem(network)] * len(nets) if nets[0] is network else [*map(problem, nets)]
+    scales = np.sqrt(np.mean(starts**2, axis=(1, 2)))
+    bases, cores = network.reduce(starts) if reduce else (None, starts)
+    columns = np.ascontiguousarray(cores.swapaxes(1, 2))
 
-    def run(task: tuple) -> Trajectory:
-        return _one(*task, rtol, reduce)
+    def run(i: int) -> Trajectory:
+        basis = None if bases is None else bases[i]
+        if known[i] is None:
+            return _by_scipy(nets[i], cores[i], grids[i], rtol, scales[i], basis)
+        kernel = *known[i], columns[i], grids[i], rtol, rtol * scales[i], MAX_STEPS
+        status, times, losses, thetas = flow_run(*kernel)
+        units = np.ascontiguousarray(thetas.swapaxes(1, 2))
+        if status != DONE:
+            raise RunFailedError(_why(nets[i], i, times, units, cores[i], grids[i]))
+        return Trajectory(times, losses, units, basis)
 
-    if len(tasks) == 1:
-        return [run(tasks[0])]
+    if len(starts) == 1:
+        return [run(0)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(run, tasks))
+        return list(pool.map(run, count))
 
 
-def _one(
-    network: Network, theta0: np.ndarray, grid: np.ndarray, index: int, rtol: float, reduce: bool
-) -> Trajectory:
-    scale = float(np.sqrt(np.mean(theta0**2)))
-    basis, core = network.reduce(theta0) if reduce else (None, theta0)
-    known = problem(network)
-    if known is None:
-        return _by_scipy(network, core, grid, rtol, scale, basis)
-    start = np.ascontiguousarray(core.T)
-    status, times, losses, thetas = flow_run(*known, start, grid, rtol, rtol * scale, MAX_STEPS)
-    if status != DONE:
-        reached = times[-1] if len(times) else 0.0
-        last = thetas[-1].T if len(times) else core
-        step = (reached - times[-2] if len(times) > 1 else grid[-1]) if len(grid) == 1 else 0.0
-        kink = (
-            "its units cross and slide along so many samples that events do not end: use `descend`"
-        )
-        why = why_stuck(network, last, step, grid[-1], kink)
-        raise RunFailedError(f"run {index} is stuck at time {reached:.6g}: {why}")
-    return Trajectory(times, losses, np.ascontiguousarray(thetas.swapaxes(1, 2)), basis)
+def _why(network: Network, run: int, times, units, start, grid) -> str:
+    """What the error of a run says that is stuck."""
+    reached, last = (times[-1], units[-1]) if len(times) else (0.0, start)
+    step = times[-1] - times[-2] if len(grid) == 1 and len(times) > 1 else 0.0
+    kink = "its units cross and slide along so many samples that events do not end: use `descend`"
+    why = why_stuck(network, last, step, grid[-1], kink)
+    return f"run {run} is stuck at time {reached:.6g}: {why}"
 
 
 def _by_scipy(network, theta0, grid, rtol, scale, basis) -> Trajectory:
