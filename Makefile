@@ -7,10 +7,10 @@ NB      ?=
 ARGS    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help figures run test lint unit notebooks bench refresh lab clean
+.PHONY: help figures run test lint unit notebooks bench bench-gpu refresh lab clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(READY): pyproject.toml constraints.txt
 	python3 -m venv $(VENV)
@@ -42,6 +42,9 @@ refresh: $(READY)  ## run what is out of date and copy the clean results back to
 
 bench: $(READY)  ## time the plain way, descend and flow side by side: figures/BENCHMARKS.md
 	@$(PYTHON) -m saddle_utils.bench
+
+bench-gpu: $(READY)  ## the GPU table of the benchmark, on a machine that has one
+	@$(PYTHON) -m saddle_utils.bench --gpu
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(VENV)/bin/jupyter lab notebooks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -13,9 +14,24 @@ from .engines import Result
 from .rows import Row
 
 SECONDS = 1.0  # for the steps that are timed of a row
+FILE = "BENCHMARKS_GPU.md"  # the table of the last run on a machine with a GPU
 COLUMNS = (
     "| task | CPU, steps / s | GPU, steps / s | ratio | of the arithmetic | of the bandwidth |"
 )
+
+
+def concerns(row: Row) -> bool:
+    """Whether a row is one of the GPU table: an ensemble, or a network of MNIST's size."""
+    return row.group.endswith(("ensemble", "large"))
+
+
+def known(folder: Path) -> list[str]:
+    """Lines of the GPU table that was measured last, none if there is none or a GPU is here."""
+    import torch
+
+    if torch.cuda.is_available() or not (folder / FILE).exists():
+        return []
+    return (folder / FILE).read_text().splitlines()
 
 
 def section(results: Sequence[Result]) -> list[str]:
@@ -38,7 +54,7 @@ def section(results: Sequence[Result]) -> list[str]:
     ]
     for result in results:
         row = result.row
-        if not row.group.endswith(("ensemble", "large")):
+        if not concerns(row):
             continue
         cpu, gpu = row.steps / result.seconds["descend"], steps_per_second(row)
         flops, traffic = work(row)
