@@ -55,13 +55,11 @@ def linear_drop(network: Linear, start: np.ndarray, dormant: np.ndarray) -> Drop
     one: otherwise the slow ones would drown in the errors of the fast.
     """
     count, _, features = start.shape
-    size = np.linalg.norm(start[:, -1], axis=-1)
     rate = np.linalg.norm(_residual_matrix(residual_task(network, start[:, :-1])), 2, axis=(1, 2))
     sizes = [np.linalg.norm(m, 2, axis=(1, 2)) for m in (best_map(network), network.szz)]
     longest = LONGEST / np.maximum(2 * sizes[0] * sizes[1], 1e-300)
-    moves = (size > 0) & (40 < rate * longest)  # 40 e-folds: the least to escape and to settle
+    moves = start[:, -1].any(-1) & (40 < rate * longest)  # e-folds: the least to escape and settle
     fold = np.where(moves, 1 / np.maximum(rate, 1e-300), longest / 1e3)
-    size = np.where(size > 0, size, 1)
     alone = flows(network, start, np.minimum(100 * fold, longest), rtol=1e-9)
     nets = [network.runs(np.array([i])) for i in range(count)]
     saddle = np.stack([run.theta[-1] for run in alone])
