@@ -1,7 +1,7 @@
 """The same tasks the plain way, by `descend` and by `flow`, side by side: `make bench`.
 
-Writes BENCHMARKS.md and the figure bench_scaling to the output folder; with --gpu, on a machine that
-has one, the GPU table alone (BENCHMARKS_GPU.md), which later pages show.
+Writes BENCHMARKS.md and the figure bench_scaling to the output folder; with --gpu, on a machine
+that has one, the GPU table alone (BENCHMARKS_GPU.md), which later pages show.
 """
 
 from __future__ import annotations

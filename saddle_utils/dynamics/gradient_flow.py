@@ -22,11 +22,13 @@ from scipy.integrate import solve_ivp
 
 from ..networks import Network
 from .fields import problem
+from .gradient_descent import LARGE
 from .runs import DONE, flow_run
 from .trajectories import RunFailedError, Trajectory, why_stuck
 
 MAX_STEPS = 200_000  # of one run; a run with three drops takes about 300
 MAX_EVALUATIONS = 100_000  # of the field of a network without a kernel, in one run
+DENSE = 1000  # weights of such a run up to which a dense Jacobian pays
 
 
 def flow(
@@ -121,7 +123,7 @@ def _all(
 
     def run(i: int) -> Trajectory:
         basis = None if bases is None else bases[i]
-        if known[i] is None:
+        if known[i] is None or known[i][2].size * columns.shape[2] > LARGE:
             return _by_scipy(nets[i], cores[i], grids[i], rtol, scales[i], basis)
         kernel = *known[i], columns[i], grids[i], rtol, rtol * scales[i], MAX_STEPS
         status, times, losses, thetas = flow_run(*kernel)
@@ -146,7 +148,7 @@ def _why(network: Network, run: int, times, units, start, grid) -> str:
 
 
 def _by_scipy(network, theta0, grid, rtol, scale, basis) -> Trajectory:
-    """A run of a network without a kernel, by LSODA (RK45 where the field jumps)."""
+    """A run by scipy: of a network without a kernel, or so large that array code is faster."""
     left = itertools.count(MAX_EVALUATIONS, -1)
 
     def field(time: float, flat: np.ndarray) -> np.ndarray:
@@ -160,8 +162,8 @@ def _by_scipy(network, theta0, grid, rtol, scale, basis) -> Trajectory:
     def jacobian(time: float, flat: np.ndarray) -> np.ndarray:
         return network.jacobian(flat.reshape(theta0.shape))
 
-    solver: dict[str, str | Callable] = {"method": "RK45"}
-    if network.smooth:
+    solver: dict[str, str | Callable] = {"method": "DOP853" if network.smooth else "RK45"}
+    if network.smooth and theta0.size <= DENSE:
         solver = {"method": "LSODA", "jac": jacobian}
     solution = solve_ivp(
         field, (0.0, grid[-1]), theta0.ravel(), t_eval=grid if len(grid) > 1 else None,
