@@ -151,4 +151,4 @@ def rows() -> list[Row]:
 
     tokens = of_panel("fig1f", "attention, N × N matrices", group="tokens", every_token=True)
     large = [digits_sized("linear", "flows"), digits_sized("relu", "")]
-    return [*figure, *limit, *strict, power_law(), *ensembles, many, tokens, *large]
+    return [*figure, *limit, *strict, power_law(), *ensembles, tokens, *large]
