@@ -1,0 +1,59 @@
+"""Sampling errors of what is measured over the runs of an ensemble.
+
+A median, a share of runs or a slope of medians over n seeds is itself random.  A claim about it
+takes its tolerance from here: four standard errors, or a chance `CHANCE` to fail although it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import binom, kstest, kstwobign
+
+CHANCE = 1e-3
+
+
+def standard_error(
+    statistic: Callable[..., ArrayLike], *samples: np.ndarray, rng: np.random.Generator,
+    axis: int = 0, draws: int = 400,
+) -> np.ndarray:  # fmt: skip
+    """Bootstrap standard error of a statistic of runs, in its own shape and unit.
+
+    It is the standard deviation of `statistic(*samples)` over `draws` sets of as many runs, drawn
+    from those given with replacement.  `axis` of every array of `samples` counts the runs, which
+    are drawn together: what belongs to one seed stays together.
+    """
+    runs = samples[0].shape[axis]
+    picks = rng.integers(runs, size=(draws, runs))
+    found = [statistic(*(np.take(part, pick, axis) for part in samples)) for pick in picks]
+    return np.std(np.array(found, dtype=float), axis=0, ddof=1)
+
+
+def least_share(share: float, runs: int) -> float:
+    """Share that at least so many of `runs` independent runs show, but for a chance of `CHANCE`.
+
+    It is the quantile of the binomial law with `share`, the share of all possible runs.
+    """
+    return float(binom.ppf(CHANCE, runs, share) / runs)
+
+
+def kolmogorov(
+    sample: np.ndarray, law: Callable[[np.ndarray], np.ndarray], known: float = np.inf
+) -> float:
+    """Kolmogorov's statistic sqrt(n) D of a sample (n,), D its largest distance from a law.
+
+    `law` returns the probability of at most each value; nan in the sample is later than all.  Where
+    the law was itself estimated, from the worth of `known` values, n is 1 / (1 / n + 1 / known).
+    """
+    late = np.where(np.isnan(sample), np.inf, sample)
+    return float(kstest(late, law).statistic / np.sqrt(1 / len(late) + 1 / known))
+
+
+def kolmogorov_bound(tests: int = 1) -> float:
+    """Bound that the largest of so many `kolmogorov` exceeds with a chance of at most `CHANCE`.
+
+    It is for laws that are right, from Kolmogorov's limit law, which errs to the safe side.
+    """
+    return float(kstwobign.isf(CHANCE / tests))
