@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import binom, norm
+from scipy.stats import binom, kstest, norm
 
 from saddle_utils.observables import kolmogorov, kolmogorov_bound, least_share, standard_error
 
@@ -35,12 +35,22 @@ def test_a_share_falls_short_as_seldom_as_it_says():
 
 def test_kolmogorov_tells_a_right_law_from_a_wrong_one():
     rng = np.random.default_rng(2)
+    x = rng.standard_normal(40)
+    exact = kstest(x, norm.cdf).statistic * np.sqrt(40)
+    assert kolmogorov(x, norm.cdf) == pytest.approx(exact, rel=1e-12)
     right = [kolmogorov(x, norm.cdf) for x in rng.standard_normal((300, 50))]
     assert max(right) < kolmogorov_bound() < kolmogorov_bound(5) < 2.3
     assert np.mean(np.array(right) > 0.8276) == pytest.approx(0.5, abs=0.12)  # the limit's median
     shifted = [kolmogorov(x + 1, norm.cdf) for x in rng.standard_normal((100, 50))]
     assert np.mean(np.array(shifted) > kolmogorov_bound()) > 0.9
     assert kolmogorov(np.full(9, np.nan), norm.cdf) == pytest.approx(3)
+
+
+def test_values_that_never_come_count_against_the_law():
+    sample = np.array([0.5, np.nan, np.nan, np.nan])
+    rare = kolmogorov(sample, lambda t: 0.25 * np.clip(t, 0, 1))
+    assert rare == pytest.approx(2 * 0.125)
+    assert kolmogorov(sample, lambda t: np.clip(t, 0, 1)) == pytest.approx(2 * 0.75)
 
 
 def test_a_law_known_from_few_values_allows_for_more():
