@@ -145,10 +145,6 @@ def rows() -> list[Row]:
         for name, label in (("fig1b", "linear (1B)"), ("fig1g", "quadratic (1G)"))
         for n in (64, 1024)
     ]
-    many = of_panel(
-        "fig1d", "ReLU (1D), 10,000 seeds", range(10_000), group="ReLU ensemble", solver=""
-    )
-
     tokens = of_panel("fig1f", "attention, N × N matrices", group="tokens", every_token=True)
     large = [digits_sized("linear", "flows"), digits_sized("relu", "")]
     return [*figure, *limit, *strict, power_law(), *ensembles, tokens, *large]

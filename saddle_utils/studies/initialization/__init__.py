@@ -1,4 +1,4 @@
-"""Notebook 09: what the initial weights do to the plateaus (Figures 2C, 2D); phase diagrams."""
+"""Notebook 09: what the initial weights do to the plateaus (Figures 2C and 2D), and the phase diagram."""
 
 from .draw import fig2_picture, isotropic_start_picture, low_rank_start_picture
 from .explore import explorer
@@ -8,6 +8,7 @@ from .measure import (
     attention_waits,
     decay_rate,
     exact_runs,
+    exponent,
     growth_on_the_way,
     linear_waits,
     low_rank_curves,
@@ -22,4 +23,5 @@ from .phases import (
     phases_attention_picture,
     phases_linear_picture,
     rank_distance,
+    within_a_cell,
 )

@@ -9,7 +9,7 @@ import numpy as np
 from ...datasets import figure2_network, power_law
 from ...dynamics import Trajectory, flows
 from ...networks import Attention, Linear, Network
-from ...observables import drop_times
+from ...observables import bootstrap_error, drop_times
 from ...theory import linear, quadratic
 from ...theory.linear import linear_levels
 from ...theory.manifolds import growth_bound
@@ -153,3 +153,14 @@ def decay_rate(run: Trajectory, level: float) -> float:
     above = (run.losses - level) / (run.losses[0] - level)
     late = (above < 1e-6) & (above > 1e-10)
     return float(-np.polyfit(run.times[late], np.log(above[late]), 1)[0])
+
+
+def exponent(scales: np.ndarray, durations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Exponents with which median durations (scales, seeds, plateaus) go with the scale, and the
+    bootstrap errors of these over seeds, (plateaus,) each."""
+
+    def fitted(by_seed: np.ndarray) -> np.ndarray:
+        return np.polyfit(np.log(scales), np.log(np.median(by_seed, 0)), 1)[0]
+
+    by_seed = durations.swapaxes(0, 1)
+    return fitted(by_seed), bootstrap_error(fitted, by_seed)

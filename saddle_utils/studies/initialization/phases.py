@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
+from scipy.ndimage import maximum_filter, minimum_filter
 
 from ... import observables
 from ...datasets import figure2_network, power_law
@@ -298,3 +299,8 @@ def phases_attention_picture(
             }
         },
     )
+
+
+def within_a_cell(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Whether what was found on a grid (scales, kappas) is expected within one cell around."""
+    return (found >= minimum_filter(expected, 3)) & (found <= maximum_filter(expected, 3))
