@@ -1,20 +1,62 @@
-"""Sampling errors of statistics over runs, from which claims take their tolerance."""
+"""Sampling errors of what is measured over the runs of an ensemble.
+
+A median, a share of runs or a slope of medians over n seeds is itself random.  A claim about it
+takes its tolerance from here: four standard errors, or a chance `CHANCE` to fail although it holds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import bdtr, kolmogi
+
+CHANCE = 1e-3
 
 
-def bootstrap_error(
-    statistic: Callable[[np.ndarray], np.ndarray], runs: np.ndarray, draws: int = 200, seed: int = 0
-) -> np.ndarray:
-    """Standard error of a statistic over runs, in the shape that the statistic has.
+def standard_error(
+    statistic: Callable[..., ArrayLike], *samples: np.ndarray, rng: np.random.Generator,
+    axis: int = 0, draws: int = 400,
+) -> np.ndarray:  # fmt: skip
+    """Bootstrap standard error of a statistic of runs, in its own shape and unit.
 
-    The standard deviation of `statistic(sample)` over `draws` samples of as many runs, drawn with
-    replacement from `runs` (n, ...).
+    It is the standard deviation of `statistic(*samples)` over `draws` sets of as many runs, drawn
+    from those given with replacement.  `axis` of every array of `samples` counts the runs, which
+    are drawn together: what belongs to one seed stays together.
     """
-    rng = np.random.default_rng(seed)
-    places = rng.integers(0, len(runs), (draws, len(runs)))
-    return np.std([statistic(runs[place]) for place in places], axis=0)
+    runs = samples[0].shape[axis]
+    picks = rng.integers(runs, size=(draws, runs))
+    found = [statistic(*(np.take(part, pick, axis) for part in samples)) for pick in picks]
+    return np.std(np.array(found, dtype=float), axis=0, ddof=1)
+
+
+def least_share(share: float, runs: int) -> float:
+    """Share that at least so many of `runs` independent runs show, but for a chance of `CHANCE`.
+
+    It is the quantile of the binomial law with `share`, the share of all possible runs.
+    """
+    chances = bdtr(np.arange(runs + 1), runs, share)  # of at most so many runs
+    return int(np.searchsorted(chances, CHANCE)) / runs
+
+
+def kolmogorov(
+    sample: np.ndarray, law: Callable[[np.ndarray], np.ndarray], known: float = np.inf
+) -> float:
+    """Kolmogorov's statistic sqrt(n) D of a sample (n,), D its largest distance from a law.
+
+    `law` returns the probability of at most each value, continuous; nan in the sample is never.
+    A law that is itself estimated, from the worth of `known` values, makes n 1 / (1 / n + 1 / known).
+    """
+    n, values = len(sample), np.sort(sample[np.isfinite(sample)])
+    steps, expected = np.arange(len(values) + 1) / n, law(np.append(values, np.inf))
+    below, above = np.abs(expected - steps), np.abs(expected[:-1] - steps[1:])
+    return float(max(below.max(), above.max(initial=0)) / np.sqrt(1 / n + 1 / known))
+
+
+def kolmogorov_bound(tests: int = 1) -> float:
+    """Bound that the largest of so many `kolmogorov` exceeds with a chance of at most `CHANCE`.
+
+    It is for laws that are right, from Kolmogorov's limit law, which errs to the safe side.
+    """
+    return float(kolmogi(CHANCE / tests))

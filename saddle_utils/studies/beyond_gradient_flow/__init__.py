@@ -1,4 +1,4 @@
-"""Notebook 15: what large steps, mini-batches, label noise, momentum and Adam leave of the staircase."""
+"""Notebook 15: what finite steps, mini-batches, noise, momentum and Adam leave of the staircase."""
 
 from .batches import (
     measure_batches,

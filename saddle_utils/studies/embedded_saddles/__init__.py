@@ -1,4 +1,4 @@
-"""Notebook 06: Theorem 1, the saddles that narrow networks are in wide ones, and runs between them."""
+"""Notebook 06: Theorem 1, narrow networks as saddles of wide ones, and runs between them."""
 
 from .draw import hierarchy_picture, theorem1_picture, walks_picture
 from .explore import explorer

@@ -1,4 +1,4 @@
-"""Notebook 09: what the initial weights do to the plateaus (Figures 2C and 2D), and the phase diagram."""
+"""Notebook 09: what the initial weights do to the plateaus (Figures 2C, 2D); phase diagrams."""
 
 from .draw import fig2_picture, isotropic_start_picture, low_rank_start_picture
 from .explore import explorer

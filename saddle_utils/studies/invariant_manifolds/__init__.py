@@ -1,4 +1,4 @@
-"""Notebook 07: Theorem 3, relations among units that training keeps, and how near a run stays to them."""
+"""Notebook 07: Theorem 3, relations among units that training keeps, and how near runs stay."""
 
 from .draw import (
     manifolds_conserved_picture,
