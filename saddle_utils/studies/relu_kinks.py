@@ -14,12 +14,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .. import networks
-from ..dynamics import Trajectory, descend
+from .. import datasets, networks
+from ..dynamics import Trajectory, descend, flow
 from ..networks import Network, Pointwise, initial_units, pointwise
 from ..notebook import Explorer, Picture, Slider, look
 from ..notebook.look import BLUE, FAINT, INK, RED, draw_levels, draw_words
-from ..observables import Staircase, clusters, first_times, log_slope
+from ..observables import Staircase, clusters, effective_width, first_times, log_slope, measure
 from ..theory import relu
 from . import figure1
 
@@ -249,3 +249,19 @@ def panel_explorer() -> Explorer:
     return figure1.panel_explorer(
         "fig1d", angle=Slider(90.0, 10.0, 170.0, 5.0, label="angle of inputs")
     )
+
+
+def leaky_widths(width: int, init_scale: float, seeds: Sequence[int]) -> list[tuple[int, ...]]:
+    """Effective widths on the plateaus of panel D's task with leaky units, those that occur.
+
+    Of gradient flow from each seed, for 1.1 times the epochs of the panel for each plateau.
+    """
+    paper = datasets.panel("fig1d")
+    net, found = networks.build("leaky_relu", paper.x, paper.y), set()
+    for start in initial_units(net, width, init_scale, seeds):
+        times = np.linspace(0, 2.2 * paper.epochs_from(init_scale) * paper.step, 2001)
+        run = flow(net, start, times)
+        stairs, end = measure(run.times, run.losses, min_drop=0.02), run.theta[-1]
+        widths = [effective_width(net, run.at(t), reference=end) for t in stairs.middles]
+        found.add(tuple(int(w) for w in widths))
+    return sorted(found)

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from saddle_utils import networks, observables
+from saddle_utils.datasets import panel
 from saddle_utils.studies import relu_kinks
 from saddle_utils.studies.relu_kinks import kinks, line
 from saddle_utils.theory import relu
+from saddle_utils.theory.saddles import narrow_levels
 
 
 @pytest.mark.parametrize("seed", [2006, 2020])
@@ -39,3 +41,9 @@ def test_kinks_are_where_the_function_bends():
     seen = np.flatnonzero(np.abs(bends) > 0.1)
     np.testing.assert_allclose(grid[seen + 1], position, atol=2e-3)
     np.testing.assert_allclose(bends[seen], bend, rtol=1e-6)
+
+
+def test_leaky_units_are_recruited_one_by_one_though_one_would_do():
+    p = panel("fig1d")
+    assert narrow_levels(networks.build("leaky_relu", p.x, p.y), 1)[1] < 1e-9
+    assert relu_kinks.leaky_widths(30, 1e-6, [400, 401]) == [(0, 1, 2)]
