@@ -46,7 +46,7 @@ def kolmogorov(
     """Kolmogorov's statistic sqrt(n) D of a sample (n,), D its largest distance from a law.
 
     `law` returns the probability of at most each value, continuous; nan in the sample is never.
-    A law that is itself estimated, from the worth of `known` values, makes n 1 / (1 / n + 1 / known).
+    A law that is itself estimated, from `known` values, makes n 1 / (1 / n + 1 / known).
     """
     n, values = len(sample), np.sort(sample[np.isfinite(sample)])
     steps, expected = np.arange(len(values) + 1) / n, law(np.append(values, np.inf))
