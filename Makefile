@@ -15,6 +15,7 @@ help:  ## list the targets
 $(READY): pyproject.toml constraints.txt
 	python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@$(PYTHON) -m saddle_utils.dynamics
 	@touch $(READY)
 
 figures: $(READY)  ## run the notebooks that are out of date: figures/, data, claims
