@@ -13,6 +13,7 @@ EDGE = 3.0  # step times rate at which stability limits the explicit method, 3.3
 PATIENCE = 10  # explicit steps at that edge before a run turns implicit for good
 PAYS = 400  # explicit steps to the end of a run for which it would not
 CHATTER, FINE = 50, 2e-3  # attempts between two looks at whether events crowd; steps where they do
+ROUNDING = 1e-11  # relative tolerance below which implicit steps only measure rounding
 DONE, STUCK = 0, 1
 
 
@@ -88,7 +89,8 @@ def flow_run(kind, dims, a, b, numbers, theta, grid, rtol, floor, limit):
             new_loss, rate = explicit(
                 kind, dims, a, b, numbers, theta, on, held, count, h, ks, new, error, work
             )
-        size = error_norm(theta, new, error, floor, rtol)
+        coarser = max(1.0, ROUNDING / rtol) if stiff else 1.0
+        size = error_norm(theta, new, error, coarser * floor, coarser * rtol)
         factor = min(max(0.9 * max(size, 1e-10) ** (-0.25 if stiff else -0.2), 0.2), 5.0)
         part, changed = (1.0 if size <= 1 else 0.0), False
         if relu and part == 1:

@@ -192,23 +192,6 @@ def rules_figure(tasks: Mapping[str, Mapping[str, tuple[Waits, np.ndarray]]]) ->
     return fig
 
 
-def training_figure(run: Trajectory, levels: Sequence[float], title: str) -> Figure:
-    """Loss over steps on theory's levels, beside the singular values of the units (T, units, n)."""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3), width_ratios=(1.3, 1))
-    steps, top = np.arange(len(run.times)), levels[0]
-    for level in levels:
-        left.axhline(level / top, color=INK, lw=0.9, ls=DASHED)
-    left.plot(steps, run.losses / top, color=BLUE, lw=1.1)
-    left.set(title=title, xlabel="step", ylabel="loss / initial loss", ylim=(-0.04, 1.12))
-    shown = np.linspace(0, len(steps) - 1, 300).astype(int)
-    values = np.linalg.svd(run.theta[shown], compute_uv=False)[:, :4]
-    for column, colour in enumerate((BLUE, ORANGE, FAINT, FAINT)):
-        right.semilogy(shown, values[:, column], color=colour, lw=1.3)
-    right.minorticks_off()
-    right.set(xlabel="step", title="singular values of the units")
-    return fig
-
-
 def _draw_words_left(ax: Axes, words: Sequence[tuple[str, object]], top: float = 0.96) -> None:
     """Name what is drawn, in its colours, down the left edge of an axes."""
     for row, (text, colour) in enumerate(words):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -9,9 +12,26 @@ from ...datasets import regression, sample_batches
 from ...dynamics import Trajectory, descend
 from ...networks import initial_units
 from ...notebook.explorer import Explorer, Slider
+from ...notebook.look import BLUE, DASHED, FAINT, INK, ORANGE
 from ...theory.linear import linear_levels
-from .draw import training_figure
 from .steps import RULES
+
+
+def training_figure(run: Trajectory, levels: Sequence[float], title: str) -> Figure:
+    """Loss over steps on theory's levels, beside the singular values of the units (T, units, n)."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3), width_ratios=(1.3, 1))
+    steps, top = np.arange(len(run.times)), levels[0]
+    for level in levels:
+        left.axhline(level / top, color=INK, lw=0.9, ls=DASHED)
+    left.plot(steps, run.losses / top, color=BLUE, lw=1.1)
+    left.set(title=title, xlabel="step", ylabel="loss / initial loss", ylim=(-0.04, 1.12))
+    shown = np.linspace(0, len(steps) - 1, 300).astype(int)
+    values = np.linalg.svd(run.theta[shown], compute_uv=False)[:, :4]
+    for column, colour in enumerate((BLUE, ORANGE, FAINT, FAINT)):
+        right.semilogy(shown, values[:, column], color=colour, lw=1.3)
+    right.minorticks_off()
+    right.set(xlabel="step", title="singular values of the units")
+    return fig
 
 
 def explorer() -> Explorer:
