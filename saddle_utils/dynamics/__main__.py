@@ -1,4 +1,4 @@
-"""Compile the kernels ahead of their first use: `python -m saddle_utils.dynamics`, half a minute."""
+"""Compile the kernels ahead of their first use: `python -m saddle_utils.dynamics`."""
 
 from __future__ import annotations
 
