@@ -131,12 +131,12 @@ def rows() -> list[Row]:
         solver="flow" if panel(name).network.smooth else "flows") for name in PANELS
     ]  # fmt: skip
     limit = [
-        towards_the_limit(name, label, eps, group=label, at_equal_times=False, tight=1e-12)
+        towards_the_limit(name, label, eps, group=label, at_equal_times=False, tight=1e-11)
         for name, label in (("fig1g", "quadratic"), ("fig1f", "attention"))
         for eps in (1e-2, 1e-4, 1e-6, 1e-8)
     ]
     strict = [
-        replace(row, name=f"{row.name}, at equal times", group="", at_equal_times=True, tight=1e-13)
+        replace(row, name=f"{row.name}, at equal times", group="", at_equal_times=True, tight=1e-11)
         for row in limit
         if row.name.endswith("1e-6")
     ]
