@@ -26,7 +26,7 @@ from .gradient_descent import LARGE
 from .runs import DONE, flow_run
 from .trajectories import RunFailedError, Trajectory, why_stuck
 
-MAX_STEPS = 200_000  # of one run; a run with three drops takes about 300
+MAX_STEPS = 200_000  # of one run, besides the times asked for; three drops take about 300
 MAX_EVALUATIONS = 100_000  # of the field of a network without a kernel, in one run
 DENSE = 1000  # weights of such a run up to which a dense Jacobian pays
 
@@ -125,7 +125,7 @@ def _all(
         basis = None if bases is None else bases[i]
         if known[i] is None or known[i][2].size * columns.shape[2] > LARGE:
             return _by_scipy(nets[i], cores[i], grids[i], rtol, scales[i], basis)
-        kernel = *known[i], columns[i], grids[i], rtol, rtol * scales[i], MAX_STEPS
+        kernel = *known[i], columns[i], grids[i], rtol, rtol * scales[i], MAX_STEPS + len(grids[i])
         status, times, losses, thetas = flow_run(*kernel)
         units = np.ascontiguousarray(thetas.swapaxes(1, 2))
         if status != DONE:

@@ -9,7 +9,7 @@ import numpy as np
 from ...datasets import figure2_network, power_law
 from ...dynamics import Trajectory, flows
 from ...networks import Attention, Linear, Network
-from ...observables import drop_times
+from ...observables import drop_times, standard_error
 from ...theory import linear, quadratic
 from ...theory.linear import linear_levels
 from ...theory.manifolds import growth_bound
@@ -163,4 +163,4 @@ def exponent(scales: np.ndarray, durations: np.ndarray) -> tuple[np.ndarray, np.
         return np.polyfit(np.log(scales), np.log(np.median(by_seed, 0)), 1)[0]
 
     by_seed = durations.swapaxes(0, 1)
-    return fitted(by_seed)(fitted, by_seed)
+    return fitted(by_seed), standard_error(fitted, by_seed, rng=np.random.default_rng(0))
