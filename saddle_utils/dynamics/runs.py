@@ -118,11 +118,17 @@ def flow_run(kind, dims, a, b, numbers, theta, grid, rtol, floor, limit):
 
 @compiled
 def error_norm(theta, new, error, floor, rtol):
-    """Root mean square of the error of a step over what is tolerated; inf for what is no number."""
+    """Root mean square of the error of a step over what is tolerated; inf for what is no number.
+
+    Tolerated is `floor`, `rtol` of each weight, and what rounding makes of the largest of its unit.
+    """
     total = 0.0
-    for k in range(theta.shape[0]):
-        for i in range(theta.shape[1]):
-            tolerated = floor + rtol * max(abs(theta[k, i]), abs(new[k, i]))
+    for i in range(theta.shape[1]):
+        largest = 0.0
+        for k in range(theta.shape[0]):
+            largest = max(largest, abs(new[k, i]))
+        for k in range(theta.shape[0]):
+            tolerated = floor + rtol * max(abs(theta[k, i]), abs(new[k, i])) + 1e-15 * largest
             total += (error[k, i] / tolerated) ** 2
     size = np.sqrt(total / theta.size)
     return size if np.isfinite(size) else np.inf
