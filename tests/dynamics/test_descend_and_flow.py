@@ -250,14 +250,12 @@ def test_divergence_names_a_step_and_the_run():
 
 def test_units_that_slide_along_samples_are_carried_on():
     """On the line many units slide; the loss is what descent tends to as its rate vanishes."""
-    from saddle_utils.studies.relu_kinks import line
+    from saddle_utils.studies.relu_kinks import zigzag
 
-    task = line()
-    start = initial_units(task.network, 50, 1e-3, 0)
-    run = flow(task.network, start, np.linspace(0, 60, 13), 1e-6)
-    coarse, fine = (
-        descend(task.network, start, lr, round(60 / lr), round(5 / lr)) for lr in (0.01, 0.005)
-    )
+    line = zigzag()
+    start = initial_units(line, 50, 1e-3, 0)
+    run = flow(line, start, np.linspace(0, 60, 13), 1e-6)
+    coarse, fine = (descend(line, start, lr, round(60 / lr), round(5 / lr)) for lr in (0.01, 0.005))
     limit = 2 * fine.losses - coarse.losses
     assert np.abs(run.losses - limit).max() < 2e-3 * limit[0]
     assert np.abs(run.losses - limit).max() < np.abs(fine.losses - limit).max()
