@@ -18,6 +18,12 @@ def brute(architecture: str, n_v: int, patches: int):
         "relu": torch.relu,
         "leaky_relu": lambda a: torch.where(a > 0, a, a / 10),
         "tanh": torch.tanh,
+        "sine": torch.sin,
+        "sigmoid": torch.sigmoid,
+        "softplus": torch.nn.functional.softplus,
+        "gelu": torch.nn.functional.gelu,
+        "swish": torch.nn.functional.silu,
+        "x_tanh": lambda a: a * torch.tanh(a),
         "cubic": lambda a: a**3,
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -36,7 +36,57 @@ class Activation:
     @property
     def smooth(self) -> bool:
         """Whether the derivative is continuous at a = 0, the only place where it may jump."""
-        return self.slopes[0] == self.slopes[1]
+        return abs(self.slopes[0] - self.slopes[1]) < 1e-12
+
+
+def _maths(a: Array) -> Any:
+    """numpy or torch, whichever `a` belongs to."""
+    if isinstance(a, (np.ndarray, np.generic)):
+        return np
+    import torch
+
+    return torch
+
+
+def _tanh(a: Array) -> Array:
+    return _maths(a).tanh(a)
+
+
+def _sigmoid(a: Array) -> Array:
+    return (1 + _tanh(a / 2)) / 2
+
+
+def _softplus(a: Array) -> Array:
+    maths = _maths(a)
+    return maths.where(a > 40, a, maths.log1p(maths.exp(maths.where(a > 40, 0 * a, a))))
+
+
+def _normal(a: Array) -> Array:
+    """The standard normal distribution, Phi(a)."""
+    from scipy.special import erf  # here, for its import is slow
+
+    of_root = a / np.sqrt(2)
+    return (1 + (erf(of_root) if _maths(a) is np else of_root.erf())) / 2
+
+
+def _bell(a: Array) -> Array:
+    """The standard normal density, Phi'(a)."""
+    return _maths(a).exp(-a * a / 2) / np.sqrt(2 * np.pi)
+
+
+def _swish_slope(a: Array, f: Array) -> Array:
+    s = _sigmoid(a)
+    return s + f * (1 - s)
+
+
+def _swish_bend(a: Array, f: Array) -> Array:
+    s = _sigmoid(a)
+    return s * (1 - s) * (2 + a * (1 - 2 * s))
+
+
+def _x_tanh_slope(a: Array, f: Array) -> Array:
+    t = _tanh(a)
+    return t + a * (1 - t * t)
 
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -45,11 +95,27 @@ ACTIVATIONS: dict[str, Activation] = {
         lambda a: a * (0.1 + 0.9 * (a > 0)), lambda a, f: 0.1 + 0.9 * (a > 0), degree=1
     ),
     "identity": Activation(lambda a: a, lambda a, f: a * 0 + 1, degree=1, parity=-1),
-    "tanh": Activation(
-        lambda a: a.tanh() if hasattr(a, "tanh") else np.tanh(a),
-        lambda a, f: 1 - f * f,
-        lambda a, f: -2 * f * (1 - f * f),
-        parity=-1,
+    "tanh": Activation(_tanh, lambda a, f: 1 - f * f, lambda a, f: -2 * f * (1 - f * f), parity=-1),
+    "sine": Activation(
+        lambda a: _maths(a).sin(a), lambda a, f: _maths(a).cos(a), lambda a, f: -f, parity=-1
+    ),
+    "sigmoid": Activation(
+        _sigmoid, lambda a, f: f * (1 - f), lambda a, f: f * (1 - f) * (1 - 2 * f)
+    ),
+    "softplus": Activation(
+        _softplus, lambda a, f: _sigmoid(a), lambda a, f: _sigmoid(a) * _sigmoid(-a)
+    ),
+    "gelu": Activation(
+        lambda a: a * _normal(a),
+        lambda a, f: _normal(a) + a * _bell(a),
+        lambda a, f: _bell(a) * (2 - a * a),
+    ),
+    "swish": Activation(lambda a: a * _sigmoid(a), _swish_slope, _swish_bend),
+    "x_tanh": Activation(
+        lambda a: a * _tanh(a),
+        _x_tanh_slope,
+        lambda a, f: 2 * (1 - _tanh(a) ** 2) * (1 - f),
+        parity=1,
     ),
     "cubic": Activation(lambda a: a**3, lambda a, f: 3 * a**2, lambda a, f: 6 * a, 3, -1),
 }

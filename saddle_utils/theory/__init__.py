@@ -8,6 +8,7 @@ residual, until one of them escapes and the loss drops to the next plateau.
 - `manifolds`, Theorem 3: relations among units that gradient flow preserves.
 - `linear`, section 5.1: saddles of linear networks, escape from them (Theorem 4), whitened inputs.
 - `quadratic`, section 5.2: escape of quadratic units (Proposition 5), and linear attention.
+- `activations`: the lowest orders of an activation at zero, on which time scales depend.
 - `relu`: escape of ReLU units, which first align into rays.
 - `predictions`: the whole path of saddles, levels and times of all drops; its pieces in `waiting`.
 - `wide_limit`: linear networks of infinitely many units, at any initial scale.
