@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .explorer import Explorer, Slider
+from .explorer import Choice, Explorer, Slider
 from .ledger import Ledger
 from .look import Picture, use_style
 from .parameters import check_parameters
 
-__all__ = ["Explorer", "Ledger", "Picture", "Slider", "check_parameters", "open_notebook"]
+__all__ = ["Choice", "Explorer", "Ledger", "Picture", "Slider", "check_parameters", "open_notebook"]
 
 
 def open_notebook(notebook: str, **parameters: Any) -> Ledger:

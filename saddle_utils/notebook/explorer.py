@@ -1,9 +1,9 @@
-"""The explorers: sliders over a pure `simulate` and a pure `draw`."""
+"""The explorers: sliders and choices over a pure `simulate` and a pure `draw`."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from ..dynamics import RunFailedError
+
+LOOK = {"layout": {"width": "340px"}, "style": {"description_width": "130px"}}
 
 
 @dataclass(frozen=True)
@@ -39,29 +41,59 @@ class Slider:
         whole = all(isinstance(v, int) for v in (self.value, self.low, self.high, self.step))
         kind = widgets.FloatLogSlider if self.log else widgets.FloatSlider
         kind = widgets.IntSlider if whole and not self.log else kind
-        layout, style = {"width": "340px"}, {"description_width": "130px"}
         more = {"readout_format": ".1e"} if self.log else {}
         return kind(
-            self.value, min=self.low, max=self.high, step=self.step, layout=layout, style=style,
-            description=self.label or name, **more
+            self.value, min=self.low, max=self.high, step=self.step,
+            description=self.label or name, **LOOK, **more
         )  # fmt: skip
 
 
-class Explorer:
-    """Sliders beside a picture; in a page without a front end, the picture alone.
+@dataclass(frozen=True)
+class Choice:
+    """A knob with names: the first value, and all options, in a dropdown.
 
-    `simulate` gets the sliders that are no view sliders, by name, and `draw` its result and the
-    view sliders.  What a slider cannot do (a run that diverges) is said above the picture.
+    A `view` choice only changes the picture, as a view slider does.  ValueError where the first
+    value is not among the options.
+    """
+
+    value: str
+    options: Sequence[str]
+    label: str = ""
+    view: bool = False
+
+    def __post_init__(self) -> None:
+        if self.value not in self.options:
+            raise ValueError(f"{self.value!r} is not among {', '.join(map(repr, self.options))}")
+
+    def ends(self) -> tuple[str, ...]:
+        """All options: every one is an end of the range."""
+        return tuple(self.options)
+
+    def widget(self, name: str) -> Any:
+        """The choice as a dropdown of the front end."""
+        import ipywidgets as widgets
+
+        return widgets.Dropdown(
+            value=self.value, options=list(self.options), description=self.label or name, **LOOK
+        )
+
+
+class Explorer:
+    """Sliders and choices beside a picture; in a page without a front end, the picture alone.
+
+    `simulate` gets those that are no view sliders, by name, and `draw` its result and the view
+    sliders.  What a slider cannot do (a run that diverges) is said above the picture.
     """
 
     def __init__(
-        self, simulate: Callable[..., Any], draw: Callable[..., Figure], alt: str, **sliders: Slider
-    ) -> None:
+        self, simulate: Callable[..., Any], draw: Callable[..., Figure], alt: str,
+        **sliders: Slider | Choice,
+    ) -> None:  # fmt: skip
         self.simulate, self.draw, self.alt, self.sliders = simulate, draw, alt, sliders
         self._last: tuple[dict, Any] | None = None
         self.picture = self.render(**{name: slider.value for name, slider in sliders.items()})
 
-    def render(self, **values: float) -> bytes:
+    def render(self, **values: float | str) -> bytes:
         """The picture (PNG) at these values of the sliders; simulates only if it has to."""
         view = {name: v for name, v in values.items() if self.sliders[name].view}
         knobs = {name: v for name, v in values.items() if name not in view}
@@ -74,7 +106,7 @@ class Explorer:
         return buffer.getvalue()
 
     def panel(self) -> Any:
-        """The widget: sliders and picture."""
+        """The widget: sliders, choices and picture."""
         import ipywidgets as widgets
 
         controls = {name: slider.widget(name) for name, slider in self.sliders.items()}

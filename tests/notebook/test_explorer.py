@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from saddle_utils.dynamics import RunFailedError
-from saddle_utils.notebook.explorer import Explorer, Slider
+from saddle_utils.notebook.explorer import Choice, Explorer, Slider
 
 
 def counting(fail=False):
@@ -62,3 +62,27 @@ def test_logarithmic_sliders_take_exponents():
     assert Slider(1e-3, -6, 0, 0.5, log=True).ends() == (1e-6, 1)
     assert type(Slider(1e-3, -6, 0, 0.5, log=True).widget("x")).__name__ == "FloatLogSlider"
     assert type(Slider(3, 1, 9).widget("x")).__name__ == "IntSlider"
+
+
+def test_a_choice_is_a_dropdown_of_names():
+    seen = []
+
+    def draw(result, kind):
+        import matplotlib.pyplot as plt
+
+        return plt.figure(figsize=(1 + len(kind), 1))
+
+    knobs = {"phi": Choice("tanh", ["relu", "tanh"], "activation")}
+    knobs["kind"] = Choice("loss", ("loss", "weights"), view=True)
+    explorer = Explorer(lambda phi: seen.append(phi), draw, "alt", **knobs)
+    rows, message, picture = explorer.panel().children
+    phi, kind = rows.children
+    assert type(phi).__name__ == "Dropdown" and phi.options == ("relu", "tanh")
+    assert phi.value == "tanh" and phi.description == "activation" and kind.description == "kind"
+    before = picture.value
+    kind.value = "weights"
+    assert picture.value != before and seen == ["tanh"] and not message.value
+    phi.value = "relu"
+    assert seen == ["tanh", "relu"] and knobs["phi"].ends() == ("relu", "tanh")
+    with pytest.raises(ValueError, match="'sine' is not among 'relu', 'tanh'"):
+        Choice("sine", ["relu", "tanh"])
