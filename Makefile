@@ -5,9 +5,11 @@ READY   := $(VENV)/.ready
 JOBS    ?= 2
 NB      ?=
 ARGS    ?=
+DEVICE  ?= auto
+HAS_GPU := $(PYTHON) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'
 
 .DEFAULT_GOAL := help
-.PHONY: help figures run test lint unit notebooks bench bench-gpu refresh lab clean
+.PHONY: help figures run test device lint unit notebooks bench bench-gpu refresh lab clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,8 +26,13 @@ figures: $(READY)  ## run the notebooks that are out of date: figures/, data, cl
 run: $(READY)  ## one notebook with your parameters: make run NB=01_linear_rank ARGS="-p seed 7"
 	@$(PYTHON) -m saddle_utils.notebook.runner $(NB) $(ARGS)
 
-test: $(READY)  ## ruff, pytest and nbval on all notebooks
-	$(MAKE) --no-print-directory lint unit notebooks
+test: $(READY)  ## ruff, pytest, nbval; on the GPU too where there is one (DEVICE=cuda asks for it)
+	$(MAKE) --no-print-directory device lint unit notebooks
+
+device: $(READY)
+	@if [ "$(DEVICE)" = cpu ] || { [ "$(DEVICE)" = auto ] && ! $(HAS_GPU); }; \
+	  then echo "on the CPU alone: CUDA tests are skipped"; \
+	  else $(PYTHON) -m saddle_utils.notebook.runner --jobs $(JOBS) -p device $(DEVICE:auto=cuda); fi
 
 lint: $(READY)
 	$(PYTHON) -m ruff check .
@@ -41,7 +48,8 @@ notebooks: $(READY)
 refresh: $(READY)  ## run what is out of date and copy the clean results back to notebooks/
 	@$(PYTHON) -m saddle_utils.notebook.runner --jobs $(JOBS) --refresh
 
-bench: $(READY)  ## time the plain way, descend and flow side by side: figures/BENCHMARKS.md
+bench: $(READY)  ## time the engines beside what others would use: figures/BENCHMARKS.md
+	-@$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	@$(PYTHON) -m saddle_utils.bench
 
 bench-gpu: $(READY)  ## the GPU table of the benchmark, on a machine that has one

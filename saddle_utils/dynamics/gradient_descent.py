@@ -19,10 +19,10 @@ CHECK = 50  # steps after which divergence is looked for
 
 
 def resolve_device(device: str) -> str:
-    """ "cpu" or "cuda", for "cpu", "cuda" or "auto"; ValueError for a GPU that is not there."""
-    if device not in ("cpu", "cuda", "auto"):
-        raise ValueError(f'unknown device {device!r}; known: "cpu", "cuda", "auto"')
-    if device == "cpu":
+    """ "cpu", "cuda" or "torch"; "auto" is one of the first two.  ValueError for a missing GPU."""
+    if device not in ("cpu", "cuda", "auto", "torch"):
+        raise ValueError(f'unknown device {device!r}; known: "cpu", "cuda", "auto", "torch"')
+    if device in ("cpu", "torch"):
         return device
     import torch
 
@@ -52,7 +52,8 @@ def descend(
     steps : number of steps
     every : record the first and every so many steps
     batches : the networks of the mini-batches, one for each step (for example `minibatches`)
-    device : "cpu" (numpy), "cuda" or "auto" (torch on the GPU where there is one)
+    device : "cpu" (compiled loops or numpy), "cuda" (torch on the GPU), "auto" (there, where there
+        is one), or "torch" (on the CPU what "cuda" does on the GPU, to check it without one)
     rule : the rule that turns the gradient into a step, for example `adam()`
     reduce : with plain gradient descent, train a linear network in as many units as features,
         exactly (`Network.reduce`)
@@ -75,10 +76,11 @@ def descend(
         run = _compiled(network, np.asarray(theta, dtype=float), lr, steps, every, rule)
         if run is not None:
             return Trajectory(lr * every * np.arange(steps // every + 1), *run, basis)
-    if device == "cuda" or not isinstance(theta, np.ndarray):
+    if device != "cpu" or not isinstance(theta, np.ndarray):
         import torch
 
-        device = device if device == "cuda" else str(theta.device)
+        places = {"cuda": "cuda", "torch": "cpu"}
+        device = places[device] if device in places else str(theta.device)
         theta, network = torch.as_tensor(theta, device=device), network.to(device)
         batches = batches and (batch.to(device) for batch in batches)
     else:

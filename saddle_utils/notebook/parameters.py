@@ -37,7 +37,7 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "init_scale": (_scale, "a standard deviation above 0 and at most 1 (0 is a fixed point)"),
     "n_seeds": _whole(1, 500),
     "output_dir": (lambda v: v is None or isinstance(v, str), "a path, or None for `figures`"),
-    "device": (lambda v: v in ("cpu", "cuda", "auto"), '"cpu", "cuda" or "auto"'),
+    "device": (lambda v: v in ("cpu", "cuda", "auto", "torch"), '"cpu", "cuda" or "auto"'),
     "singular_values": (_strengths, "a list of 1 to 8 positive numbers"),
 }
 

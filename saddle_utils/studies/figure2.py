@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from .. import observables
 from ..datasets import figure2_network, power_law
-from ..dynamics import Trajectory, flows
+from ..dynamics import Trajectory, flows, sweep_over
 from ..networks import Linear, Network, initial_units, stacked
 from ..notebook.look import draw_words, shades
 from ..observables import dense_loss
@@ -160,24 +161,25 @@ def sweep(
     name: str, kappas: ArrayLike, widths: ArrayLike, scales: ArrayLike, seeds: Sequence[int]
 ) -> Sweep:
     """An ensemble of gradient flows at each setting: when it drops, and how often."""
-    kappas, widths, scales = np.broadcast_arrays(*np.atleast_1d(kappas, widths, scales))
-    times = np.empty((len(widths), len(seeds), 3))
-    drops, curves = np.zeros(times.shape[:2], dtype=int), {}
-    for width in np.unique(widths):
-        members = np.flatnonzero(widths == width)
-        found = train_figure2(name, kappas[members], int(width), scales[members], seeds)
-        for k, runs in zip(members, found, strict=True):
-            saddles = figure2_levels(name, kappas[k])
-            times[k] = [observables.drop_times(run, saddles) for run in runs]
-            typical = runs[_nearest(times[k])]
-            moments, losses = dense_loss(figure2_network(name, kappas[k]), typical, finer=4)
-            curves[k] = (moments, losses / saddles[0])
-            moved = [i for i, run in enumerate(runs) if len(run.times) > 2]  # not all ReLUs dead
-            counts = observables.count(
-                [runs[i].times for i in moved], [runs[i].losses for i in moved]
-            )
-            drops[k, moved] = counts - 1
-    return Sweep(times, drops, [curves[k] for k in range(len(widths))])
+    settings = np.broadcast_arrays(*np.atleast_1d(kappas, widths, scales))
+    found = sweep_over(partial(_ensemble, name, seeds), *settings)
+    times, drops, curves = zip(*found, strict=True)
+    return Sweep(np.array(times), np.array(drops), list(curves))
+
+
+def _ensemble(
+    name: str, seeds: Sequence[int], kappa: float, width: int, scale: float
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """Times (seeds, 3), drops (seeds,) and curve of a `Sweep` at one setting."""
+    (runs,) = train_figure2(name, [kappa], int(width), [scale], seeds)
+    saddles = figure2_levels(name, kappa)
+    times = np.array([observables.drop_times(run, saddles) for run in runs])
+    moments, losses = dense_loss(figure2_network(name, kappa), runs[_nearest(times)], finer=4)
+    moved = [i for i, run in enumerate(runs) if len(run.times) > 2]  # not all ReLUs dead
+    counts = observables.count([runs[i].times for i in moved], [runs[i].losses for i in moved])
+    drops = np.zeros(len(runs), dtype=int)
+    drops[moved] = counts - 1
+    return times, drops, (moments, losses / saddles[0])
 
 
 def _nearest(times: np.ndarray) -> int:

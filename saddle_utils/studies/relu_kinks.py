@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..datasets import panel
-from ..dynamics import Trajectory, descend, flow
+from ..dynamics import Trajectory, descend, flow, sweep_over
 from ..networks import Network, Pointwise, build, initial_units, pointwise
 from ..notebook import Explorer, Picture, Slider, look
 from ..notebook.look import BLUE, FAINT, INK, RED, draw_levels, draw_words
@@ -192,18 +194,21 @@ class FirstDrops:
 
 def measure_first_drops(seed: int, count: int, scales: Sequence[float]) -> FirstDrops:
     """`measure_first_drop` on `count` random tasks, 40 points of the plane with random labels."""
-    slopes, rivals, served, exponents = [], [], [], []
-    for k in range(count):
-        rng = np.random.default_rng([seed, k])
-        net = pointwise(rng.standard_normal((40, 2)), rng.standard_normal(40))
-        theory = relu_directions(net)
-        times, norms = measure_first_drop(net, scales, seed=seed + k)
-        slopes.append((theory.first_time, log_slope(scales, times)))
-        rivals.append(1 - theory.exponent)
-        served.append(norms[0, 0] > 0)
-        others = zip(theory.rates[1:] / theory.rates[0], norms.T[1:], strict=True)
-        exponents += [(1 - r, -log_slope(scales, np.log(n))) for r, n in others if n.min() > 0]
-    return FirstDrops(*map(np.array, (slopes, rivals, served, exponents)))
+    found = sweep_over(partial(_first_drop_of_task, seed, scales), range(count))
+    slopes, rivals, served, exponents = zip(*found, strict=True)
+    return FirstDrops(*map(np.array, (slopes, rivals, served, [*chain(*exponents)])))
+
+
+def _first_drop_of_task(seed: int, scales: Sequence[float], k: int) -> tuple:
+    """What `FirstDrops` says of the random task k: slope, rival, served, and its exponents."""
+    rng = np.random.default_rng([seed, k])
+    net = pointwise(rng.standard_normal((40, 2)), rng.standard_normal(40))
+    theory = relu_directions(net)
+    times, norms = measure_first_drop(net, scales, seed=seed + k)
+    others = zip(theory.rates[1:] / theory.rates[0], norms.T[1:], strict=True)
+    exponents = [(1 - r, -log_slope(scales, np.log(n))) for r, n in others if n.min() > 0]
+    slope = (theory.first_time, log_slope(scales, times))
+    return slope, 1 - theory.exponent, norms[0, 0] > 0, exponents
 
 
 def measure_first_drop(

@@ -26,8 +26,6 @@ from saddle_utils.dynamics import (
 from saddle_utils.networks import initial_units
 from saddle_utils.theory import linear
 
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine")
-
 
 @pytest.mark.parametrize("strengths", [[3, 2, 1], [2, 2, 1], [4, 3, 0.5, 0.4]])
 def test_flow_equals_the_closed_solution(strengths):
@@ -158,17 +156,6 @@ def test_numpy_and_torch_agree():
     ours, theirs = (descend(p.network, t, p.step, 50) for t in (start, torch.as_tensor(start)))
     assert isinstance(theirs.theta, np.ndarray)
     assert relative(theirs.theta, ours.theta) < 1e-12
-
-
-@needs_gpu
-@pytest.mark.parametrize("name", PANELS)
-def test_the_gpu_agrees(name):
-    """Sums in another order: 1e-9 relative in float64 before the first drop."""
-    p = panel(name)
-    start = initial_units(p.network, 20, 1e-2, range(8))
-    ours, theirs = (descend(p.network, start, p.step, 100, device=d) for d in ("cpu", "cuda"))
-    assert isinstance(theirs.losses, np.ndarray)
-    assert relative(theirs.theta, ours.theta) < 1e-9
 
 
 def test_one_thread_and_two_give_the_same_bits():

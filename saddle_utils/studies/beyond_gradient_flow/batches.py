@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...datasets import Samples, regression, sample_batches
-from ...dynamics import Trajectory, adam, descend, flow, flows, momentum
+from ...dynamics import Trajectory, adam, descend, flow, flows, momentum, sweep_over
 from ...networks import Network, initial_units
 from ...observables import drop_times, effective_width, first_times
 from ...theory import quadratic
@@ -49,18 +49,19 @@ def measure_batches(
     waits = _spans(np.array([mode_drops(net, run, 2) for run in limit]))
     needed = np.array([s1 * waits[0], s2 * waits[0] + left * waits[1]])
     steps, saddle = int(1.5 * waits.sum() / lr), linear_saddle(net, [0], 1)
-    measured, predicted = [], []
-    for size in sizes:
+
+    def with_batches(size: int) -> tuple[np.ndarray, list[float]]:
         trained, at_zero, at_one = (
             sample_batches(data, size, runs, np.random.default_rng([seed, size, k]))
             for k in range(3)
         )
         run = descend(net, theta0, lr, steps, batches=trained)
-        measured.append(_spans(mode_drops(net, run, 2)))
         first = saddle_growth(net, saddle[:0], at_zero, lr, steps, runs, 2)[0].mean(0)
         second = saddle_growth(net, saddle, at_one, lr, steps, runs)[0].mean()
         wait = needed[0] / first[0]
-        predicted.append([wait, (needed[1] - first[1] * wait) / second])
+        return _spans(mode_drops(net, run, 2)), [wait, (needed[1] - first[1] * wait) / second]
+
+    measured, predicted = zip(*sweep_over(with_batches, sizes), strict=True)
     return np.array(measured) / waits, np.array(predicted) / waits
 
 
@@ -75,8 +76,9 @@ def measure_noise_levels(
     net, rate, runs = data.network, escape_rates(data.network, [])[1], 16
     wide = initial_units(net, WIDTH, SCALE, range(seed, seed + runs))
     narrow = [linear_saddle(net, modes, len(modes)) for modes in ([0], [0, 1])]
-    steps, found = int(35 / (rate * lr)), []
-    for noise in noises:
+    steps = int(35 / (rate * lr))
+
+    def with_noise(noise: float) -> list[tuple[float, float]]:
         run, *others = (
             descend(net, np.broadcast_to(theta, (runs, *theta.shape[-2:])), lr, steps,
             batches=sample_batches(data, 1, runs, np.random.default_rng(seed),
@@ -86,8 +88,9 @@ def measure_noise_levels(
         plateau = abs(run.times - (first + second) / 2) < (second - first) / 6
         spans = (plateau, run.times > 1.5 * second)
         pairs = zip(others, spans, strict=True)
-        found.append([(run.losses[k].mean(), other.losses[k].mean()) for other, k in pairs])
-    measured, predicted = np.moveaxis(found, -1, 0)
+        return [(run.losses[k].mean(), other.losses[k].mean()) for other, k in pairs]
+
+    measured, predicted = np.moveaxis(sweep_over(with_noise, noises), -1, 0)
     return measured, predicted
 
 
@@ -137,12 +140,13 @@ def measure_quadratic_batches(
     theta0 = initial_units(net, 10, scale, range(seed, seed + runs))
     last = 1.5 * quadratic.first_escape(net, theta0)[1].max()
     waits = np.array([_half_time(run, net.zero_loss()) for run in flows(net, theta0, last)])
-    ratios = []
-    for size in sizes:
+
+    def ratio(size: int) -> np.ndarray:
         batches = sample_batches(data, size, runs, np.random.default_rng([seed, size]))
         run = descend(net, theta0, lr, int(1.2 * waits.max() / lr), every=5, batches=batches)
-        ratios.append(_half_time(run, net.zero_loss()) / waits)
-    return np.array(ratios)
+        return _half_time(run, net.zero_loss()) / waits
+
+    return np.array(sweep_over(ratio, sizes))
 
 
 def train_gallery(seed: int, noise: float = 0.4) -> tuple[list[Curves], Trajectory]:

@@ -22,6 +22,7 @@ from ...dynamics import (
     flows,
     gradient,
     momentum,
+    sweep_over,
 )
 from ...networks import Linear, Network
 from ...observables import drop_times, effective_width, first_times
@@ -109,13 +110,15 @@ def measure_learning_rates(
     limit = flow(network, theta0, end, rtol=1e-9)
     levels = observables.measure(limit.times, limit.losses, min_drop=0.02).levels
     edge, waits = edge_of_stability(network, limit.theta[-1]), drop_times(limit, levels)
-    lrs, times = np.asarray(fractions) * (1 + beta) * edge, []
-    for lr in lrs:
+    lrs = np.asarray(fractions) * (1 + beta) * edge
+
+    def drops(lr: float) -> np.ndarray:
         longest = 1.3 * waits[-1] * slowdown(lr / edge, beta)
         rule = momentum(beta) if beta else gradient
         run = descend(network, theta0, lr, int(longest / lr) + 5, rule=rule)
-        times.append(drop_times(run, levels))
-    return LearningRates(edge, lrs, waits, np.array(times))
+        return drop_times(run, levels)
+
+    return LearningRates(edge, lrs, waits, np.array(sweep_over(drops, lrs)))
 
 
 def measure_delays(
@@ -126,15 +129,16 @@ def measure_delays(
     From `draws` (runs, units, features) times each scale; flow from the first scale is over at time
     `end`, from the others in proportion to their waits.
     """
-    delays = []
-    for scale, last in zip(scales, horizons(network, scales, end), strict=True):
+
+    def delay(scale: float, last: float) -> np.ndarray:
         limit = flows(network, scale * draws, last, rtol=1e-8)
         stairs = [observables.measure(run.times, run.losses, min_drop=0.02) for run in limit]
         level = np.array([found.levels[:2].mean() for found in stairs])
         wait = np.array([found.half_drops[0] for found in stairs])
         run = descend(network, scale * draws, lr, int(1.3 * wait.max() / lr))
-        delays.append((first_times(run.times, -run.losses, -level) - wait) / lr)
-    return np.array(delays)
+        return (first_times(run.times, -run.losses, -level) - wait) / lr
+
+    return np.array(sweep_over(delay, scales, horizons(network, scales, end)))
 
 
 def horizons(network: Network, scales: Sequence[float], end: float) -> np.ndarray:
@@ -152,13 +156,14 @@ def last_losses(
     network: Network, theta0: np.ndarray, lrs: Sequence[float], steps: int = 300, last: int = 60
 ) -> np.ndarray:
     """Losses of the last steps at each learning rate, (lrs, last); nan where a run diverges."""
-    ends = []
-    for lr in lrs:
+
+    def end(lr: float) -> np.ndarray:
         try:
-            ends.append(descend(network, theta0, lr, steps).losses[-last:])
+            return descend(network, theta0, lr, steps).losses[-last:]
         except RunFailedError:
-            ends.append(np.full(last, np.nan))
-    return np.array(ends)
+            return np.full(last, np.nan)
+
+    return np.array(sweep_over(end, lrs))
 
 
 def measure_rule(
@@ -169,8 +174,8 @@ def measure_rule(
     From `draws` (runs, units, features) times each scale; flow from the first scale is over at time
     `end`, from the others in proportion.  `network` may be `datasets.stacked`, a task a run.
     """
-    found = []
-    for scale, last in zip(scales, horizons(network, scales, end), strict=True):
+
+    def at_scale(scale: float, last: float) -> tuple:
         limit = flows(network, scale * draws, last)
         level = (network.zero_loss() + np.array([run.losses[-1] for run in limit])) / 2
         pairs = zip(limit, level, strict=True)
@@ -183,5 +188,7 @@ def measure_rule(
             effective_width(network, run.theta[k, i], reference=run.theta[-1, i])
             for i, k in enumerate(np.searchsorted(run.times, times))
         ]
-        found.append((times / lr, widths, time))
+        return times / lr, widths, time
+
+    found = sweep_over(at_scale, scales, horizons(network, scales, end))
     return Waits(np.asarray(scales), *(np.array(part) for part in zip(*found, strict=True)))

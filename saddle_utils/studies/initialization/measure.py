@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...datasets import figure2_network, power_law
-from ...dynamics import Trajectory, flows
+from ...dynamics import Trajectory, flows, sweep_over
 from ...networks import Attention, Linear, Network
 from ...observables import drop_times, standard_error
 from ...theory import linear, quadratic
@@ -69,13 +69,15 @@ def low_rank_curves(
 
     The losses are fractions of that at zero.
     """
-    found, curves = figure2_levels(name, 1.0), []
-    for rank in ranks:
+    found = figure2_levels(name, 1.0)
+
+    def typical(rank: int) -> tuple[np.ndarray, np.ndarray]:
         runs = low_rank_runs(name, width, rank, perturbation, seeds)
         totals = [drop_times(run, found)[-1] for run in runs]
         run = runs[np.argsort(totals)[(len(runs) - 1) // 2]]
-        curves.append((run.times, run.losses / found[0]))
-    return curves
+        return run.times, run.losses / found[0]
+
+    return sweep_over(typical, ranks)
 
 
 def exact_runs(

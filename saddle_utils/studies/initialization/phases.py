@@ -14,7 +14,7 @@ from scipy.ndimage import maximum_filter, minimum_filter
 
 from ... import observables
 from ...datasets import figure2_network, power_law
-from ...dynamics import Trajectory, flows
+from ...dynamics import Trajectory, flows, sweep_over
 from ...networks import Linear, initial_units, stacked
 from ...notebook import Picture
 from ...notebook.look import BLUE, DASHED, INK, ORANGE, dashed, draw_words
@@ -169,19 +169,20 @@ def linear_phases(
     levels = np.repeat(
         [linear_levels(figure2_network("linear", kappa)) for kappa in kappas], len(seeds), 0
     )
-    found: dict[str, list] = {"plateaus": [], "distance": [], "movement": []}
-    for scale in scales:
+
+    def row(scale: float) -> tuple[np.ndarray, ...]:
         mass = width * scale**2
         ends = wide_limit.times_at(strengths, mass, 0.5) + 4 / np.hypot(strengths, mass)
         theta = np.tile(nets.reduce(scale * draws)[1], (len(kappas), 1, 1))
         runs = flows(nets, theta, np.repeat(1.2 * ends.max(1), len(seeds)))
         counts = observables.count([r.times for r in runs], [r.losses for r in runs], min_drop=1e-3)
-        found["plateaus"].append(counts - 1)
-        found["distance"].append(rank_distance(runs, levels))
         last_units = np.stack([run.theta[-1] for run in runs])
-        found["movement"].append(kernel_movement(nets, theta, last_units))
-    shape = (len(scales), len(kappas), len(seeds))
-    return {name: np.reshape(values, shape) for name, values in found.items()}
+        movement = kernel_movement(nets, theta, last_units)
+        return counts - 1, rank_distance(runs, levels), movement
+
+    found = zip(*sweep_over(row, scales), strict=True)
+    shape, names = (len(scales), len(kappas), len(seeds)), ("plateaus", "distance", "movement")
+    return {name: np.reshape(part, shape) for name, part in zip(names, found, strict=True)}
 
 
 def attention_phases(
@@ -191,16 +192,18 @@ def attention_phases(
 
     The prediction is the number of `quadratic.critical_scales` above the scale.
     """
-    network, found = figure2_network("attention", kappa), []
-    for width in widths:
+    network = figure2_network("attention", kappa)
+
+    def plateaus(width: int) -> np.ndarray:
         draws = initial_units(network, width, 1.0, seeds)
         theta = (scales[:, None, None, None] * draws).reshape(-1, *draws.shape[1:])
         last = quadratic.head_waits(network, draws).sum(-1)
         ends = 1.3 * last / scales[:, None] + 60
         runs = flows(network, theta, ends.ravel(), rtol=1e-4)
         counts = observables.count([r.times for r in runs], [r.losses for r in runs])
-        found.append(counts.reshape(len(scales), -1) - 1)
-    return np.stack(found, axis=1)
+        return counts.reshape(len(scales), -1) - 1
+
+    return np.stack(sweep_over(plateaus, widths), axis=1)
 
 
 def rank_distance(runs: Sequence[Trajectory], levels: np.ndarray) -> np.ndarray:

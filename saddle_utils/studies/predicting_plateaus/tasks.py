@@ -9,10 +9,13 @@ import pandas as pd
 
 from ... import datasets
 from ...datasets import whitened
-from ...networks import initial_units, stacked
+from ...dynamics import sweep_over
+from ...networks import Network, initial_units, stacked
 from ...observables import dense_loss, first_times
 from ...theory import linear, predictions, relu
 from .measure import LONGER, compare, due_drops, plateau, train_tasks
+
+BATCH = 100  # tasks that one worker of a sweep predicts and trains at a time
 
 
 def study(seed: int, count: int, width: int, scales: tuple[float, float]) -> pd.DataFrame:
@@ -20,13 +23,22 @@ def study(seed: int, count: int, width: int, scales: tuple[float, float]) -> pd.
 
     Columns as there, with "kind" (see `random_tasks.prediction_tasks`) and "scale".
     """
-    rng, parts = np.random.default_rng([seed, 41]), []
+    rng, batches = np.random.default_rng([seed, 41]), []
     for kind, network in datasets.prediction_tasks(seed, count).items():
         drawn = np.exp(rng.uniform(*np.log(scales), count))
         theta0 = initial_units(network, width, 1.0, range(seed, seed + count))
-        table = compare(network, theta0 * drawn[:, None, None], datasets.DROPS[kind])
-        parts.append(table.assign(kind=kind, scale=drawn[table["run"]]))
-    return pd.concat(parts, ignore_index=True)
+        for first in range(0, count, BATCH):
+            some = np.arange(first, min(first + BATCH, count))
+            batches.append((kind, network.runs(some), theta0[some], drawn[some], some))
+    return pd.concat(sweep_over(_compare_batch, *zip(*batches, strict=True)), ignore_index=True)
+
+
+def _compare_batch(
+    kind: str, network: Network, theta0: np.ndarray, drawn: np.ndarray, runs: np.ndarray
+) -> pd.DataFrame:
+    """`compare` on some tasks of a kind, whose numbers are `runs`, at the scales `drawn`."""
+    table = compare(network, theta0 * drawn[:, None, None], datasets.DROPS[kind])
+    return table.assign(kind=kind, scale=drawn[table["run"]], run=runs[table["run"]])
 
 
 def errors(table: pd.DataFrame) -> pd.DataFrame:

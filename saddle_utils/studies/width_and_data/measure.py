@@ -6,13 +6,14 @@ Settings and times are those of `sweeps`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import chi2, kstest
 
 from ...datasets import figure2_network, power_law
-from ...dynamics import Trajectory
+from ...dynamics import Trajectory, sweep_over
 from ...networks import initial_units
 from ...observables import drop_times
 from ...theory import quadratic, wide_limit
@@ -102,12 +103,12 @@ def drawn_drops(
     name: str, kappas: ArrayLike, widths: ArrayLike, scales: ArrayLike, seeds: Sequence[int]
 ) -> np.ndarray:
     """Times of all drops from the draws alone, by `predictions.predict`, (n, seeds, 3)."""
-    kappas, widths, scales = np.broadcast_arrays(*np.atleast_1d(kappas, widths, scales))
-    times = np.empty((len(widths), len(seeds), 3))
-    for width in np.unique(widths):
-        members = np.flatnonzero(widths == width)
-        network, theta = initial_ensemble(name, kappas[members], int(width), scales[members], seeds)
-        with np.errstate(over="ignore"):  # after the last drop nothing is left to leave for
-            found = predict(network, theta, 3).times
-        times[members] = found.reshape(len(members), len(seeds), 3)
-    return times
+    settings = np.broadcast_arrays(*np.atleast_1d(kappas, widths, scales))
+    return np.array(sweep_over(partial(_drawn, name, seeds), *settings))
+
+
+def _drawn(name: str, seeds: Sequence[int], kappa: float, width: int, scale: float) -> np.ndarray:
+    """`drawn_drops` of one setting, (seeds, 3)."""
+    network, theta = initial_ensemble(name, [kappa], int(width), [scale], seeds)
+    with np.errstate(over="ignore"):  # after the last drop nothing is left to leave for
+        return predict(network, theta, 3).times
