@@ -7,6 +7,7 @@ operation is a loop over units.  Kernels are plain loops: they compile fast, and
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import tempfile
 from collections.abc import Callable
@@ -26,7 +27,9 @@ except ImportError:  # the same code then runs as it stands, a few hundred times
     njit = None
 
 LINEAR, QUADRATIC, ATTENTION, POINTWISE = range(4)
-RAMP, TANH, CUBIC = range(3)  # a ramp has one slope below 0 and one above
+RAMP = 0  # an activation with one slope below 0 and one above
+SMOOTH = ("tanh", "cubic", "sine", "sigmoid", "softplus", "gelu", "swish", "x_tanh")
+TANH, CUBIC, SINE, SIGMOID, SOFTPLUS, GELU, SWISH, X_TANH = range(1, 9)  # by `SMOOTH`
 
 
 def _cache() -> str:
@@ -77,10 +80,10 @@ def problem(network: Network) -> tuple | None:
         return None
     if kind == POINTWISE:
         act = activation(network.phi)
-        known = {"tanh": TANH, "cubic": CUBIC} | ({network.phi: RAMP} if act.degree == 1 else {})
-        if network.phi not in known:
+        if act.degree != 1 and network.phi not in SMOOTH:
             return None
-        a, b, numbers, phi = network.flat_x, network.y, act.slopes, known[network.phi]
+        phi = RAMP if act.degree == 1 else 1 + SMOOTH.index(network.phi)
+        a, b, numbers = network.flat_x, network.y, act.slopes
     else:
         a, b, numbers, phi = network.syz, network.szz, (network.syy, 0), 0
     outputs = network.n_v // network.patches
@@ -203,10 +206,53 @@ def activate(phi, slopes, a, on, f, slope):
             for i in range(a.shape[1]):
                 f[s, i] = np.tanh(a[s, i])
                 slope[s, i] = 1 - f[s, i] * f[s, i]
-        else:
+        elif phi == CUBIC:
             for i in range(a.shape[1]):
                 slope[s, i] = 3 * a[s, i] * a[s, i]
                 f[s, i] = a[s, i] * a[s, i] * a[s, i]
+        else:
+            for i in range(a.shape[1]):
+                f[s, i], slope[s, i] = sigma(phi, a[s, i])
+
+
+@compiled
+def sigma(phi, a):
+    """sigma(a) and sigma'(a) of the activations that are neither a ramp nor in `activate`."""
+    if phi == SINE:
+        return np.sin(a), np.cos(a)
+    if phi == GELU:
+        below = (1 + math.erf(a / np.sqrt(2.0))) / 2
+        return a * below, below + a * np.exp(-a * a / 2) / np.sqrt(2 * np.pi)
+    t = np.tanh(a if phi == X_TANH else a / 2)
+    half = (1 + t) / 2
+    if phi == X_TANH:
+        return a * t, t + a * (1 - t * t)
+    if phi == SIGMOID:
+        return half, half * (1 - half)
+    if phi == SWISH:
+        return a * half, half + a * half * (1 - half)
+    return (a if a > 40 else np.log1p(np.exp(a))), half
+
+
+@compiled
+def sigma2(phi, a, f, slope):
+    """sigma''(a) of a smooth activation, given sigma(a) and sigma'(a)."""
+    if phi == TANH:
+        return -2 * f * slope
+    if phi == CUBIC:
+        return 6 * a
+    if phi == SINE:
+        return -f
+    if phi == SIGMOID:
+        return slope * (1 - 2 * f)
+    if phi == SOFTPLUS:
+        return slope * (1 - slope)
+    if phi == GELU:
+        return (2 - a * a) * np.exp(-a * a / 2) / np.sqrt(2 * np.pi)
+    t = np.tanh(a / 2) if phi == SWISH else np.tanh(a)
+    if phi == SWISH:
+        return (1 - t * t) * (2 - a * t) / 4
+    return 2 * (1 - t * t) * (1 - f)
 
 
 @compiled

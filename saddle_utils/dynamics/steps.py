@@ -11,16 +11,16 @@ import numpy as np
 from scipy.integrate import RK45
 
 from .fields import (
-    CUBIC,
     LINEAR,
     POINTWISE,
     QUADRATIC,
-    TANH,
+    RAMP,
     compiled,
     field,
     inlined,
     invert,
     put,
+    sigma2,
     times,
     times_turned,
     turned_times,
@@ -195,23 +195,20 @@ def pointwise_curvature(dims, x, y, theta, on, blocks, d, work):
         for p in range(patches):
             for s in range(samples):
                 e = p * samples + s
-                bend = 0.0
+                pull = 0.0
                 for o in range(outputs):
                     j, c = o * patches + p, o * samples + s
                     d[i * f + j, c] += value[e, i]
-                    bend += theta[j, i] * r[s, o]
+                    pull += theta[j, i] * r[s, o]
                     for k in range(nu):
                         d[i * f + nv + k, c] += theta[j, i] * slope[e, i] * x[e, k]
                         blocks[i, j, nv + k] += r[s, o] * slope[e, i] * x[e, k]
-                if phi == TANH:
-                    bend *= -2 * value[e, i] * slope[e, i]
-                elif phi == CUBIC:
-                    bend *= 6 * a[e, i]
-                else:
+                if phi == RAMP:
                     continue
+                pull *= sigma2(phi, a[e, i], value[e, i], slope[e, i])
                 for k in range(nu):
                     for c2 in range(nu):
-                        blocks[i, nv + k, nv + c2] += bend * x[e, k] * x[e, c2]
+                        blocks[i, nv + k, nv + c2] += pull * x[e, k] * x[e, c2]
         for j in range(nv):
             for k in range(nu):
                 blocks[i, nv + k, j] = blocks[i, j, nv + k]

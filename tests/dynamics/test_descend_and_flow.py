@@ -23,7 +23,7 @@ from saddle_utils.dynamics import (
     momentum,
     resolve_device,
 )
-from saddle_utils.networks import initial_units
+from saddle_utils.networks import ACTIVATIONS, initial_units
 from saddle_utils.theory import linear
 
 
@@ -262,7 +262,7 @@ def test_a_flow_that_is_stuck_says_why(monkeypatch):
         flow(deep, 1e-8 * rng.standard_normal((1, deep.n_u)), 1e3)
 
 
-@pytest.mark.parametrize("phi", ["leaky_relu", "cubic"])
+@pytest.mark.parametrize("phi", ACTIVATIONS)
 def test_descent_of_any_activation_is_a_loop(phi):
     p = panel("fig1e")
     net = networks.pointwise(p.x, p.y, phi)
