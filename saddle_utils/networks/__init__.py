@@ -10,8 +10,8 @@ family              unit                           what it needs of the data
 `Pointwise`         v_i sigma(u_i . x), patches    the data
 ==================  =============================  ==============================
 
-`Attention` is a `Quadratic` network, and `Autograd` differentiates any model that has no closed
-form, through the same interface.
+`Attention` is a `Quadratic` network; `Deep` and `DeepLinear` networks have more layers, skips among
+them; and `Autograd` differentiates any model that has no closed form, through the same interface.
 
 A set of units is one array `theta` of shape (\*ensemble, units, features); the features of a unit
 are those of v_i followed by those of u_i.  All functions take and return leading ensemble axes
@@ -26,8 +26,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from .autograd import Autograd, deep, pack, unpack
+from .autograd import Autograd
 from .base import Array, Network, concat, dots, product, runs_last
+from .deep import Deep, DeepLinear
+from .layers import Layered, pack
 from .moments import Linear
 from .pointwise import ACTIVATIONS, Activation, Pointwise
 from .quadratic import Attention, Quadratic
@@ -58,6 +60,42 @@ def pointwise(x: np.ndarray, y: np.ndarray, phi: str = "relu") -> Pointwise:
     x, y = _data(x, y, (2, 3))
     x = x[:, None] if x.ndim == 2 else x
     return Pointwise(np.ascontiguousarray(x.swapaxes(0, 1)), np.ascontiguousarray(y.T), phi)
+
+
+def deep(
+    sizes: Sequence[int], x: np.ndarray, y: np.ndarray, phi: str | Sequence[str] = "relu",
+    skips: Sequence[tuple[int, int]] = (),
+) -> Deep:  # fmt: skip
+    """Deep network of layers `sizes` (inputs, hidden ..., outputs), see `networks.layers`.
+
+    `phi` is the activation of all hidden layers or of each, `skips` the pairs (a, b) of layers of
+    which h_a is added to h_b.  With x (samples, patches, n_u) the first layer is a convolution.
+    """
+    x, y = _deep_data(sizes, x, y)
+    phis = (phi,) * (len(sizes) - 2) if isinstance(phi, str) else tuple(phi)
+    x, y = (np.ascontiguousarray(a) for a in (x.swapaxes(0, 1), y.T))
+    return Deep(tuple(sizes), phis, tuple(map(tuple, skips)), x, y)
+
+
+def deep_linear(
+    sizes: Sequence[int], x: np.ndarray, y: np.ndarray, skips: Sequence[tuple[int, int]] = ()
+) -> DeepLinear:
+    """Deep linear network by the moments of its data; parameters as of `deep`."""
+    x, y = _deep_data(sizes, x, y)
+    phis = ("identity",) * (len(sizes) - 2)
+    return DeepLinear(tuple(sizes), phis, tuple(map(tuple, skips)), *_moments(x, y))
+
+
+def _deep_data(sizes: Sequence[int], x: np.ndarray, y: np.ndarray) -> tuple:
+    """x (samples, patches, n_u) and y (samples, outputs); ValueError where `sizes` do not fit."""
+    x, y = _data(x, y, (2, 3))
+    x = x[:, None] if x.ndim == 2 else x
+    if len(sizes) < 2 or (sizes[0], sizes[-1]) != (x.shape[-1], y.shape[1]):
+        raise ValueError(
+            f"layers of sizes {list(sizes)} on {x.shape[-1]} inputs and {y.shape[1]} outputs: "
+            "wanted the inputs first and the outputs last"
+        )
+    return x, y
 
 
 def _moments(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
 from .base import Array, Network
-from .pointwise import activation
 
 
 @dataclass(frozen=True)
@@ -71,34 +69,3 @@ class Autograd(Network):
     def jacobian(self, theta: np.ndarray) -> np.ndarray:
         """Minus the Hessian of the loss for one set of units, (units * features,) * 2."""
         return -self._mapped(self._one, theta, "hessian").reshape((theta.size,) * 2)
-
-
-def deep(sizes: list[int], x: np.ndarray, y: np.ndarray, phi: str = "relu") -> Autograd:
-    """Fully-connected network of layers `sizes` (inputs, hidden ..., outputs), without biases.
-
-    Its weights are one "unit" (1, weights): the matrices (out, in) in order, flattened; see
-    `pack` and `unpack`.  ValueError for an unknown activation `phi`.
-    """
-    sizes, sigma = list(sizes), activation(phi).f
-    count = sum(a * b for a, b in pairwise(sizes))
-
-    def predict(theta: Array, inputs: Array) -> Array:
-        *hidden, last = unpack(theta, sizes)
-        for matrix in hidden:
-            inputs = sigma(inputs @ matrix.mT)
-        return inputs @ last.mT
-
-    return Autograd(predict, x, y, n_v=0, n_u=count)
-
-
-def pack(weights: list[np.ndarray]) -> np.ndarray:
-    """Weight matrices (out, in) of a deep network as one unit (1, weights)."""
-    return np.concatenate([matrix.ravel() for matrix in weights])[None]
-
-
-def unpack(theta: Array, sizes: list[int]) -> list[Array]:
-    """The weight matrices (out, in) in one unit (1, weights) of a deep network."""
-    shapes = [(b, a) for a, b in pairwise(sizes)]
-    ends = np.cumsum([a * b for a, b in shapes])
-    parts = zip(ends, shapes, strict=True)
-    return [theta[0, end - a * b : end].reshape(a, b) for end, (a, b) in parts]

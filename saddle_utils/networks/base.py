@@ -125,7 +125,9 @@ class Network:
         import torch
 
         own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
-        arrays = {k: torch.as_tensor(a, device=device) for k, a in own.items() if np.ndim(a)}
+        arrays = {
+            k: torch.as_tensor(a, device=device) for k, a in own.items() if getattr(a, "ndim", 0)
+        }
         return dataclasses.replace(self, **arrays)  # type: ignore[type-var]
 
     def check(self, theta: Array) -> Array:

@@ -10,7 +10,7 @@ from support import relative
 from saddle_utils import networks
 from saddle_utils.datasets import panel, random_tasks, whitened
 from saddle_utils.dynamics import flow
-from saddle_utils.networks import deep, pack, unpack
+from saddle_utils.networks import deep, pack
 from saddle_utils.theory import linear, saddles
 
 SEEDS = [11, 512, 90210]
@@ -22,7 +22,7 @@ def test_corollary_2_by_autograd(layer):
     rng = np.random.default_rng(3)
     x, y = rng.standard_normal((20, 2)), rng.standard_normal((20, 1))
     narrow = deep(sizes, x, y)
-    weights = unpack(saddles.fixed_point(narrow, 1, 3), sizes)
+    weights = narrow.weights(saddles.fixed_point(narrow, 1, 3))
     sizes[layer + 1] += 1
     wide = [
         torch.tensor(w, requires_grad=True)
@@ -34,7 +34,7 @@ def test_corollary_2_by_autograd(layer):
     out = h @ wide[-1].T
     ((torch.as_tensor(y) - out) ** 2).sum().div(40).backward()
     assert max(w.grad.abs().max() for w in wide) < 1e-8
-    np.testing.assert_allclose(out.detach(), narrow.output(pack(weights)), atol=1e-12)
+    np.testing.assert_allclose(out.detach().T, narrow.output(pack(weights)), atol=1e-12)
     assert deep(sizes, x, y).n_u == sum(w.numel() for w in wide)
 
 
@@ -76,7 +76,7 @@ def test_deep_networks_pack_and_differentiate():
     net = deep([3, 4, 2], x, y, "tanh")
     weights = [rng.standard_normal((4, 3)), rng.standard_normal((2, 4))]
     theta = pack(weights)
-    for a, b in zip(unpack(theta, [3, 4, 2]), weights, strict=True):
+    for a, b in zip(net.weights(theta), weights, strict=True):
         np.testing.assert_array_equal(a, b)
     two = networks.pointwise(x, y, "tanh")
     units = np.concatenate([weights[1].T, weights[0]], axis=1)

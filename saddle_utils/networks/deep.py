@@ -1,0 +1,214 @@
+"""Deep networks, linear or with pointwise activations: backpropagation in closed form.
+
+How they are built of layers, and how theta holds those, says `networks.layers`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from .base import Array, product
+from .layers import Layered, pack
+from .pointwise import ACTIVATIONS
+
+
+class Backpropagation(Layered):
+    """The gradient field of layers and its derivative, for any loss of their map."""
+
+    @cached_property
+    def columns(self) -> Array:
+        """What the first layer reads, (\\*runs, n_u, patches * columns)."""
+        raise NotImplementedError
+
+    def residual(self, f: Array) -> Array:
+        """-dL/df of the map f (\\*ensemble, outputs, columns), in its shape."""
+        raise NotImplementedError
+
+    def residual_along(self, df: Array) -> Array:
+        """Derivative of `residual` along a change df of the map."""
+        raise NotImplementedError
+
+    def forward(self, theta: Array) -> tuple[list, list, list, list, Array]:
+        """Weights; W_l h_{l-1} and sigma of it, of hidden layers; h_0 to h_L; the residual."""
+        weights, pre, post, h = self.weights(theta), [], [], [self.columns]
+        for layer, w in enumerate(weights, 1):
+            out = product(w, h[-1])
+            if layer < self.depth:
+                out = self._by_patch(out) if layer == 1 else out
+                pre.append(out)
+                out = ACTIVATIONS[self.phis[layer - 1]].f(out)
+                post.append(out)
+            h.append(sum([h[a] for a, b in self.skips if b == layer], out))
+        return weights, pre, post, h, self.residual(h[-1])
+
+    def output(self, theta: Array) -> Array:
+        return self.forward(theta)[3][-1]
+
+    def field(self, theta: Array, forward: tuple | None = None) -> Array:
+        weights, pre, post, h, r = forward or self.forward(theta)
+        errors, _ = self.backward(weights, pre, post, r)
+        return pack([product(g, a.mT) for g, a in zip(errors, h, strict=False)])
+
+    def backward(self, weights: list, pre: list, post: list, r: Array) -> tuple[list, list]:
+        """-dL/d(W_l h_{l-1}) of each layer l from 1, and -dL/dh_l of each l from 0, from `forward`.
+
+        All (\\*ensemble, outputs, columns); None for what is not needed, the input's.
+        """
+        back, out = [None] * self.depth + [r], []
+        for layer in range(self.depth, 0, -1):
+            g = back[layer]
+            for a, b in self.skips:
+                if b == layer:
+                    back[a] = g if back[a] is None else back[a] + g
+            if layer < self.depth:
+                act = ACTIVATIONS[self.phis[layer - 1]]
+                g = g * act.df(pre[layer - 1], post[layer - 1])
+                g = self._by_unit(g) if layer == 1 else g
+            out.append(g)
+            if layer > 1:
+                through = product(weights[layer - 1].mT, g)
+                back[layer - 1] = through if back[layer - 1] is None else back[layer - 1] + through
+        return out[::-1], back
+
+    def field_along(self, theta: Array, move: Array) -> Array:
+        """Derivative of the field along `move`, minus the Hessian-vector product, their shape.
+
+        Theta and move (\\*ensemble, 1, weights) may differ in ensemble axes that broadcast.
+        """
+        weights, pre, post, h, r = self.forward(theta)
+        (errors, totals), moves = self.backward(weights, pre, post, r), self.weights(move)
+        dh, dpre = [None], []
+        for layer, (w, dw) in enumerate(zip(weights, moves, strict=True), 1):
+            out = product(dw, h[layer - 1])
+            out = out if layer == 1 else out + product(w, dh[-1])
+            if layer < self.depth:
+                out = self._by_patch(out) if layer == 1 else out
+                dpre.append(out)
+                out = out * ACTIVATIONS[self.phis[layer - 1]].df(pre[layer - 1], post[layer - 1])
+            dh.append(sum([dh[a] for a, b in self.skips if b == layer and a], out))
+        back, found = [0.0] * self.depth + [self.residual_along(dh[-1])], []
+        for layer in range(self.depth, 0, -1):
+            g = back[layer]
+            for a, b in self.skips:
+                back[a] = back[a] + g if b == layer else back[a]
+            if layer < self.depth:
+                act, at = ACTIVATIONS[self.phis[layer - 1]], (pre[layer - 1], post[layer - 1])
+                g = g * act.df(*at)
+                if act.d2f is not None:
+                    g = g + totals[layer] * act.d2f(*at) * dpre[layer - 1]
+                g = self._by_unit(g) if layer == 1 else g
+            change = product(g, h[layer - 1].mT)
+            if layer > 1:
+                change = change + product(errors[layer - 1], dh[layer - 1].mT)
+                back[layer - 1] = back[layer - 1] + product(weights[layer - 1].mT, g)
+                back[layer - 1] = back[layer - 1] + product(moves[layer - 1].mT, errors[layer - 1])
+            found.append(change)
+        return pack(found[::-1])
+
+    def jacobian(self, theta: np.ndarray) -> np.ndarray:
+        basis = np.eye(self.n_u)[:, None]
+        found = self.field_along(theta[..., None, :, :], basis)
+        shape = (*theta.shape[:-2], self.n_u, self.n_u)
+        return np.broadcast_to(found[..., 0, :], shape)  # one layer has the same at any weights
+
+    def _by_patch(self, of_units: Array) -> Array:
+        """An array (units, patches * columns) as (units * patches, columns)."""
+        if self.patches == 1:
+            return of_units
+        units, columns = of_units.shape[-2:]
+        shape = (*of_units.shape[:-2], units * self.patches, columns // self.patches)
+        return of_units.reshape(shape)
+
+    def _by_unit(self, of_patches: Array) -> Array:
+        """An array (units * patches, columns) as (units, patches * columns)."""
+        if self.patches == 1:
+            return of_patches
+        rows, columns = of_patches.shape[-2:]
+        shape = (*of_patches.shape[:-2], rows // self.patches, columns * self.patches)
+        return of_patches.reshape(shape)
+
+
+@dataclass(frozen=True)
+class Deep(Backpropagation):
+    """A deep network with pointwise activations; x (patches, samples, n_u), y (outputs, samples).
+
+    `networks.deep` builds it from data with samples first.
+    """
+
+    x: Array
+    y: Array
+    axes: ClassVar[dict[str, int]] = {"x": 3, "y": 2}
+
+    @property
+    def inputs(self) -> int:
+        return self.x.shape[-3] * self.x.shape[-1]
+
+    @property
+    def samples(self) -> int:
+        return self.y.shape[-1]
+
+    def subset(self, index: np.ndarray) -> Deep:
+        return replace(self, x=self.x[:, index], y=self.y[:, index])
+
+    @cached_property
+    def columns(self) -> Array:
+        return self.x.reshape(*self.x.shape[:-3], -1, self.x.shape[-1]).mT
+
+    def residual(self, f: Array) -> Array:
+        return (self.y - f) / self.samples
+
+    def residual_along(self, df: Array) -> Array:
+        return -df / self.samples
+
+    def loss(self, theta: Array, forward: tuple | None = None) -> Array:
+        r = (forward or self.forward(theta))[-1]
+        return (r * r).sum((-2, -1)) * (self.samples / 2)
+
+    def zero_loss(self) -> float:
+        return float((self.y * self.y).sum() / (2 * self.samples))
+
+
+@dataclass(frozen=True)
+class DeepLinear(Backpropagation):
+    r"""A deep linear network, by moments: dW_l = (W_L ... W_{l+1})' G (W_{l-1} ... W_1)'.
+
+    G = Syz - W Szz is the residual matrix of the map W = W_L ... W_1 (Eq. 9), and the moments are
+    those of `Linear`.  Computed as backpropagation with the unit vectors as data and G as error.
+    """
+
+    syz: Array
+    szz: Array
+    syy: float
+    axes: ClassVar[dict[str, int]] = {"syz": 2, "szz": 2, "syy": 0}
+
+    @property
+    def inputs(self) -> int:
+        return self.syz.shape[-1]
+
+    @cached_property
+    def columns(self) -> Array:
+        size = self.sizes[0]
+        unit = np.eye(size * self.patches).reshape(self.patches, size, self.patches * size)
+        unit = np.ascontiguousarray(unit.swapaxes(0, 1).reshape(size, -1))
+        if isinstance(self.syz, np.ndarray):
+            return unit
+        import torch
+
+        return torch.as_tensor(unit, device=self.syz.device)
+
+    def residual(self, f: Array) -> Array:
+        return self.syz - product(f, self.szz)
+
+    def residual_along(self, df: Array) -> Array:
+        return -product(df, self.szz)
+
+    def loss(self, theta: Array, forward: tuple | None = None) -> Array:
+        *_, h, g = forward or self.forward(theta)
+        return (self.syy - ((self.syz + g) * h[-1]).sum((-2, -1))) / 2
+
+    def zero_loss(self) -> float:
+        return self.syy / 2
