@@ -24,6 +24,7 @@ def brute(architecture: str, n_v: int, patches: int):
         "gelu": torch.nn.functional.gelu,
         "swish": torch.nn.functional.silu,
         "x_tanh": lambda a: a * torch.tanh(a),
+        "square": lambda a: a**2,
         "cubic": lambda a: a**3,
     }
 

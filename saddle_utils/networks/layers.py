@@ -14,6 +14,7 @@ units of a hidden layer, (v_i; u_i), as in a network of two layers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,16 @@ import numpy as np
 
 from .base import Array, Network, concat
 from .pointwise import activation
+
+
+@dataclass(frozen=True)
+class Units(Network):
+    """The units of a hidden layer, (v_i; u_i) as in a network of two layers, without a loss."""
+
+    n_v: int
+    n_u: int
+    degree: float | None
+    parity: int
 
 
 @dataclass(frozen=True)
@@ -115,10 +126,13 @@ class Layered(Network):
         read = [w.reshape(*w.shape[:-2], width, -1) for w in read]
         return concat([*read, *(weights[k - 1] for k in layers)])
 
-    def n_read(self, stream: int) -> int:
-        """Number of features of v in the units of a stream."""
-        width = self.sizes[self.streams[stream][0]]
-        return sum(int(np.prod(self.shapes[k])) for k in self.streams[stream]) // width
+    def hidden(self, stream: int) -> Units:
+        """What kind of units the `units` of a stream are."""
+        layers = self.streams[stream]
+        width = self.sizes[layers[0]]
+        n_v, n_u = (sum(math.prod(self.shapes[k - i]) for k in layers) // width for i in (0, 1))
+        kinds = {(a.degree, a.parity) for a in (activation(self.phis[k - 1]) for k in layers)}
+        return Units(n_v, n_u, *(kinds.pop() if len(kinds) == 1 else (None, 0)))
 
     def scaled(self, theta: Array, factors: Sequence[float]) -> Array:
         """Theta with the weights of layer l multiplied by factors[l], l from 0."""

@@ -117,6 +117,7 @@ ACTIVATIONS: dict[str, Activation] = {
         lambda a, f: 2 * (1 - _tanh(a) ** 2) * (1 - f),
         parity=1,
     ),
+    "square": Activation(lambda a: a * a, lambda a, f: 2 * a, lambda a, f: 0 * a + 2, 2, 1),
     "cubic": Activation(lambda a: a**3, lambda a, f: 3 * a**2, lambda a, f: 6 * a, 3, -1),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
-from ..networks import Linear, Network
+from ..networks import Layered, Network
 
 THRESHOLDS = (0.02, 0.05, 0.1)  # of size, relative to the largest, at which a width is reported
 
@@ -59,14 +59,17 @@ def effective_width(
     features) above `tau` times the largest; otherwise the number of clusters of active units
     (`clusters`).  With a `reference` of the same shape, for example the end of the run, sizes are
     measured against the network that was learned, so that small initial weights have width 0.
+    ValueError for a deep network, whose layers have widths of their own (`layer_widths`).
     """
     theta = np.asarray(theta)
+    if isinstance(network, Layered):
+        raise ValueError("a deep network has an effective width for each layer: use `layer_widths`")
     if theta.ndim > 2:
         reference = np.broadcast_to(theta if reference is None else reference, theta.shape)
         runs = np.ndindex(theta.shape[:-2])
         widths = [effective_width(network, theta[run], tau, reference[run]) for run in runs]
         return np.array(widths).reshape(theta.shape[:-2])
-    if isinstance(network, Linear):
+    if (network.degree, network.parity) == (1, -1):  # phi is linear in u
         values = np.linalg.svd(theta, compute_uv=False)
         top = values if reference is None else np.linalg.svd(reference, compute_uv=False)
         return np.sum(values > tau * top[0])

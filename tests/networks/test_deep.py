@@ -115,7 +115,7 @@ def test_a_deep_network_of_two_layers_is_the_shallow_one():
         assert relative(net.loss(row), wide.loss(theta)) < 1e-13
         assert relative(net.output(row), wide.output(theta)) < 1e-12
         units = net.units(net.field(row), 0)
-        assert net.streams == [(1,)] and net.n_read(0) == wide.n_v
+        assert net.streams == [(1,)] and net.hidden(0).n_v == wide.n_v
         assert relative(np.sort(units, axis=None), np.sort(wide.field(theta), axis=None)) < 1e-12
         assert relative(units[..., wide.n_v :], wide.split(wide.field(theta))[1]) < 1e-12
 
@@ -131,7 +131,7 @@ def test_theta_holds_the_layers_one_after_the_other():
     np.testing.assert_allclose(scaled[1], 10 * weights[1])
     np.testing.assert_allclose(scaled[2], 0.5 * weights[2])
     first = net.units(theta, 0)
-    assert first.shape == (5, 4, 10 + 3) and net.n_read(0) == 10
+    assert first.shape == (5, 4, 10 + 3) and net.hidden(0).n_v == 10
     np.testing.assert_array_equal(first[2, 1, 10:], weights[0][2, 1])
     expected = weights[1][2].reshape(5, 4, 2)[:, 1].ravel()
     np.testing.assert_array_equal(np.sort(first[2, 1, :10]), np.sort(expected))
@@ -147,7 +147,11 @@ def test_skips_join_layers_into_streams():
     w = net.weights(net.draw(np.random.default_rng(0)))
     units = net.units(pack([m[None] for m in w]), 0)[0]
     np.testing.assert_array_equal(units[3], np.r_[w[1][:, 3], w[3][:, 3], w[0][3], w[2][3]])
-    assert net.n_read(0) == 6
+    kind = net.hidden(0)
+    assert (kind.n_v, kind.n_u, kind.degree, kind.parity) == (6, 7, None, -1)
+    kind = network("convolution").hidden(1)
+    assert (kind.n_v, kind.n_u, kind.degree, kind.parity) == (2, 8, 1, 0)
+    assert networks.deep([3, 4, 4, 2], X, Y, ["relu", "tanh"], [(1, 2)]).hidden(0).degree is None
 
 
 @pytest.mark.parametrize("name", ["convolution and skip", "linear", "skips two"])

@@ -21,6 +21,7 @@ TORCH = {
     "gelu": torch.nn.functional.gelu,
     "swish": torch.nn.functional.silu,
     "x_tanh": lambda a: a * torch.tanh(a),
+    "square": lambda a: a**2,
     "cubic": lambda a: a**3,
 }
 
@@ -40,7 +41,7 @@ def test_the_orders_of_every_activation():
     assert orders == {
         "relu": (1, None), "leaky_relu": (1, None), "identity": (1, None),
         "tanh": (1, 3), "sine": (1, 3), "sigmoid": (0, 0), "softplus": (0, 0),
-        "gelu": (1, 2), "swish": (1, 2), "x_tanh": (2, 2), "cubic": (3, 3),
+        "gelu": (1, 2), "swish": (1, 2), "x_tanh": (2, 2), "square": (2, 2), "cubic": (3, 3),
     }  # fmt: skip
 
 
