@@ -13,6 +13,7 @@ import numpy as np
 from .. import networks
 from ..networks import Network
 
+Points = tuple[tuple[float, float], tuple[float, float]]  # two points of the plane
 REFERENCE = Path(__file__).parent / "reference"  # the digitised panels
 
 
@@ -57,46 +58,62 @@ def _unit(degrees: float) -> np.ndarray:
     return np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])
 
 
-def _linear(second: float = 1.40) -> Panel:
-    """Panel B: two orthogonal inputs, the second with a label of strength `second`."""
-    r1, r2 = _unit(73.2), _unit(163.2)
-    x, y = np.array([3.0 * r1, 1.16 * r2]), np.diag([1.42, second])
-    net = networks.linear(x, y)
+def _linear(first: float = 1.42, second: float = 1.40, points: Points | None = None) -> Panel:
+    """Panel B: two inputs, each with an output of its own, of the labels `first` and `second`."""
+    x = np.array(points or (3.0 * _unit(73.2), 1.16 * _unit(163.2)))
+    net = networks.linear(x, y := np.diag([first, second]))
     return Panel("fig1b", "Linear fully-connected", net, 0.01, 1e-6, 1, 50, slice(2, 4), x, y)
 
 
-def _linear_convolution(second: float = 1.25) -> Panel:
-    """Panel C: two orthogonal kernels in two patches, the second with the label `second`."""
-    k1, k2, o = _unit(162), np.array([-_unit(162)[1], _unit(162)[0]]), np.zeros(2)
-    x = np.array([[2.7 * k1, o], [o, 2 * k2], [2 * k2, o], [o, 2 * k1]])
-    net = networks.linear(x, y := np.array([1.55, second, 0, 0]))
+def _linear_convolution(
+    first: float = 1.55, second: float = 1.25, points: Points | None = None
+) -> Panel:
+    """Panel C: two kernels, each in either of two patches, labelled in one of them."""
+    one = _unit(162)
+    k1, k2 = np.array(points or (2.7 * one, (-2 * one[1], 2 * one[0])))
+    o, weak = np.zeros(2), k1 * (2 / 2.7)
+    x = np.array([[k1, o], [o, k2], [k2, o], [o, weak]])
+    net = networks.linear(x, y := np.array([first, second, 0, 0]))
     return Panel("fig1c", "Linear convolutional", net, 0.01, 1e-7, 0, 50, slice(2, 4), x, y)
 
 
-def _relu(angle: float = 90.0) -> Panel:
-    """Panel D: two inputs of opposite labels, `angle` degrees apart."""
-    first, turn = np.array([-1.0, 2.0]), np.radians(-angle)
+def _relu(
+    angle: float = 90.0, first: float = 1.0, second: float = -1.0, points: Points | None = None
+) -> Panel:
+    """Panel D: two inputs of opposite labels, `angle` degrees apart unless `points` says where."""
+    one, turn = np.array([-1.0, 2.0]), np.radians(-angle)
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    x, y = np.array([first, rotation @ first / 2]), np.array([1.0, -1.0])
+    x, y = np.array(points or (one, rotation @ one / 2)), np.array([first, second])
     net = networks.pointwise(x, y)
     return Panel("fig1d", "ReLU fully-connected", net, 0.01, 1e-6, 1, 50, slice(1, 3), x, y)
 
 
-def _relu_convolution(second: float = -0.86) -> Panel:
-    """Panel E: two orthogonal kernels in either patch, the second with the label `second`."""
-    x = np.array([[2.5, 0, 0, 0], [0, 0, 2.5, 0], [0, 2, 0, 0], [0, 0, 0, 2]]).reshape(4, 2, 2)
-    net = networks.pointwise(x, y := np.array([1.05, 1.05, second, second]))
+def _relu_convolution(
+    first: float = 1.05, second: float = -0.86, points: Points | None = None
+) -> Panel:
+    """Panel E: two kernels, each in either patch, with the labels `first` and `second`."""
+    (k1, k2), o = np.array(points or ((2.5, 0.0), (0.0, 2.0))), np.zeros(2)
+    x = np.array([[k1, o], [o, k1], [k2, o], [o, k2]])
+    net = networks.pointwise(x, y := np.array([first, first, second, second]))
     return Panel("fig1e", "ReLU convolutional", net, 0.01, 2e-7, 3, 50, slice(2, 4), x, y)
 
 
-def _attention(context: int = 31, second: float = 0.5) -> Panel:
-    """Panel F: in-context regression on `context` tokens, whose variances are .5 and `second`."""
-    rng = np.random.default_rng(2)
-    x = np.sqrt([0.5, second]) * rng.standard_normal((5000, context + 1, 2))
-    y = np.einsum("snd,sd->sn", x, rng.standard_normal((5000, 2)))
-    net = networks.attention(x, y)
+def _attention(
+    context: int = 31, first: float = 0.5, second: float = 0.5, prompts: int | None = 5000
+) -> Panel:
+    """Panel F: in-context regression on `context` tokens, whose variances are `first` and `second`.
+
+    On so many prompts; None has the moments of infinitely many, and no data.
+    """
     scale = 0.015 / np.sqrt(30)
-    return Panel("fig1f", "Linear self-attention", net, 0.02, scale, 23, 10, slice(3, 5), x, y)
+    rest = 0.02, scale, 23, 10, slice(3, 5)
+    if prompts is None:
+        net, none = networks.attention_population(np.diag([first, second]), context), np.zeros(0)
+        return Panel("fig1f", "Linear self-attention", net, *rest, none, none)
+    rng = np.random.default_rng(2)
+    x = np.sqrt([first, second]) * rng.standard_normal((prompts, context + 1, 2))
+    y = np.einsum("snd,sd->sn", x, rng.standard_normal((prompts, 2)))
+    return Panel("fig1f", "Linear self-attention", networks.attention(x, y), *rest, x, y)
 
 
 def _quadratic(second: float = 1.0) -> Panel:
@@ -119,7 +136,7 @@ PANELS: dict[str, Callable[..., Panel]] = {
 
 
 @cache
-def panel(name: str, **knobs: float) -> Panel:
+def panel(name: str, **knobs: float | Points | None) -> Panel:
     """The panel of Figure 1 of this name ("fig1b" to "fig1g"), with its data varied by `knobs`.
 
     ValueError for an unknown name, TypeError for a knob that its training set lacks.

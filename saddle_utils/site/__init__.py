@@ -1,0 +1,1 @@
+"""The companion outside Jupyter: the explorable page, the site, the dashboard, the animations."""

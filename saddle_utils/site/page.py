@@ -1,0 +1,65 @@
+"""The explorable page: one HTML file that needs no Python, no server and no network.
+
+Its JavaScript modules (`page/`) are bundled by esbuild with a few modules of D3, both from the npm
+registry at build time, and written into the page together with the style and D3's licence.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+from ..datasets import digitised
+from ..datasets.figure1 import PANELS
+from ..notebook.files import PROJECT, write_whole
+
+SOURCES = Path(__file__).parent / "page"
+NODE = PROJECT / "build" / "page"  # where the modules from npm lie
+
+
+def install_modules() -> Path:
+    """Folder with the page's sources and the npm modules of its package.json, installed if new.
+
+    FileNotFoundError, with what to install, where there is no npm.
+    """
+    if shutil.which("npm") is None:
+        raise FileNotFoundError("the page is bundled by npm modules: install Node.js with npm")
+    wanted = (SOURCES / "package.json").read_text()
+    kept = NODE / "installed.json"
+    NODE.mkdir(parents=True, exist_ok=True)
+    for path in SOURCES.iterdir():
+        shutil.copy(path, NODE / path.name)
+    if not kept.exists() or kept.read_text() != wanted:
+        command = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--silent"]
+        subprocess.run(command, cwd=NODE, check=True)
+        kept.write_text(wanted)
+    return NODE
+
+
+def build_page(path: Path) -> Path:
+    """Write the page to `path`, whole or not at all, and return it."""
+    folder = install_modules()
+    curves = {name: [*map(list, _curve(name))] for name in PANELS if name != "fig1f"}
+    (folder / "reference.json").write_text(json.dumps(curves))
+    bundle = ["node_modules/.bin/esbuild", "main.js", "--bundle", "--minify", "--format=iife"]
+    code = subprocess.run(bundle, cwd=folder, check=True, capture_output=True, text=True).stdout
+    licence = (folder / "node_modules" / "d3-scale" / "LICENSE").read_text()
+    parts = {
+        "/* page.css */": (SOURCES / "page.css").read_text(),
+        "/* page.js */": code.replace("</script", "<\\/script"),
+        "<!-- licences -->": licence,
+    }
+    html = (SOURCES / "index.html").read_text()
+    for mark, part in parts.items():
+        html = html.replace(mark, part)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, html.encode())
+    return path
+
+
+def _curve(name: str) -> zip:
+    """Epochs and losses of the paper's panel, as its curve on the page."""
+    paper = digitised(name)
+    return zip(paper.epochs.tolist(), paper.losses.tolist(), strict=True)
