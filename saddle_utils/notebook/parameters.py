@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..datasets import PANELS
 from ..dynamics import resolve_device
 from .files import output_folder
 
@@ -31,6 +32,16 @@ def _strengths(value: Any) -> bool:
     return good and all(_number(s) and s > 0 for s in value)
 
 
+def _numbers(value: Any) -> bool:
+    listed = isinstance(value, (list, tuple)) and 1 <= len(value) <= 3
+    return value is None or (listed and all(map(_number, value)))
+
+
+def _points(value: Any) -> bool:
+    listed = isinstance(value, (list, tuple)) and len(value) == 2
+    return value is None or (listed and all(_numbers(p) and p and len(p) == 2 for p in value))
+
+
 RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "seed": _whole(0, 2**32 - 1),
     "width": _whole(2, 1000),
@@ -39,6 +50,11 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "output_dir": (lambda v: v is None or isinstance(v, str), "a path, or None for `figures`"),
     "device": (lambda v: v in ("cpu", "cuda", "auto", "torch"), '"cpu", "cuda" or "auto"'),
     "singular_values": (_strengths, "a list of 1 to 8 positive numbers"),
+    "panel": (lambda v: v in PANELS, f"one of {', '.join(PANELS)}"),
+    "points": (_points, "None, or two points of the plane such as [[1, 0], [0, 2]]"),
+    "knobs": (_numbers, "None, or a list of 1 to 3 numbers"),
+    "lr": (lambda v: v is None or (_number(v) and v > 0), "None, or a positive number"),
+    "epochs": _whole(1, 100_000),
 }
 
 

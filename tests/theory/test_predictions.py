@@ -241,3 +241,12 @@ def test_drops_whose_times_cannot_be_are_in_doubt(scale):
     assert not predict(
         easy, initial_units(whitened([4, 1, 0.2]), 20, 1e-6, range(4)), 3
     ).doubtful.any()
+
+
+@pytest.mark.parametrize("name", ["fig1b", "fig1d", "fig1f", "fig1g"])
+def test_more_drops_than_there_is_to_learn(name):
+    """Nothing is left after the second drop: the times of the others are inf, not an error."""
+    own = panel(name)
+    theta = initial_units(own.network, own.width, own.init_scale, own.seed)
+    plan = predict(stacked([own.network]), theta[None], 4)
+    assert np.isfinite(plan.times[0]).tolist() == [True, True, False, False]

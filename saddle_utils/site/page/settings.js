@@ -32,7 +32,7 @@ export function command({ panel, lr, scale, seed, width, epochs, points, knobs }
     `-p lr ${digits(lr)} -p epochs ${epochs} -p knobs '${JSON.stringify(knobs.map(digits))}'`,
   ];
   if (points.length) parts.push(`-p points '${JSON.stringify(points.map((point) => point.map(digits)))}'`);
-  return `make run NB=16_a_run_of_your_own ARGS="${parts.join(" ")}"`;
+  return `make run NB=16_your_own_run ARGS="${parts.join(" ")}"`;
 }
 
 // Settings that nobody chose: other data, another seed, another scale.

@@ -3,6 +3,7 @@
 from .claims import claim_against_paper, claim_limit, claim_seed_times, claim_seeds
 from .draw import (
     draw_loss,
+    draw_weights,
     draw_weights_at,
     limit_figure,
     panel_curves,

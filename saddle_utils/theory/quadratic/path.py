@@ -55,7 +55,9 @@ def quadratic_drop(network: Quadratic, start: np.ndarray, dormant: np.ndarray) -
     size = np.linalg.norm(start[:, -1], axis=-1)
     g = residual_task(network, start[:, :-1])
     rate = np.abs(np.linalg.eigvalsh(g.matrix(g.syz)[:, 0])).max(-1)
-    ends = 1000 / rate + np.where(size > 0, 10 / (rate * np.where(size > 0, size, 1)), 0)
+    escaping = size > 0  # where nothing is left to learn there is no drop, and no rate either
+    rate = np.where(escaping, rate, 1)
+    ends = np.where(escaping, 1000 / rate + 10 / (rate * np.where(escaping, size, 1)), 1 / rate)
     runs = flows(network, start, ends, rtol=1e-8)
     saddle = np.stack([run.theta[-1] for run in runs])
     kicks = []
