@@ -13,7 +13,10 @@ from saddle_utils.notebook.tasks import parameter_names
 
 BOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 COMMON = ["seed", "width", "init_scale", "n_seeds", "output_dir", "device"]
-EXTRA = {"01_linear_rank": ["singular_values"]}
+EXTRA = {
+    "01_linear_rank": ["singular_values"],
+    "16_your_own_run": ["panel", "points", "knobs", "lr", "epochs"],
+}
 
 
 @pytest.fixture(params=BOOKS, ids=lambda path: path.stem)

@@ -13,11 +13,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from ..datasets import PANELS, Panel, panel
-from ..networks import initial_units, stacked
+from ..networks import stacked
 from ..notebook import Explorer, Ledger, Picture, Slider
 from ..notebook.explorer import Choice
 from ..notebook.ledger import Claim
-from ..notebook.look import BLUE, GREEN, INK, dashed, draw_words
+from ..notebook.look import BLUE, FAINT, GREEN, INK, dashed, draw_words
 from ..theory.predictions import predict
 from . import figure1
 from .figure1 import PanelRun
@@ -82,13 +82,17 @@ def expected(run: PanelRun) -> Expected:
     return Expected(plan.levels[0, : count + 1] / net.zero_loss(), times[:count])
 
 
-def train(own: Panel, seed: int, width: int, init_scale: float, epochs: int) -> PanelRun:
-    """One run by gradient descent, every epoch recorded."""
-    return figure1.train_panel(own, seed, width, init_scale, epochs=epochs, every=1)
+def train(
+    own: Panel, seed: int, width: int, init_scale: float, epochs: int,
+    n_seeds: int | None = None, device: str = "cpu",
+) -> PanelRun:  # fmt: skip
+    """One run by gradient descent, or the runs of the seeds `seed`, `seed` + 1, ..."""
+    rest = {"epochs": epochs, "device": device, "every": 1 if n_seeds is None else 5}
+    return figure1.train_panel(own, seed, width, init_scale, n_seeds, **rest)
 
 
-def own_run_picture(run: PanelRun, theory: Expected) -> Picture:
-    """Loss over epochs with theory's levels and times, and the weights at the end."""
+def own_run_picture(run: PanelRun, theory: Expected, ensemble: PanelRun | None = None) -> Picture:
+    """Loss over epochs with theory's levels and times, other seeds, and the weights at the end."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.3), width_ratios=(2.1, 1))
     last = run.epochs[-1]
     for k, (time, level) in enumerate(zip(theory.times, theory.levels[1:], strict=True)):
@@ -96,10 +100,14 @@ def own_run_picture(run: PanelRun, theory: Expected) -> Picture:
         dashed(left, [time, last], [level, level], 0.9)
         left.text(time, 1.02, f" {time:.0f}", fontsize=8, color=INK)
         left.text(last, level + 0.015, f"{k + 1}", ha="right", fontsize=8, color=GREEN)
+    words = [("this run", BLUE), ("theory, dashed", INK)]
+    if ensemble is not None:
+        left.plot(ensemble.epochs, ensemble.losses, color=FAINT, lw=0.5, alpha=0.45)
+        words.append((f"{ensemble.losses.shape[1]} seeds", FAINT))
     left.plot(run.epochs, run.losses, color=BLUE)
     left.set(xlim=(0, last), ylim=(-0.04, 1.12), xlabel="epoch", ylabel="loss / initial loss")
     left.set_title(run.panel.title)
-    draw_words(left, [("this run", BLUE), ("theory, dashed", INK)], top=0.84)
+    draw_words(left, words, top=0.84)
     end = run.trajectory.theta[-1][:, run.panel.shown]
     figure1.draw_weights(right, end, f"end: width {run.widths()[-1] if len(run.widths()) else 0}")
     alt = (
@@ -149,7 +157,8 @@ def explorer() -> Explorer:
 
     return Explorer(
         simulate, draw, "Loss over epochs with theory's levels and times, beside the weights",
-        network=Choice(panel("fig1b").title, [*names]), width=Slider(20, 2, 100), seed=Slider(1, 0, 100),
+        network=Choice(panel("fig1b").title, [*names]),
+        width=Slider(20, 2, 100), seed=Slider(1, 0, 100),
         scale=Slider(1.0, -1, 3, 0.1, log=True, label="initial scale (× paper's)"),
         lr=Slider(1.0, -1, 0.5, 0.1, log=True, label="learning rate (× paper's)"),
     )  # fmt: skip

@@ -35,7 +35,9 @@ def opened(built):
 
 
 def by_python(settings):
-    own = own_panel(settings["panel"], settings["points"] or None, settings["knobs"], settings["lr"])
+    own = own_panel(
+        settings["panel"], settings["points"] or None, settings["knobs"], settings["lr"]
+    )
     rest = (settings[key] for key in ("seed", "width", "scale", "epochs"))
     return train(own, *rest)
 
