@@ -10,8 +10,8 @@ family              unit                           what it needs of the data
 `Pointwise`         v_i sigma(u_i . x), patches    the data
 ==================  =============================  ==============================
 
-`Attention` is a `Quadratic` network; `Deep` and `DeepLinear` networks have more layers, skips among
-them; and `Autograd` differentiates any model that has no closed form, through the same interface.
+`Attention` is a `Quadratic` network; `Deep` and `DeepLinear` networks have more layers, skips
+among them, and `Transformer` has a linear layer behind attention; `Autograd` differentiates any model that has no closed form, through the same interface.
 
 A set of units is one array `theta` of shape (\*ensemble, units, features); the features of a unit
 are those of v_i followed by those of u_i.  All functions take and return leading ensemble axes
@@ -33,6 +33,7 @@ from .layers import Layered, pack
 from .moments import Linear
 from .pointwise import ACTIVATIONS, Activation, Pointwise
 from .quadratic import Attention, Quadratic
+from .transformer import Transformer
 
 
 def _data(x: np.ndarray, y: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -119,11 +120,23 @@ def attention(x: np.ndarray, y: np.ndarray) -> Attention:
     The last token is the query: its label is what the network is to predict, and it enters the
     attention sum with label 0.  The sum is z = sum_n y_n x_n, not divided by the tokens.
     """
+    zx, _, label = _prompts(x, y)
+    return Attention(*_moments(zx, label))
+
+
+def transformer(x: np.ndarray, y: np.ndarray) -> Transformer:
+    """One-layer linear transformer on prompts x and labels y as of `attention`."""
+    zx, query, label = _prompts(x, y)
+    return Transformer(*_moments(np.concatenate([zx, query], axis=1), label))
+
+
+def _prompts(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """z x_q' (samples, d^2), x_q (samples, d) and the label to predict (samples, 1) of prompts."""
     x, y = _data(x, y, (3,))
     if x.shape[:2] != y.shape:
         raise ValueError(f"prompts {x.shape} and labels {y.shape}: wanted one label for each token")
     z = (y[:, :-1, None] * x[:, :-1]).sum(1)
-    return Attention(*_moments(z[:, :, None] * x[:, -1, None, :], y[:, -1:]))
+    return (z[:, :, None] * x[:, -1, None, :]).reshape(len(z), -1), x[:, -1], y[:, -1:]
 
 
 def attention_population(covariance: np.ndarray, context: int) -> Attention:
