@@ -11,7 +11,8 @@ family              unit                           what it needs of the data
 ==================  =============================  ==============================
 
 `Attention` is a `Quadratic` network; `Deep` and `DeepLinear` networks have more layers, skips
-among them, and `Transformer` has a linear layer behind attention; `Autograd` differentiates any model that has no closed form, through the same interface.
+among them, and `Transformer` has a linear layer behind attention; `Autograd` differentiates any
+model that has no closed form, through the same interface.
 
 A set of units is one array `theta` of shape (\*ensemble, units, features); the features of a unit
 are those of v_i followed by those of u_i.  All functions take and return leading ensemble axes
