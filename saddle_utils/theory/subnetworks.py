@@ -25,15 +25,17 @@ def monomial_jacobian(
 ) -> np.ndarray:
     """Jacobian of f(x; W_1 ... W_L) in the weights, (\\*ensemble, outputs * samples, weights).
 
-    `weights` holds matrices (\\*ensemble, out, in), `x` is (inputs, samples); the columns follow the
-    matrices in order, row by row.  Integers modulo `prime` if one is given, else floats.
+    `weights` holds matrices (\\*ensemble, out, in), `x` is (inputs, samples); the columns follow
+    the matrices in order, row by row.  Integers modulo `prime` if one is given, else floats.
     """
 
     def reduced(a: np.ndarray) -> np.ndarray:
         return a if prime is None else a % prime
 
     def times(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return a @ b if prime is None else reduced(reduced(a[..., None] * b[..., None, :, :]).sum(-2))
+        return (
+            a @ b if prime is None else reduced(reduced(a[..., None] * b[..., None, :, :]).sum(-2))
+        )
 
     def power(a: np.ndarray, exponent: int) -> np.ndarray:
         out = np.ones_like(a)
@@ -86,7 +88,9 @@ def exact_rank(matrices: np.ndarray, prime: int = PRIME) -> np.ndarray:
         head[every, row] = 0
         changed = a[:, :, column:] * np.where(found, lead[:, 0], 1)[:, None, None] % prime
         changed -= head[..., None] * lead[:, None] % prime
-        a[:, :, column:] = np.where(rows[:, None] > rank[:, None, None], changed % prime, a[:, :, column:])
+        a[:, :, column:] = np.where(
+            rows[:, None] > rank[:, None, None], changed % prime, a[:, :, column:]
+        )
         rank += found
     return rank.reshape(np.shape(matrices)[:-2])
 
@@ -106,8 +110,8 @@ def draw_points(
     """
     if kind not in KINDS or not 0 < layer < len(sizes) - 1 or sizes[layer] < 2:
         raise ValueError(
-            f"no points of kind {kind!r} in layer {layer} of {sizes}; known: {', '.join(KINDS)}, in "
-            "a hidden layer of two neurons or more"
+            f"no points of kind {kind!r} in layer {layer} of {sizes}; known: {', '.join(KINDS)}, "
+            "in a hidden layer of two neurons or more"
         )
     shapes = [(count, b, a) for a, b in pairwise(sizes)]
     if largest is None:

@@ -1,0 +1,274 @@
+"""Figures of subnetworks: tables of ranks, thresholds, a search, runs, learning coefficients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...notebook import Picture
+from ...notebook.look import BLUE, FAINT, GREEN, INK, ORANGE, RED, dashed, draw_words, note, shades
+from ...theory.subnetworks import generic_rank, mason_degree, sufficient_degree
+from .runs import SMALL
+
+COLOURS = {"holds": GREEN, "not critical": FAINT, "not a subnetwork": ORANGE}
+WORDS = {
+    "holds": "critical = subnetwork",
+    "not critical": "a subnetwork is not critical",
+    "not a subnetwork": "critical, but no subnetwork",
+}
+
+
+def draw_table(
+    ax: Axes, rows: Sequence[Mapping[str, Any]], chosen: tuple[int, int] | None = None
+) -> None:
+    """Ranks and verdicts of one number of inputs, degree over width; `chosen` (width, degree)."""
+    for row in rows:
+        width, degree, ranks = row["width"], row["degree"], row["ranks"]
+        box = (width - 0.47, degree - 0.45), 0.94, 0.9
+        ax.add_patch(plt.Rectangle(*box, color=COLOURS[row["verdict"]], alpha=0.45, lw=0))
+        if chosen == (width, degree):
+            ax.add_patch(plt.Rectangle(*box, fill=False, ec=INK, lw=2.5))
+        few = [max(ranks[kind]) for kind in ("no output", "redundant")]
+        ax.text(width - 0.2, degree, f"{max(ranks['generic'])}", ha="center", va="center",
+                fontsize=10, fontweight="bold")  # fmt: skip
+        ax.text(width + 0.2, degree, f"{few[0]}  {few[1]}", ha="center", va="center", fontsize=8)
+    widths = sorted({row["width"] for row in rows})
+    for width in widths:
+        edge = np.array([width - 0.5, width + 0.5])
+        ax.plot(edge, [sufficient_degree(width) - 0.5] * 2, color=INK, lw=2)
+    ax.set(xlim=(widths[0] - 0.5, widths[-1] + 0.5), ylim=(0.4, 2 * widths[-1] + 1.6))
+    ax.set(xticks=widths, yticks=range(1, 2 * widths[-1] + 2), xlabel="width H")
+    ax.tick_params(length=0)
+
+
+def table_picture(rows: Sequence[Mapping[str, Any]]) -> Picture:
+    """Exact ranks by degree and width for each number of inputs (`ranks.rank_table`)."""
+    inputs = sorted({row["inputs"] for row in rows})
+    fig, axes = plt.subplots(1, len(inputs), figsize=(10, 5.4), sharey=True, squeeze=False)
+    for ax, n in zip(axes[0], inputs, strict=True):
+        draw_table(ax, [row for row in rows if row["inputs"] == n])
+        ax.set_title(f"{n} inputs")
+        for width in sorted({row["width"] for row in rows}):
+            bound = mason_degree(width)
+            if bound <= 2 * width + 1:
+                ax.plot(width - 0.44, bound - 0.5, ">", color=RED, ms=7, zorder=3)
+            else:
+                style = {"fontsize": 8, "color": RED, "fontweight": "bold", "va": "bottom"}
+                ax.text(width - 0.45, 2 * width + 1.6, f"▸ {bound}", **style)
+    axes[0, 0].set_ylabel("degree d")
+    for k, verdict in enumerate(COLOURS):
+        axes[0, 0].text(
+            0.02, 0.97 - 0.055 * k, WORDS[verdict], transform=axes[0, 0].transAxes, va="top",
+            fontsize=8.5, fontweight="bold", color=COLOURS[verdict],
+        )  # fmt: skip
+    axes[0, 1 % len(inputs)].text(
+        0.02, 0.97, "bold: generic rank\nsmall: no output, redundant\nline: d = 2H − 1\n▸ Mason's bound",
+        transform=axes[0, 1 % len(inputs)].transAxes, va="top", fontsize=8.5,
+    )  # fmt: skip
+    alt = (
+        "Table of the exact rank of the Jacobian for widths 2 to 5 and degrees up to 2H + 1, for "
+        "two and three inputs. From the line d = 2H - 1 upward all cells say that critical points "
+        "are subnetworks; below it most do not."
+    )
+    columns = {key: [row[key] for row in rows] for key in ("inputs", "width", "degree", "verdict")}
+    ranks = {kind: [max(row["ranks"][kind]) for row in rows] for kind in rows[0]["ranks"]}
+    return Picture(fig, "subnetwork_table", alt, {**columns, **ranks})
+
+
+def floating_picture(
+    ranks: Mapping[str, np.ndarray], thresholds: np.ndarray, width: int
+) -> Picture:
+    """Singular values of random points, and how often a threshold on them gets the rank wrong."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    half, order = len(ranks["double"]) // 2, np.arange(1, 2 * width + 5)
+    for name, part, colour in (
+        ("generic", slice(half), BLUE),
+        ("redundant", slice(half, None), RED),
+    ):
+        values = np.maximum(ranks["double"][part, : len(order)], 1e-18)
+        left.semilogy(order, values.T, color=colour, lw=0.4, alpha=0.35)
+        rank = 2 * width - 2 * (name == "redundant")
+        note(left, f"{name}: rank {rank}", (order[0], 1e-9 if name == "generic" else 1e-11), colour)
+    left.axvline(2 * width + 0.5, color=BLUE, lw=0.8, ls=":")
+    left.axvline(2 * width - 1.5, color=RED, lw=0.8, ls=":")
+    left.set(xlabel="singular value", xticks=order[::3], ylabel="over the largest", ylim=(1e-18, 3))
+    left.set_title(f"width {width}, degree {sufficient_degree(width)}, in double precision")
+    for name, colour in (("double", INK), ("single", ORANGE)):
+        wrong = ranks[f"{name}_wrong"]
+        right.semilogx(thresholds, 100 * wrong, color=colour)
+        place = (1e-9, 93) if name == "single" else (1.2e-15, -5)
+        note(right, f"{name} precision", place, colour, ha="right" if name == "single" else "left")
+    right.axhline(0, color=GREEN, lw=3, alpha=0.7)
+    note(right, "exact: none wrong", (thresholds[-1], 0), GREEN, (0, 8), ha="right")
+    right.set(xlabel="threshold", ylabel="% of draws with a wrong rank", ylim=(-8, 104))
+    alt = (
+        "Left, singular values of random Jacobians, falling over sixteen orders of magnitude so "
+        "that true ranks reach into rounding. Right, percentage of wrong ranks over the threshold: "
+        "no threshold is right for all in single precision, few or none in double."
+    )
+    return Picture(
+        fig, "subnetwork_thresholds", alt,
+        {"threshold": thresholds, "double": ranks["double_wrong"], "single": ranks["single_wrong"]},
+    )  # fmt: skip
+
+
+def search_picture(degrees: Sequence[int], shares: Mapping[int, np.ndarray]) -> Picture:
+    """Share of points that are critical although no subnetworks, over the degree, by width."""
+    fig, ax = plt.subplots(figsize=(6.4, 3.2))
+    for (width, share), colour in zip(shares.items(), shades(len(shares)), strict=True):
+        ax.plot(degrees, 100 * share, "o-", color=colour, ms=5)
+        last = sufficient_degree(width)
+        ax.axvline(last, color=colour, lw=1, ls=":")
+        ax.text(last + 0.06, 70, f"H = {width}", color=colour, fontsize=8.5, fontweight="bold")
+    ax.set_yscale("symlog", linthresh=0.3)
+    ax.set_yticks([0, 1, 10, 100], ["0", "1", "10", "100"])
+    ax.set(xlabel="degree d", ylabel="% critical, though no subnetwork", ylim=(-0.05, 110))
+    draw_words(ax, [("dotted: d = 2H − 1", INK)], top=0.6)
+    alt = (
+        "Share of random integer points that are critical but no subnetworks over the degree, for "
+        "widths 2, 3 and 4: it is zero from d = 2H - 1 on, and not below for widths 3 and 4."
+    )
+    columns = {f"width_{width}": share for width, share in shares.items()}
+    return Picture(fig, "subnetwork_search", alt, {"degree": list(degrees), **columns})
+
+
+def three_layers_picture(rows: Sequence[Mapping[str, Any]]) -> Picture:
+    """Generic ranks of networks with two hidden layers, and where all subnetworks are critical."""
+    sizes = list(dict.fromkeys(row["sizes"] for row in rows))
+    degrees = sorted({row["degree"] for row in rows})
+    fig, ax = plt.subplots(figsize=(7.6, 0.36 * len(sizes) + 1.1))
+    for row in rows:
+        i, critical = sizes.index(row["sizes"]), row["subnetwork"] < row["generic"]
+        box = (row["degree"] - 0.47, i - 0.44), 0.94, 0.88
+        colour = COLOURS["holds" if critical else "not critical"]
+        ax.add_patch(plt.Rectangle(*box, color=colour, alpha=0.45, lw=0))
+        full = row["generic"] == max(r["bound"] for r in rows if r["sizes"] == row["sizes"])
+        ax.text(row["degree"], i, f"{row['generic']} ({row['subnetwork']})", ha="center",
+                va="center", fontsize=8.5, fontweight="bold" if full else "normal")  # fmt: skip
+    ax.set(xlim=(degrees[0] - 0.5, degrees[-1] + 0.5), ylim=(len(sizes) - 0.4, -0.6))
+    ax.set(xticks=degrees, xlabel="degree d")
+    ax.set_yticks(range(len(sizes)), [" - ".join(map(str, s)) for s in sizes])
+    ax.tick_params(length=0)
+    ax.set_title(
+        "generic rank (largest rank of a subnetwork); green: all subnetworks are critical;\n"
+        "bold: weights less a scale for each hidden neuron", fontsize=9,
+    )  # fmt: skip
+    alt = (
+        "Table of exact generic ranks of networks with two hidden layers by degree: small degrees "
+        "are grey, where a subnetwork keeps the generic rank; from a moderate degree on all are "
+        "green and full."
+    )
+    columns = {
+        key: [row[key] for row in rows] for key in ("degree", "generic", "subnetwork", "bound")
+    }
+    names = ["-".join(map(str, row["sizes"])) for row in rows]
+    return Picture(fig, "subnetwork_three_layers", alt, {"sizes": names, **columns})
+
+
+def spectra_picture(runs: Mapping[int, Mapping[str, Any]]) -> Picture:
+    """Loss, and singular values of the Jacobian, over time, of a run for each degree."""
+    fig, axes = plt.subplots(2, len(runs), figsize=(9.4, 5), sharex="col", height_ratios=(1, 1.6))
+    tables = {}
+    for column, (degree, run) in zip(axes.T, runs.items(), strict=True):
+        top, bottom = column
+        times = np.maximum(run["times"], 1e-3)
+        top.semilogx(times, run["losses"], color=BLUE)
+        top.set(title=f"d = {degree}", ylim=(-0.05, 1.08))
+        ranks = [generic_rank(3, width, degree) for width in (0, 1, 2, 3)]
+        colours = [*shades(3, dark_first=True), FAINT]
+        for k, values in enumerate(run["values"].T[: ranks[-1] + 3]):
+            group = int(np.searchsorted(ranks[1:], k, side="right"))
+            bottom.loglog(times, np.maximum(values, 1e-13), color=colours[group], lw=1.6)
+        bottom.axhline(SMALL, color=INK, lw=0.9, ls=":")
+        for ax in column:
+            for middle in run["middles"][1:]:
+                ax.axvline(middle, color=FAINT, lw=0.7, ls=":")
+        last = np.argmax(run["losses"] < 1.01 * run["levels"][-1] + 1e-4)
+        left, right = 0.5 * run["times"][np.argmax(run["losses"] < 0.99)], 4 * run["times"][last]
+        for middle, rank in zip(run["middles"][1:], run["ranks"], strict=True):
+            style = {"ha": "center", "fontsize": 9, "fontweight": "bold"}
+            bottom.text(min(middle, 0.7 * right), 2.5, f"{rank}", **style)
+        note(bottom, "rank", (left, 3.5), INK, fontsize=9)
+        bottom.set(ylim=(1e-13, 20), xlim=(left, right))
+        bottom.set_xlabel("gradient-flow time × $\\epsilon^{d-1}$")
+        tables[f"d{degree}"] = {
+            "time": run["times"], "loss": run["losses"],
+            **{f"value_{k + 1}": v for k, v in enumerate(run["values"].T)},
+        }  # fmt: skip
+    axes[0, 0].set_ylabel("loss / initial loss")
+    axes[1, 0].set_ylabel("singular values of the\nJacobian over the largest")
+    alt = (
+        "Top, losses of runs of a quadratic and a cubic network with three drops. Bottom, singular "
+        "values of the Jacobian: three rise at the first drop, then two and one for the quadratic, "
+        "three and three for the cubic network; the rest stay far below."
+    )
+    data = {"degree": list(runs), "plateaus": [len(run["ranks"]) for run in runs.values()]}
+    return Picture(fig, "subnetwork_spectra", alt, data, tables)
+
+
+def full_rank_saddle_picture(run: Mapping[str, Any]) -> Picture:
+    """A plateau at a saddle where the Jacobian keeps its full rank."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 2.7), layout="constrained")
+    left.plot(run["times"], run["losses"], color=BLUE)
+    right.semilogy(run["times"], run["second"], color=BLUE)
+    for ax in (left, right):
+        ax.axvline(run["times"][run["middle"]], color=FAINT, lw=0.8, ls=":")
+        ax.set(xlabel="gradient-flow time")
+    left.set(ylabel="loss / initial loss", ylim=(0, 1.05))
+    right.set(ylabel="second singular value / first", ylim=(SMALL / 2, 2))
+    right.axhline(SMALL, color=INK, lw=0.9, ls=":")
+    note(right, "a subnetwork would lie below", (run["times"][0], SMALL), INK, (6, 9))
+    alt = (
+        "Loss of a single quadratic unit with a plateau between two drops, at a saddle; the second "
+        "singular value of its Jacobian stays near one half of the first all the time."
+    )
+    return Picture(
+        fig, "subnetwork_full_rank_saddle", alt,
+        {"time": run["times"], "loss": run["losses"], "second": run["second"]},
+    )  # fmt: skip
+
+
+def coefficients_picture(
+    eps: np.ndarray, volumes: Mapping[str, np.ndarray], coefficients: Mapping[str, float]
+) -> Picture:
+    """Volumes of weights near functions over the excess loss, and powers lambda of it, dashed."""
+    fig, ax = plt.subplots(figsize=(6.6, 3.8))
+    colours = shades(len(volumes), dark_first=True)
+    for (name, volume), colour in zip(volumes.items(), colours, strict=True):
+        share = volume / volume[-1]
+        ax.loglog(eps, share, color=colour, lw=3.5, alpha=0.6)
+        dashed(ax, eps, share[0] * (eps / eps[0]) ** coefficients[name])
+        note(ax, f"{name}: λ = {coefficients[name]:.3g}", (eps[0], share[0]), colour, (-6, 0),
+             ha="right")  # fmt: skip
+    ax.set(xlabel="excess loss ε", xlim=(eps[0] * 1e-6, eps[-1] * 2))
+    ax.set(ylabel="volume of weights below ε (relative)")
+    alt = (
+        "Volume of weights whose function is within an excess loss over that loss, log-log: "
+        "straight lines with the slopes of the closed forms, from one sixth to one and a quarter."
+    )
+    return Picture(fig, "subnetwork_coefficients", alt, {"eps": eps, **volumes})
+
+
+def point_figure(found: tuple[Sequence[Mapping[str, Any]], int, int]) -> Figure:
+    """The table with one cell chosen, and the ranks of that cell by kind of point."""
+    rows, width, degree = found
+    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 5), layout="constrained")
+    draw_table(left, rows, (width, degree))
+    left.set(ylabel="degree d", title=f"{rows[0]['inputs']} inputs")
+    row = next(r for r in rows if (r["width"], r["degree"]) == (width, degree))
+    kinds = list(row["ranks"])
+    ranks = [max(row["ranks"][kind]) for kind in kinds]
+    right.barh(kinds, ranks, color=[BLUE, ORANGE, RED, RED, RED], alpha=0.7)
+    right.axvline(ranks[0], color=INK, lw=1, ls=":")
+    right.axvline(width * rows[0]["inputs"], color=FAINT, lw=1, ls=":")
+    right.text(
+        width * rows[0]["inputs"], -0.62, "all but scales", color=FAINT, ha="right", fontsize=8
+    )
+    right.invert_yaxis()
+    right.set(xlabel="exact rank", title=f"H = {width}, d = {degree}: {WORDS[row['verdict']]}")
+    return fig

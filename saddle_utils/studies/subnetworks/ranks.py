@@ -1,0 +1,182 @@
+"""Ranks of the Jacobian of monomial networks at points of every kind, exact and floating."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from ...theory.subnetworks import (
+    KINDS,
+    PRIME,
+    SUBNETWORKS,
+    draw_points,
+    exact_rank,
+    expected_dimension,
+    expected_rank,
+    generic_rank,
+    is_subnetwork,
+    monomial_jacobian,
+    point_ranks,
+    sufficient_degree,
+)
+
+PRIMES = (PRIME, 2**31 - 19)
+
+
+def rank_table(
+    inputs: Sequence[int], widths: Sequence[int], seed: int, draws: int = 20
+) -> list[dict[str, Any]]:
+    """Exact ranks at random points of every kind, a row for each (inputs, width, degree <= 2H + 1).
+
+    Keys: inputs, width, degree; ranks, the set of ranks found by kind; expected, by kind; verdict:
+    "holds" where all subnetworks are critical and points in a plane are not, else what fails.
+    """
+    rng, rows = np.random.default_rng(seed), []
+    for n in inputs:
+        for width in widths:
+            for degree in range(1, 2 * width + 2):
+                points = {kind: draw_points([n, width, 1], draws, rng, kind) for kind in KINDS}
+                ranks = {k: set(point_ranks(p, degree, rng).tolist()) for k, p in points.items()}
+                expected = {kind: expected_rank(kind, n, width, degree) for kind in KINDS}
+                rows.append(
+                    {"inputs": n, "width": width, "degree": degree, "ranks": ranks,
+                    "expected": expected, "verdict": _verdict(ranks)}
+                )  # fmt: skip
+    return rows
+
+
+def _verdict(ranks: dict[str, set[int]]) -> str:
+    """Whether critical means subnetwork, of the ranks found by kind."""
+    generic = max(ranks["generic"])
+    if max(max(ranks[kind]) for kind in SUBNETWORKS) >= generic:
+        return "not critical"  # a subnetwork with the generic rank
+    return "holds" if min(ranks["in a plane"]) >= generic else "not a subnetwork"
+
+
+def smallest_degrees(rows: Sequence[dict[str, Any]], inputs: int) -> list[int]:
+    """Degree from which on the verdict is "holds", for each width in order."""
+    found = []
+    for width in sorted({row["width"] for row in rows}):
+        own = [r for r in rows if r["inputs"] == inputs and r["width"] == width]
+        found.append(max((r["degree"] for r in own if r["verdict"] != "holds"), default=0) + 1)
+    return found
+
+
+def generic_losses(
+    inputs: Sequence[int], widths: Sequence[int], seed: int, draws: int = 1000
+) -> tuple[int, int, int]:
+    """Exceptions at degrees 2H - 1, 2H and 2H + 1, of networks with one output, and with two.
+
+    The number of points drawn; of those that are no subnetworks, how many have less than full
+    rank, H (n + N_v - 1); of the subnetworks, how many have full rank.  `draws` generic points are
+    drawn for one output, a tenth of it of every other kind.
+    """
+    rng, drawn, lost, full = np.random.default_rng([seed, 1]), 0, 0, 0
+    for n, width, outputs in product(inputs, widths, (1, 2)):
+        top, sizes = width * (n + outputs - 1), [n, width, outputs]
+        for degree in range(sufficient_degree(width), 2 * width + 2):
+            for kind in KINDS:
+                many = draws if kind == "generic" and outputs == 1 else draws // 10
+                ranks = point_ranks(draw_points(sizes, many, rng, kind), degree, rng)
+                drawn += many
+                if kind in SUBNETWORKS:
+                    full += int((ranks >= top).sum())
+                else:
+                    lost += int((ranks < top).sum())
+    return drawn, lost, full
+
+
+def search(
+    inputs: int, width: int, degrees: Sequence[int], seed: int, draws: int = 3000
+) -> tuple[np.ndarray, list[np.ndarray] | None]:
+    """Critical points that are no subnetworks, among random weights of -1, 0 and 1.
+
+    Their share of all points that are no subnetworks (degrees,), and the weights of the one at the
+    highest degree with the most zeros, None if there is none.
+    """
+    rng, shares, best = np.random.default_rng([seed, 2]), [], None
+    for degree in degrees:
+        points = draw_points([inputs, width, 1], draws, rng, largest=1)
+        points = [matrix[~is_subnetwork(points)] for matrix in points]
+        critical = point_ranks(points, degree, rng) < generic_rank(inputs, width, degree)
+        shares.append(critical.mean())
+        if critical.any():
+            zeros = (points[0] == 0).sum((1, 2)) * critical
+            best = [matrix[np.argmax(zeros)] for matrix in points]
+    return np.array(shares), best
+
+
+def counterexample() -> tuple[list[int], float]:
+    """Three neurons in a plane, at the degree 4 = 2H - 2: critical, though no subnetwork.
+
+    The rank modulo two primes (generic: 9), and the largest coefficient of the identity behind it,
+    (x + y)^3 (x - y) - x^3 (x + 2 y) + y^3 (y + 2 x) = 0.
+    """
+    weights = [np.array([[1, 1, 0], [1, 0, 0], [0, 1, 0]]), np.ones((1, 3), dtype=int)]
+    x = np.random.default_rng(0).integers(1, PRIMES[1], (3, 20))
+    ranks = [int(exact_rank(monomial_jacobian(weights, x, 4, p), p)) for p in PRIMES]
+    sides = [np.poly1d([1, 1]) ** 3 * [1, -1], np.poly1d([1, 2, 0, 0, 0]), np.poly1d([2, 1])]
+    return ranks, float(np.abs((sides[0] - sides[1] + sides[2]).coeffs).max())
+
+
+def exact_errors(width: int, seed: int, draws: int = 100) -> int:
+    """Wrong ranks by exact arithmetic where `floating_ranks` uses singular values."""
+    rng, degree = np.random.default_rng([seed, 9]), sufficient_degree(width)
+    wrong = 0
+    for kind, rank in (("generic", 2 * width), ("redundant", 2 * width - 2)):
+        ranks = point_ranks(draw_points([2, width, 1], draws, rng, kind), degree, rng)
+        wrong += int((ranks != rank).sum())
+    return wrong
+
+
+def floating_ranks(
+    width: int, seed: int, thresholds: np.ndarray, draws: int = 200
+) -> dict[str, np.ndarray]:
+    """Ranks by counting singular values, of networks with two inputs and degree 2H - 1.
+
+    The first half of the draws is generic, of rank 2H, the second half has a redundant neuron, and
+    rank 2H - 2.  Columns of the Jacobian have norm 1.  Keys: the singular values over the largest
+    of each draw, `double` and `single` (draws, 2H + ...), and the shares of draws with a wrong rank
+    at each of the thresholds, `double_wrong` and `single_wrong`.
+    """
+    rng, degree, half = np.random.default_rng([seed, 3]), sufficient_degree(width), draws // 2
+    w, v = rng.standard_normal((draws, width, 2)), rng.standard_normal((draws, 1, width))
+    w[half:, -1] = w[half:, -2] * rng.standard_normal((draws - half, 1))
+    angles = np.linspace(0, np.pi, 200, endpoint=False)
+    jacobian = monomial_jacobian([w, v], np.stack([np.cos(angles), np.sin(angles)]), degree)
+    jacobian /= np.linalg.norm(jacobian, axis=1, keepdims=True)
+    right = np.where(np.arange(draws) < half, 2 * width, 2 * width - 2)
+    out = {}
+    for name, kind in (("double", np.float64), ("single", np.float32)):
+        values = np.linalg.svd(jacobian.astype(kind), compute_uv=False)
+        out[name] = values / values[:, :1]
+        counts = (out[name][..., None] > thresholds).sum(1)
+        out[f"{name}_wrong"] = (counts != right[:, None]).mean(0)
+    return out
+
+
+def three_layers(
+    architectures: Sequence[Sequence[int]], degrees: Sequence[int], seed: int, draws: int = 5
+) -> list[dict[str, Any]]:
+    """Exact ranks of networks with two hidden layers, a row for each architecture and degree.
+
+    Keys: sizes, degree, generic (largest rank found), bound (`expected_dimension`), subnetwork (the
+    largest rank of a subnetwork of either layer).
+    """
+    rng, rows = np.random.default_rng([seed, 4]), []
+    for sizes in architectures:
+        for degree in degrees:
+            found = [
+                int(point_ranks(draw_points([*sizes], draws, rng, kind, layer), degree, rng).max())
+                for kind in SUBNETWORKS
+                for layer in (1, 2)
+            ]
+            generic = int(point_ranks(draw_points([*sizes], draws, rng), degree, rng).max())
+            rows.append(
+                {"sizes": tuple(sizes), "degree": degree, "generic": generic,
+                "bound": expected_dimension([*sizes], degree), "subnetwork": max(found)}
+            )  # fmt: skip
+    return rows
