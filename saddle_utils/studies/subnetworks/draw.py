@@ -67,7 +67,8 @@ def table_picture(rows: Sequence[Mapping[str, Any]]) -> Picture:
             fontsize=8.5, fontweight="bold", color=COLOURS[verdict],
         )  # fmt: skip
     axes[0, 1 % len(inputs)].text(
-        0.02, 0.97, "bold: generic rank\nsmall: no output, redundant\nline: d = 2H − 1\n▸ Mason's bound",
+        0.02, 0.97, "bold: generic rank\nsmall: no output, redundant\n"
+        "line: d = 2H − 1\n▸ bound by Mason's theorem",
         transform=axes[0, 1 % len(inputs)].transAxes, va="top", fontsize=8.5,
     )  # fmt: skip
     alt = (

@@ -17,7 +17,7 @@ STRENGTHS = (3.0, 2.0, 1.0)  # of the target sum_k s_k x_k^d of the runs
 SMALL = 1e-3  # of the largest singular value: what is below counts as zero in a run
 
 
-def task(degree: int, inputs: int, seed: int, samples: int = 300) -> tuple[np.ndarray, np.ndarray]:
+def task(degree: int, inputs: int, seed: int, samples: int = 150) -> tuple[np.ndarray, np.ndarray]:
     """Inputs (samples, inputs) on a sphere and labels sum_k s_k x_k^d, for degree 2 or 3."""
     x = np.random.default_rng([seed, 5]).standard_normal((samples, inputs))
     x *= np.sqrt(inputs) / np.linalg.norm(x, axis=1, keepdims=True)
