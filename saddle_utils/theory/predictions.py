@@ -10,6 +10,7 @@ eps -> 0, constants included, and nothing is fitted.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ from ..observables import first_times
 from . import relu
 from .linear.path import first_linear_escape, linear_drop
 from .quadratic.path import first_quadratic_escape, quadratic_drop
-from .waiting import best_amplitude, learnable_loss, residual_task
+from .waiting import Escape, FirstEscape, best_amplitude, learnable_loss, residual_task
 
 LEAST = 1e-6  # of the initial loss: if no unit can decrease it by more, nothing is left to learn
 START = {1: 1e-3, 2: 0.2}  # norm at which a unit escapes over its best, for units of this degree
@@ -61,8 +62,8 @@ class Prediction:
     def loss(self, run: int, times: np.ndarray) -> np.ndarray:
         """Predicted loss curve of a run at these times, (T,): the sum of its successive drops."""
         total = np.full(np.shape(times), self.levels[run, 0])
-        for above, falls in zip(self.levels[run], self.falls, strict=False):
-            total += np.interp(times, *falls[run], left=above) - above
+        for falls in self.falls:
+            total += np.interp(times, *falls[run]) - falls[run][1][0]
         return total
 
 
@@ -83,34 +84,23 @@ def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
     """
     theta0 = np.asarray(network.check(theta0), dtype=float)
     escape, fall = _family(network, theta0, drops)
-    saddles, levels, found = [theta0[:, :0]], [network.loss(0 * theta0)], []
-    dormant, clock = theta0, np.zeros(len(theta0))
-    latest, doubt = np.zeros(len(theta0)), np.zeros(len(theta0), dtype=bool)
-    for count in range(drops + 1):
-        rest = residual_task(network, saddles[-1])
-        learns = learnable_loss(rest) > LEAST * levels[0]
-        first = escape(rest, np.where(learns[:, None, None], dormant, 0))
+    path, after = _Path(network, theta0), np.full(len(theta0), np.inf)
+    for count in range(max(drops, theta0.shape[1]) + 1):
+        rest = residual_task(network, path.saddles[-1])
+        learns = (learnable_loss(rest) > LEAST * path.levels[0]) & (count < theta0.shape[1])
+        first = escape(rest, np.where(learns[:, None, None], path.dormant, 0))
         size, taken = best_amplitude(rest, first.direction)
         off = first.at(START[network.degree] * size)
-        alive = np.isfinite(off.time) & (taken > LEAST * levels[0]) & (count < theta0.shape[1])
-        clock = np.where(alive, clock + off.time, np.inf)
+        due = np.isfinite(off.time) & (taken > LEAST * path.levels[0]) & learns
+        late = due & (off.time < path.arrival) & (count > 0)
         if count == drops:
-            break
-        unit = np.where(alive[:, None, None], off.unit, 0)
-        drop = fall(network, np.concatenate([saddles[-1], unit], axis=1), off.others)
-        curves = [(begin + t, loss) for begin, (t, loss) in zip(clock, drop.curves, strict=True)]
-        level = network.loss(drop.saddle)
-        half = _half_times(curves, (levels[-1] + level) / 2)
-        odd = (half <= latest) | ~np.isfinite(half) | (levels[-1] - level < SMALL * levels[0])
-        odd |= off.rival > TIE[network.degree]
-        latest, doubt = np.where(alive, half, np.inf), doubt | (alive & odd)
-        found.append((latest, first.recruit, off.rival, doubt, curves))
-        dormant, clock = drop.dormant, clock + drop.duration
-        saddles.append(drop.saddle)
-        levels.append(level)
-    *columns, falls = zip(*found, strict=True)
-    table = [np.stack(column, axis=1) for column in (levels, *columns)]
-    return Prediction(*table, clock, saddles, list(falls))
+            after = np.where(due, path.clock + np.maximum(off.time, 0), np.inf)
+        if count >= drops:
+            due = late = late & path.changes(drops)
+            if not late.any():
+                break
+        path.fall(fall, first, off, due, late)
+    return path.prediction(drops, after)
 
 
 def _family(network: Network, theta0: np.ndarray, drops: int) -> tuple:
@@ -125,10 +115,79 @@ def _family(network: Network, theta0: np.ndarray, drops: int) -> tuple:
     return FAMILIES[family]
 
 
-def _half_times(curves: list[tuple[np.ndarray, np.ndarray]], middles: np.ndarray) -> np.ndarray:
-    """When each curve passes its middle, (runs,); inf if it starts below it."""
-    half = [
-        first_times(times, -losses, -middle) if losses[0] > middle else np.inf
-        for (times, losses), middle in zip(curves, middles, strict=True)
-    ]
-    return np.nan_to_num(np.array(half, dtype=float), nan=np.inf)
+class _Path:
+    """The saddles that an ensemble has come to, and what is dormant there.
+
+    Where a unit is due before the drop before it is over, that drop is repeated with this unit
+    among those that fall, from the size that it had when the drop began: they merge.
+    """
+
+    def __init__(self, network: Network, theta0: np.ndarray) -> None:
+        runs = len(theta0)
+        self.network, self.dormant, self.clock = network, theta0, np.zeros(runs)
+        self.saddles, self.levels = [theta0[:, :0]], [network.loss(0 * theta0)]
+        self.begin, self.start, self.others = np.zeros(runs), theta0[:, :0], theta0
+        self.head = np.zeros(runs, dtype=int)  # the first of the drops that have merged
+        self.arrival = np.full(runs, -np.inf)  # when the last drop is over, by the clock
+        self.found: list[tuple[np.ndarray, ...]] = []
+        self.curves: list[list[tuple[np.ndarray, np.ndarray]]] = []
+
+    def fall(
+        self, fall: Callable, first: FirstEscape, off: Escape, moves: np.ndarray, late: np.ndarray
+    ) -> None:
+        """The drop of the unit that is `off` in the runs that move; with that before it if late."""
+        again, on = late[:, None, None], moves[:, None, None]
+        begin = np.where(late, self.begin, self.clock + np.maximum(off.time, 0))
+        begin = np.where(moves, begin, np.inf)
+        row = first.share[:, None] @ self.others
+        unit = np.where(again, row, np.where(on, off.unit, 0))
+        lead = np.where(again, self.start, self.saddles[-1])
+        rest = self.others - first.share[..., None] @ row
+        start, others = np.concatenate([lead, unit], axis=1), np.where(again, rest, off.others)
+        drop = fall(self.network, start, others)
+        self.head = np.where(late, self.head, len(self.curves))
+        self.found.append((first.recruit, off.rival, self.head, moves))
+        self.curves.append([(b + t, loss) for b, (t, loss) in zip(begin, drop.curves, strict=True)])
+        self.begin, self.start, self.others = begin, start, others
+        self.dormant, self.clock = drop.dormant, begin + drop.duration
+        self.arrival = drop.arrival - drop.duration
+        self.saddles.append(drop.saddle)
+        self.levels.append(self.network.loss(drop.saddle))
+
+    def changes(self, drops: int) -> np.ndarray:
+        """Whether a unit that is late can change any of so many drops, (runs,).
+
+        It cannot if the loss was half way of the last one while the unit was still small.
+        """
+        middle = (self.levels[drops] + self.levels[drops - 1]) / 2
+        return np.array(
+            [
+                not np.any(losses[times < clock] < half)
+                for (times, losses), clock, half in zip(
+                    self.curves[-1], self.clock, middle, strict=True
+                )
+            ]
+        )
+
+    def prediction(self, drops: int, after: np.ndarray) -> Prediction:
+        """What is predicted of so many drops."""
+        levels = np.stack(self.levels, axis=1)
+        recruits, rivals, heads, moves = (np.stack(c, 1) for c in zip(*self.found, strict=True))
+        times, falls = np.full(moves.shape, np.inf), [list(curves) for curves in self.curves]
+        middles = (levels[:, 1:] + levels[:, :-1]) / 2
+        for i, k in np.argwhere(moves[:, :drops]):
+            last = np.flatnonzero(heads[i] == heads[i, k])[-1]
+            curve = self.curves[last][i]
+            if curve[1][0] > middles[i, k]:
+                times[i, k] = first_times(curve[0], -curve[1], -middles[i, k])
+            ends = k == drops - 1 or k == last
+            falls[k][i] = curve if ends else (curve[0][:1], curve[1][:1])
+        times = np.nan_to_num(times, nan=np.inf)[:, :drops]
+        odd = (np.diff(times, prepend=0) <= 0) | ~np.isfinite(times)
+        odd |= -np.diff(levels)[:, :drops] < SMALL * levels[:, :1]
+        odd |= rivals[:, :drops] > TIE[self.network.degree]
+        doubtful = np.logical_or.accumulate(odd & moves[:, :drops], axis=1)
+        return Prediction(
+            levels[:, : drops + 1], times, recruits[:, :drops], rivals[:, :drops], doubtful,
+            after, self.saddles[: drops + 1], falls[:drops],
+        )  # fmt: skip

@@ -60,7 +60,8 @@ def first_relu_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
         others = np.where(same, 0, grown)[..., None] * dormant
         return Escape(more + TURN * STEP * fold, size[:, None, None] * direction, others, rival)
 
-    return FirstEscape(direction, recruit, at)
+    share = np.where(same, norm, 0) / np.maximum(total, 1e-300)[:, None]
+    return FirstEscape(direction, recruit, share, at)
 
 
 def relu_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Drop:
@@ -83,7 +84,8 @@ def relu_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Dro
     steps = np.arange(FALL + SETTLE + 1.0)
     times = np.outer(short, np.minimum(steps, FALL)) + np.outer(long, np.maximum(steps - FALL, 0))
     losses = np.stack([network.loss(theta) for theta in lead], axis=1)
-    return Drop(lead[-1], others, FALL * short, list(zip(times, losses, strict=True)))
+    never = np.full(len(start), -np.inf)
+    return Drop(lead[-1], others, FALL * short, never, list(zip(times, losses, strict=True)))
 
 
 def _beside(network: Pointwise, units: int, theta: np.ndarray) -> np.ndarray:

@@ -20,7 +20,8 @@ from ..networks import Network, Pointwise, concat
 class Escape(NamedTuple):
     """State of a network when a dormant unit escapes.
 
-    time : escape time since the network came to the saddle, inf if no unit escapes, (runs,)
+    time : escape time since the network came to the saddle, inf if no unit escapes, and negative
+        if the unit is larger than that already, (runs,)
     unit : the escaping unit, (runs, 1, features)
     others : all other dormant units at that time, (runs, units, features)
     rival : how close the runner-up is, 1 for a tie, (runs,): the ratio of the rates of growth, or
@@ -38,11 +39,13 @@ class FirstEscape(NamedTuple):
 
     direction : that of the escaping unit, of norm 1, (runs, 1, features)
     recruit : index of the unit, (runs,); -1 for linear networks, where all units take part
+    share : part of each unit in the escaping one, a unit vector in unit space, (runs, units)
     at : function of a size (runs,) that returns the `Escape` at which the unit has that norm
     """
 
     direction: np.ndarray
     recruit: np.ndarray
+    share: np.ndarray
     at: Callable[[np.ndarray], Escape]
 
 
@@ -52,12 +55,15 @@ class Drop(NamedTuple):
     saddle : active units at the next saddle, (runs, units, features)
     dormant : dormant units `duration` after the escape, (runs, units, features)
     duration : time that the dormant units have been carried along, (runs,)
+    arrival : time at which the active units are at the next saddle, (runs,); a unit that escapes
+        before falls with them; -inf where the family does not have that
     curves : times since the escape and loss of the active units, a pair for each run
     """
 
     saddle: np.ndarray
     dormant: np.ndarray
     duration: np.ndarray
+    arrival: np.ndarray
     curves: list[tuple[np.ndarray, np.ndarray]]
 
 

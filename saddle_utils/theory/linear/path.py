@@ -1,8 +1,9 @@
 """From one saddle of a linear network to the next, for any input covariance and convolutions.
 
-Dormant units obey dTheta = Theta [[0, G], [G', 0]] with one residual matrix G for all (Eq. 9).  So
-they grow as exponentials, and as rotations among the units are a symmetry, the part that escapes
-can always be rotated into a unit of its own.
+Dormant units obey dTheta = Theta A with A = [[0, G], [G', 0]]', one residual matrix G for all (Eq.
+9).  So they grow as exponentials beside a saddle, and by a fundamental matrix along a drop; and as
+rotations among the units are a symmetry, the part that escapes can always be rotated into a unit of
+its own.
 """
 
 from __future__ import annotations
@@ -10,41 +11,53 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.integrate import solve_ivp
+from scipy.interpolate import CubicHermiteSpline
 
 from ...dynamics import Trajectory, flows
 from ...networks import Linear
 from ...observables import dense_loss
-from ..waiting import Drop, Escape, FirstEscape, best_map, residual_task
+from ..waiting import Drop, Escape, FirstEscape, best_amplitude, best_map, residual_task
 from .saddles import log_race
 
 ARRIVED = 1e-5  # a narrow network whose gradient is this fraction of its largest is at its saddle
-LONGEST = 4e4  # longest time, times the largest curvature, as `flows` takes explicit steps
+LONGEST = 4e4  # longest time, times the largest curvature, for which a narrow network is followed
+SLOW = 1e-3  # modes that grow so much slower than the fastest wait for ever
+SLIGHT = 1e-6  # and so do those that can take no more than this fraction of the loss
+SMALL = 1e-3  # of the size of the active units: dormant ones that are larger fall with them
+CHUNK = 16  # steps of a run for which dormant units are carried along at once
 
 
 def first_linear_escape(rest: Linear, dormant: np.ndarray) -> FirstEscape:
-    """The top singular pair of G, which escapes first from a saddle (Eq. 9).
+    """The singular pair of G that escapes first from a saddle (Eq. 9).
 
-    `rest` is the residual task there and `dormant` the units (runs, units, features).  Their parts
-    along the pair are one direction in unit space; rotated into a unit of its own, it leaves the
-    others without any part of the mode (the Schur complement in `whitened_modes`).
+    `rest` is the residual task there and `dormant` the units (runs, units, features).  Each pair
+    grows at its singular value, and the first to reach its best size goes.  Its parts in the units
+    are one direction in unit space; rotated into a unit of its own, it leaves the others without
+    any part of the pair (the Schur complement in `whitened_modes`).
     """
-    g = _residual_matrix(rest)
-    blank = [np.zeros((len(g), n, n)) for n in g.shape[1:]]
-    rates, modes = np.linalg.eigh(np.block([[blank[0], g], [g.mT, blank[1]]]))
-    mode = modes[..., -1:].mT
-    strength = dormant @ mode.mT
+    rates, modes = np.linalg.eigh(_generator(_residual_matrix(rest)))
+    strength, runs = dormant @ modes, np.arange(len(modes))
     norm = np.maximum(np.linalg.norm(strength, axis=1), 1e-300)
-    common = strength / norm[..., None]
-    others = dormant - common @ (common.mT @ dormant)
-    fastest = np.maximum(rates[:, -1], 1e-300)  # 0 where nothing is left to learn
+    due = np.full(rates.shape, np.inf)
+    for k in range(rates.shape[1])[-min(rest.n_v, rest.n_u) :]:
+        reach, taken = best_amplitude(rest, modes[:, None, :, k])
+        able = (rates[:, k] > SLOW * rates[:, -1]) & (taken > SLIGHT * rest.syy / 2)
+        ratio = np.maximum(reach / norm[:, k], 1e-300)
+        due[:, k] = np.where(able, np.log(ratio) / np.maximum(rates[:, k], 1e-300), np.inf)
+    k = np.where(np.isfinite(due).any(1), due.argmin(1), rates.shape[1] - 1)
+    rate, size = np.maximum(rates[runs, k], 1e-300), norm[runs, k]
+    share = strength[runs, :, k] / size[:, None]
+    row = share[:, None] @ dormant
+    others = dormant - share[..., None] @ row
+    rival = np.where(np.arange(rates.shape[1]) == k[:, None], 0, rates).max(1) / rate
 
-    def at(size: np.ndarray) -> Escape:
-        time = np.log(np.maximum(size, 1e-300) / norm[:, 0]) / fastest
-        grown = (others @ modes * np.exp(rates * time[:, None])[:, None]) @ modes.mT
-        return Escape(time, size[:, None, None] * mode, grown, rates[:, -2] / fastest)
+    def at(goal: np.ndarray) -> Escape:
+        time = np.log(np.maximum(goal, 1e-300) / size) / rate
+        grown = np.exp(rates * np.maximum(time, 0)[:, None])[:, None]
+        unit, rest = (((part @ modes) * grown) @ modes.mT for part in (row, others))
+        return Escape(time, unit, rest, np.minimum(rival, 1))
 
-    return FirstEscape(mode, np.full(len(g), -1), at)
+    return FirstEscape(modes[runs, :, k][:, None], np.full(len(runs), -1), share, at)
 
 
 def linear_drop(network: Linear, start: np.ndarray, dormant: np.ndarray) -> Drop:
@@ -54,23 +67,56 @@ def linear_drop(network: Linear, start: np.ndarray, dormant: np.ndarray) -> Drop
     place.  It is turned into the singular vectors of G at the next saddle, where these grow one by
     one: otherwise the slow ones would drown in the errors of the fast.
     """
-    count, _, features = start.shape
-    rate = np.linalg.norm(_residual_matrix(residual_task(network, start[:, :-1])), 2, axis=(1, 2))
     sizes = [np.linalg.norm(m, 2, axis=(1, 2)) for m in (best_map(network), network.szz)]
     longest = LONGEST / np.maximum(2 * sizes[0] * sizes[1], 1e-300)
-    moves = start[:, -1].any(-1) & (40 < rate * longest)  # e-folds: the least to escape and settle
-    fold = np.where(moves, 1 / np.maximum(rate, 1e-300), longest / 1e3)
-    alone = flows(network, start, np.minimum(100 * fold, longest), rtol=1e-9)
-    nets = [network.runs(np.array([i])) for i in range(count)]
-    saddle = np.stack([run.theta[-1] for run in alone])
-    q, _, r = np.linalg.svd(_residual_matrix(residual_task(network, saddle)))
-    turn = np.zeros((count, features, features))
-    turn[:, : network.n_v, : network.n_v], turn[:, network.n_v :, network.n_v :] = q, r.mT
-    arrival = [_arrival(net, run) for net, run in zip(nets, alone, strict=True)]
-    duration = np.minimum(arrival, 30 * fold)
-    carried = _carried(network, start, turn, q, r, duration)
+    alone = flows(network, start, longest, rtol=1e-8)
+    nets = [network.runs(np.array([i])) for i in range(len(start))]
+    carried = [_carried(*each) for each in zip(nets, alone, dormant, strict=True)]
+    after, durations, arrivals = (np.stack(column) for column in zip(*carried, strict=True))
     curves = [dense_loss(net, run) for net, run in zip(nets, alone, strict=True)]
-    return Drop(saddle, dormant @ carried @ turn.mT, duration, curves)
+    return Drop(np.stack([run.theta[-1] for run in alone]), after, durations, arrivals, curves)
+
+
+def fundamental_matrices(network: Linear, run: Trajectory, first: int, last: int) -> np.ndarray:
+    """What each step from record `first` to `last` of a run makes of a dormant unit, (steps, n, n).
+
+    A dormant unit (a row) becomes unit @ matrix: it obeys Eq. 9 with the residual of the run, and
+    is not seen by it.  Each step is a commutator-free exponential of fourth order; as A is
+    symmetric, it is exact where A is constant, however long the step.
+    """
+    part = slice(first, last + 1)
+    times, theta = run.times[part], run.theta[part]
+    path, steps = CubicHermiteSpline(times, theta, network.field(theta)), np.diff(times)
+    early, late = (
+        _generator(network.residual(network.moment_map(path(times[:-1] + share * steps))))
+        for share in (0.5 - np.sqrt(3) / 6, 0.5 + np.sqrt(3) / 6)
+    )
+    big, small = (3 + 2 * np.sqrt(3)) / 12, (3 - 2 * np.sqrt(3)) / 12
+    pair = np.stack([big * early + small * late, small * early + big * late])
+    rates, modes = np.linalg.eigh(pair * steps[:, None, None])
+    former, latter = (modes * np.exp(rates)[..., None, :]) @ modes.mT
+    return former @ latter
+
+
+def _carried(
+    network: Linear, run: Trajectory, dormant: np.ndarray
+) -> tuple[np.ndarray, float, float]:
+    """Dormant units (units, n) beside a run, carried along until it is at its saddle.
+
+    Also for how long, and when the run is there: inf, if they are no longer small before.
+    """
+    speed = np.abs(network.field(run.theta)).max((1, 2))
+    moving = np.flatnonzero(speed > ARRIVED * speed.max())
+    last = min(int(moving[-1]) + 1, len(speed) - 1) if len(moving) else 0
+    turn = np.linalg.eigh(_generator(network.residual(network.moment_map(run.theta[-1:])))[0])[1]
+    size, total = np.linalg.norm(run.theta, axis=(1, 2)), turn
+    for first in range(0, last, CHUNK):
+        steps = turn.T @ fundamental_matrices(network, run, first, min(first + CHUNK, last)) @ turn
+        for k, step in enumerate(steps, first + 1):
+            total = total @ step
+            if np.abs(dormant @ total).max() > SMALL * size[k]:
+                return dormant @ total @ turn.T, run.times[k], np.inf
+    return dormant @ total @ turn.T, run.times[last], run.times[last]
 
 
 def path_leading_log_times(network: Linear, saddles: Sequence[np.ndarray]) -> np.ndarray:
@@ -89,33 +135,9 @@ def _residual_matrix(task: Linear) -> np.ndarray:
     return task.syz.reshape(-1, task.n_v, task.n_u)
 
 
-def _arrival(network: Linear, run: Trajectory) -> float:
-    """Time at which a run comes to a fixed point (see ARRIVED); its end if it does not."""
-    speed = np.abs(network.field(run.theta)).max((1, 2))
-    moving = np.flatnonzero(speed > ARRIVED * speed.max())[-1]
-    return float(run.times[min(moving + 1, len(speed) - 1)])
-
-
-def _carried(
-    network: Linear, start: np.ndarray, turn: np.ndarray, q: np.ndarray, r: np.ndarray,
-    duration: np.ndarray,
-) -> np.ndarray:  # fmt: skip
-    """What a drop makes of each feature of a dormant unit, (runs, features, features).
-
-    Dormant units see the residual of the narrow network and are not seen by it.  They are in
-    coordinates turned by q (runs, n_v, n_v) and r (runs, n_u, n_u); all runs advance in one system,
-    each by its own duration.
-    """
-    lead, (nv, pace) = start.shape[1], (network.n_v, duration[:, None, None])
-
-    def field(_: float, flat: np.ndarray) -> np.ndarray:
-        theta = flat.reshape(len(start), -1, start.shape[2])
-        narrow, v, u = theta[:, :lead], theta[:, lead:, :nv], theta[:, lead:, nv:]
-        g = q.mT @ network.residual(network.moment_map(narrow)) @ r.mT
-        dormant = np.concatenate([u @ g.mT, v @ g], axis=-1)
-        return (pace * np.concatenate([network.field(narrow), dormant], axis=1)).ravel()
-
-    both = np.concatenate([start, turn], axis=1)
-    tight = {"rtol": 1e-9, "atol": 1e-15}
-    run = solve_ivp(field, (0, 1), both.ravel(), method="DOP853", **tight)
-    return run.y[:, -1].reshape(both.shape)[:, lead:]
+def _generator(g: np.ndarray) -> np.ndarray:
+    """The symmetric matrix A of dormant units, dtheta = theta A, from G (\\*runs, n_v, n_u)."""
+    v, n = g.shape[-2], sum(g.shape[-2:])
+    a = np.zeros((*g.shape[:-2], n, n))
+    a[..., :v, v:], a[..., v:, :v] = g, g.mT
+    return a

@@ -41,9 +41,10 @@ def first_quadratic_escape(rest: Quadratic, dormant: np.ndarray) -> FirstEscape:
         others[runs, recruit] = 0
         largest = np.linalg.norm(others, axis=-1).max(-1)
         rival = largest / np.maximum(np.linalg.norm(unit, axis=-1)[:, 0], 1e-300)
-        return Escape(np.where(np.isfinite(end), begin, np.inf), unit, others, rival)
+        return Escape(np.where(np.isfinite(end), end - left, np.inf), unit, others, rival)
 
-    return FirstEscape(direction / np.sqrt(3), recruit, at)
+    share = np.eye(dormant.shape[1])[recruit]
+    return FirstEscape(direction / np.sqrt(3), recruit, share, at)
 
 
 def quadratic_drop(network: Quadratic, start: np.ndarray, dormant: np.ndarray) -> Drop:
@@ -66,4 +67,5 @@ def quadratic_drop(network: Quadratic, start: np.ndarray, dormant: np.ndarray) -
         kicks.append(CubicSpline(run.times, left - left[-1]).integrate(0, run.times[-1]))
     impulse = replace(g, syz=np.stack(kicks), szz=0 * g.szz)
     curves = [dense_loss(network.runs(np.array([i])), run) for i, run in enumerate(runs)]
-    return Drop(saddle, dormant + impulse.field(dormant), np.zeros(len(start)), curves)
+    arrival = np.full(len(start), -np.inf)
+    return Drop(saddle, dormant + impulse.field(dormant), np.zeros(len(start)), arrival, curves)
