@@ -129,6 +129,7 @@ class _Path:
         self.begin, self.start, self.others = np.zeros(runs), theta0[:, :0], theta0
         self.head = np.zeros(runs, dtype=int)  # the first of the drops that have merged
         self.arrival = np.full(runs, -np.inf)  # when the last drop is over, by the clock
+        self.late = np.full(theta0.shape[:2], np.nan)  # and the direction in which it is
         self.found: list[tuple[np.ndarray, ...]] = []
         self.curves: list[list[tuple[np.ndarray, np.ndarray]]] = []
 
@@ -137,12 +138,14 @@ class _Path:
     ) -> None:
         """The drop of the unit that is `off` in the runs that move; with that before it if late."""
         again, on = late[:, None, None], moves[:, None, None]
-        begin = np.where(late, self.begin, self.clock + np.maximum(off.time, 0))
+        wait = np.where(np.isnan(self.arrival), off.time, np.maximum(off.time, 0))
+        begin = np.where(late, self.begin, self.clock + wait)
         begin = np.where(moves, begin, np.inf)
-        row = first.share[:, None] @ self.others
+        share = np.where(np.isnan(self.late), first.share, self.late)
+        row = share[:, None] @ self.others
         unit = np.where(again, row, np.where(on, off.unit, 0))
         lead = np.where(again, self.start, self.saddles[-1])
-        rest = self.others - first.share[..., None] @ row
+        rest = self.others - share[..., None] @ row
         start, others = np.concatenate([lead, unit], axis=1), np.where(again, rest, off.others)
         drop = fall(self.network, start, others)
         self.head = np.where(late, self.head, len(self.curves))
@@ -150,7 +153,7 @@ class _Path:
         self.curves.append([(b + t, loss) for b, (t, loss) in zip(begin, drop.curves, strict=True)])
         self.begin, self.start, self.others = begin, start, others
         self.dormant, self.clock = drop.dormant, begin + drop.duration
-        self.arrival = drop.arrival - drop.duration
+        self.arrival, self.late = drop.arrival - drop.duration, drop.late
         self.saddles.append(drop.saddle)
         self.levels.append(self.network.loss(drop.saddle))
 
@@ -182,7 +185,7 @@ class _Path:
                 times[i, k] = first_times(curve[0], -curve[1], -middles[i, k])
             ends = k == drops - 1 or k == last
             falls[k][i] = curve if ends else (curve[0][:1], curve[1][:1])
-        times = np.nan_to_num(times, nan=np.inf)[:, :drops]
+        times = np.where(np.isnan(times), np.inf, times)[:, :drops]
         odd = (np.diff(times, prepend=0) <= 0) | ~np.isfinite(times)
         odd |= -np.diff(levels)[:, :drops] < SMALL * levels[:, :1]
         odd |= rivals[:, :drops] > TIE[self.network.degree]

@@ -84,8 +84,9 @@ def relu_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Dro
     steps = np.arange(FALL + SETTLE + 1.0)
     times = np.outer(short, np.minimum(steps, FALL)) + np.outer(long, np.maximum(steps - FALL, 0))
     losses = np.stack([network.loss(theta) for theta in lead], axis=1)
-    never = np.full(len(start), -np.inf)
-    return Drop(lead[-1], others, FALL * short, never, list(zip(times, losses, strict=True)))
+    never = np.full(dormant.shape[:2], np.nan)
+    curves = list(zip(times, losses, strict=True))
+    return Drop(lead[-1], others, FALL * short, never[:, 0], never, curves)
 
 
 def _beside(network: Pointwise, units: int, theta: np.ndarray) -> np.ndarray:

@@ -14,7 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..dynamics import Trajectory
 from ..networks import Network, Pointwise, concat
+
+ARRIVED = 1e-5  # a narrow network whose gradient is this fraction of its largest is at its saddle
 
 
 class Escape(NamedTuple):
@@ -56,7 +59,8 @@ class Drop(NamedTuple):
     dormant : dormant units `duration` after the escape, (runs, units, features)
     duration : time that the dormant units have been carried along, (runs,)
     arrival : time at which the active units are at the next saddle, (runs,); a unit that escapes
-        before falls with them; -inf where the family does not have that
+        before falls with them; nan where the family goes back in time instead
+    late : direction in unit space of what is no longer small before, (runs, units); nan if all is
     curves : times since the escape and loss of the active units, a pair for each run
     """
 
@@ -64,6 +68,7 @@ class Drop(NamedTuple):
     dormant: np.ndarray
     duration: np.ndarray
     arrival: np.ndarray
+    late: np.ndarray
     curves: list[tuple[np.ndarray, np.ndarray]]
 
 
@@ -79,6 +84,13 @@ def residual_task(network: Network, theta: np.ndarray) -> Network:
         return replace(network, y=network.y - network.output(theta))
     syz = network.syz - network.moment_map(theta) @ network.szz
     return replace(network, syz=syz, syy=2 * network.loss(theta))
+
+
+def arrived(network: Network, run: Trajectory) -> int:
+    """The record at which a run comes to a fixed point (see ARRIVED); 0 if it never moves."""
+    speed = np.abs(network.field(run.theta)).max((1, 2))
+    moving = np.flatnonzero(speed > ARRIVED * speed.max())
+    return min(int(moving[-1]) + 1, len(speed) - 1) if len(moving) else 0
 
 
 def best_amplitude(rest: Network, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,9 +9,9 @@ import pytest
 
 from saddle_utils import networks
 from saddle_utils.datasets import DROPS, covariance_tasks, panel, prediction_tasks, whitened
-from saddle_utils.dynamics import descend
+from saddle_utils.dynamics import descend, flow
 from saddle_utils.networks import initial_units, stacked
-from saddle_utils.observables import first_times
+from saddle_utils.observables import dense_loss, first_times
 from saddle_utils.theory import linear, predictions, quadratic, waiting
 from saddle_utils.theory.linear import whitened_half_times
 from saddle_utils.theory.predictions import predict
@@ -228,21 +228,6 @@ def correlated_tasks(count, seed):
     return networks.stacked(nets)
 
 
-@pytest.mark.parametrize("scale", [1e-3, 1e-5])
-def test_drops_whose_times_cannot_be_are_in_doubt(scale):
-    """No time is negative or before the drop before it without a mark; and the mark is rare."""
-    net = correlated_tasks(24, 5)
-    plan = predict(net, initial_units(net.runs(np.array([0])), 20, scale, range(24)), 3)
-    impossible = np.diff(plan.times, axis=1, prepend=0) <= 0
-    assert plan.doubtful[impossible].all() and impossible.any()
-    assert plan.doubtful.mean() < 0.3
-    assert (plan.doubtful[:, 1:] >= plan.doubtful[:, :-1])[np.isfinite(plan.times[:, 1:])].all()
-    easy = networks.stacked([whitened([4.0, 1.0, 0.2])] * 4)
-    assert not predict(
-        easy, initial_units(whitened([4, 1, 0.2]), 20, 1e-6, range(4)), 3
-    ).doubtful.any()
-
-
 @pytest.mark.parametrize("name", ["fig1b", "fig1d", "fig1f", "fig1g"])
 def test_more_drops_than_there_is_to_learn(name):
     """Nothing is left after the second drop: the times of the others are inf, not an error."""
@@ -250,3 +235,37 @@ def test_more_drops_than_there_is_to_learn(name):
     theta = initial_units(own.network, own.width, own.init_scale, own.seed)
     plan = predict(stacked([own.network]), theta[None], 4)
     assert np.isfinite(plan.times[0]).tolist() == [True, True, False, False]
+
+
+@pytest.mark.parametrize(("scale", "seed"), [(1e-3, 5), (1e-5, 5), (1e-5, 3021), (1e-8, 3022)])
+def test_third_drops_of_correlated_inputs(scale, seed):
+    """Against gradient flow, also where a mode is no longer small when the one before has fallen.
+
+    Three drops of 3% and more, condition numbers 30 to 7e5.  The issue that asked for this found
+    errors of 10 to 300% in half of the third drops, and times that were negative.
+    """
+    net = correlated_tasks(12, seed)
+    theta0 = initial_units(net.runs(np.array([0])), 20, scale, range(12))
+    plan, gaps = predict(net, theta0, 3), []
+    assert (np.diff(plan.times, axis=1, prepend=0)[np.isfinite(plan.times)] > 0).all()
+    for k in range(12):
+        taken = -np.diff(plan.levels[k]) / plan.levels[k, 0]
+        count = int(np.logical_and.accumulate(taken > 0.03).sum())
+        exact = linear.linear_levels(one(net, k))[: count + 1]  # inputs of a variance of 1e-6 lag
+        np.testing.assert_allclose(plan.levels[k, : count + 1], exact, atol=2e-3 * exact[0])
+        run = flow(one(net, k), theta0[k], 3 * plan.times[k, count - 1], rtol=1e-9)
+        measured = half_drops(*dense_loss(one(net, k), run), plan.levels[k, : count + 1])
+        gaps += list(np.abs(plan.times[k, :count] / measured - 1))
+    assert np.median(gaps) < 1e-3 and np.quantile(gaps, 0.95) < 0.02 and np.max(gaps) < 0.05
+
+
+def test_a_late_mode_falls_with_the_one_before():
+    """Strengths 1 and .97 from 1e-3: one fall that passes both levels, as the closed solution."""
+    task, times = whitened([1.0, 0.97]), np.linspace(0, 30, 30001)
+    theta0 = 1e-3 * initial_units(task, 8, 1.0, range(3))
+    found = predict(stacked([task] * 3), theta0, 2)
+    for k in range(3):
+        closed = linear.whitened_loss([1.0, 0.97], theta0[k], times)
+        half = half_drops(times, closed, linear.linear_levels(task))
+        np.testing.assert_allclose(found.times[k], half, rtol=1e-4)
+        np.testing.assert_allclose(found.loss(k, times), closed, atol=1e-4)

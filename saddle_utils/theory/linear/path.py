@@ -16,14 +16,13 @@ from scipy.interpolate import CubicHermiteSpline
 from ...dynamics import Trajectory, flows
 from ...networks import Linear
 from ...observables import dense_loss
-from ..waiting import Drop, Escape, FirstEscape, best_amplitude, best_map, residual_task
+from ..waiting import Drop, Escape, FirstEscape, arrived, best_amplitude, best_map, residual_task
 from .saddles import log_race
 
-ARRIVED = 1e-5  # a narrow network whose gradient is this fraction of its largest is at its saddle
-LONGEST = 4e4  # longest time, times the largest curvature, for which a narrow network is followed
+LONGEST = 1e6  # longest time, times the largest curvature, for which a narrow network is followed
 SLOW = 1e-3  # modes that grow so much slower than the fastest wait for ever
 SLIGHT = 1e-6  # and so do those that can take no more than this fraction of the loss
-SMALL = 1e-3  # of the size of the active units: dormant ones that are larger fall with them
+SMALL = 1e-3  # of the size of a saddle: dormant units that are larger fall with them
 CHUNK = 16  # steps of a run for which dormant units are carried along at once
 
 
@@ -69,12 +68,13 @@ def linear_drop(network: Linear, start: np.ndarray, dormant: np.ndarray) -> Drop
     """
     sizes = [np.linalg.norm(m, 2, axis=(1, 2)) for m in (best_map(network), network.szz)]
     longest = LONGEST / np.maximum(2 * sizes[0] * sizes[1], 1e-300)
+    longest = np.where(start[:, -1].any(-1), longest, 1 / LONGEST * longest)
     alone = flows(network, start, longest, rtol=1e-8)
     nets = [network.runs(np.array([i])) for i in range(len(start))]
     carried = [_carried(*each) for each in zip(nets, alone, dormant, strict=True)]
-    after, durations, arrivals = (np.stack(column) for column in zip(*carried, strict=True))
+    columns = (np.stack(column) for column in zip(*carried, strict=True))
     curves = [dense_loss(net, run) for net, run in zip(nets, alone, strict=True)]
-    return Drop(np.stack([run.theta[-1] for run in alone]), after, durations, arrivals, curves)
+    return Drop(np.stack([run.theta[-1] for run in alone]), *columns, curves)
 
 
 def fundamental_matrices(network: Linear, run: Trajectory, first: int, last: int) -> np.ndarray:
@@ -100,23 +100,27 @@ def fundamental_matrices(network: Linear, run: Trajectory, first: int, last: int
 
 def _carried(
     network: Linear, run: Trajectory, dormant: np.ndarray
-) -> tuple[np.ndarray, float, float]:
+) -> tuple[np.ndarray, float, float, np.ndarray]:
     """Dormant units (units, n) beside a run, carried along until it is at its saddle.
 
-    Also for how long, and when the run is there: inf, if they are no longer small before.
+    Also for how long, when the run is there, and nan (units,).  If they are no longer small before,
+    these are inf and the direction in unit space whose growing part is the largest.
     """
-    speed = np.abs(network.field(run.theta)).max((1, 2))
-    moving = np.flatnonzero(speed > ARRIVED * speed.max())
-    last = min(int(moving[-1]) + 1, len(speed) - 1) if len(moving) else 0
+    last = arrived(network, run)
     turn = np.linalg.eigh(_generator(network.residual(network.moment_map(run.theta[-1:])))[0])[1]
-    size, total = np.linalg.norm(run.theta, axis=(1, 2)), turn
+    large, total = SMALL * np.linalg.norm(run.theta[-1]), turn
     for first in range(0, last, CHUNK):
         steps = turn.T @ fundamental_matrices(network, run, first, min(first + CHUNK, last)) @ turn
         for k, step in enumerate(steps, first + 1):
             total = total @ step
-            if np.abs(dormant @ total).max() > SMALL * size[k]:
-                return dormant @ total @ turn.T, run.times[k], np.inf
-    return dormant @ total @ turn.T, run.times[last], run.times[last]
+            if np.abs(grown := dormant @ total).max() > large:
+                grown = grown @ turn.T
+                here = network.residual(network.moment_map(run.theta[k : k + 1]))
+                growing = np.linalg.eigh(_generator(here)[0])[1][:, -min(here.shape[1:]) :]
+                share = np.linalg.svd(grown @ growing, full_matrices=False)[0][:, 0]
+                return grown, run.times[k], np.inf, share
+    none = np.full(len(dormant), np.nan)
+    return dormant @ total @ turn.T, run.times[last], run.times[last], none
 
 
 def path_leading_log_times(network: Linear, saddles: Sequence[np.ndarray]) -> np.ndarray:

@@ -10,7 +10,7 @@ from scipy.interpolate import CubicSpline
 from ...dynamics import flows
 from ...networks import Quadratic
 from ...observables import dense_loss
-from ..waiting import Drop, Escape, FirstEscape, residual_task
+from ..waiting import Drop, Escape, FirstEscape, arrived, residual_task
 from . import escape
 
 
@@ -61,11 +61,12 @@ def quadratic_drop(network: Quadratic, start: np.ndarray, dormant: np.ndarray) -
     ends = np.where(escaping, 1000 / rate + 10 / (rate * np.where(escaping, size, 1)), 1 / rate)
     runs = flows(network, start, ends, rtol=1e-8)
     saddle = np.stack([run.theta[-1] for run in runs])
-    kicks = []
-    for i, run in enumerate(runs):
-        left = residual_task(network.runs(np.array([i])), run.theta).syz
+    kicks, nets = [], [network.runs(np.array([i])) for i in range(len(start))]
+    for net, run in zip(nets, runs, strict=True):
+        left = residual_task(net, run.theta).syz
         kicks.append(CubicSpline(run.times, left - left[-1]).integrate(0, run.times[-1]))
     impulse = replace(g, syz=np.stack(kicks), szz=0 * g.szz)
-    curves = [dense_loss(network.runs(np.array([i])), run) for i, run in enumerate(runs)]
-    arrival = np.full(len(start), -np.inf)
-    return Drop(saddle, dormant + impulse.field(dormant), np.zeros(len(start)), arrival, curves)
+    curves = [dense_loss(net, run) for net, run in zip(nets, runs, strict=True)]
+    arrival = np.array([run.times[arrived(net, run)] for net, run in zip(nets, runs, strict=True)])
+    none = np.full(dormant.shape[:2], np.nan)
+    return Drop(saddle, dormant + impulse.field(dormant), 0 * size, arrival, none, curves)
