@@ -4,12 +4,13 @@ PYTHON  := $(VENV)/bin/python
 READY   := $(VENV)/.ready
 JOBS    ?= 2
 NB      ?=
+OF      ?=
 ARGS    ?=
 DEVICE  ?= auto
 HAS_GPU := $(PYTHON) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'
 
 .DEFAULT_GOAL := help
-.PHONY: help figures run test device lint unit notebooks bench bench-gpu refresh lab clean
+.PHONY: help figures run test device lint unit notebooks bench bench-gpu refresh site app animations picture lab clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +55,21 @@ bench: $(READY)  ## time the engines beside what others would use: figures/BENCH
 
 bench-gpu: $(READY)  ## the GPU table of the benchmark, on a machine that has one
 	@$(PYTHON) -m saddle_utils.bench --gpu
+
+site: $(READY)  ## the site, with the explorable page: build/site (needs npm)
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .[site]
+	@$(PYTHON) -m saddle_utils.site
+
+app: $(READY)  ## all explorers in one page, on this machine
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .[app]
+	@$(PYTHON) -m saddle_utils.site.app
+
+animations: $(READY)  ## Figure 1 in motion: build/animations
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .[animations]
+	@$(PYTHON) -m saddle_utils.site.animations
+
+picture: $(READY)  ## an explorer's picture: make picture OF=linear_rank.explorer ARGS="-p width 7"
+	@$(PYTHON) -m saddle_utils.site.picture $(OF) $(ARGS)
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(VENV)/bin/jupyter lab notebooks

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
 
 from ..dynamics import RunFailedError
 
+SETTLE = 0.02  # seconds in which further moves of a slider are awaited: only the last one is drawn
 LOOK = {"layout": {"width": "340px"}, "style": {"description_width": "130px"}}
 
 
@@ -33,6 +37,12 @@ class Slider:
     def ends(self) -> tuple[float, float]:
         """The smallest and the largest value."""
         return (10.0**self.low, 10.0**self.high) if self.log else (self.low, self.high)
+
+    def somewhere(self, rng: np.random.Generator) -> float:
+        """A value on the slider's grid, drawn at random."""
+        steps = int(rng.integers(round((self.high - self.low) / self.step) + 1))
+        place = min(self.low + steps * self.step, self.high)
+        return type(self.value)(10.0**place if self.log else place)
 
     def widget(self, name: str) -> Any:
         """The slider as a widget of the front end."""
@@ -69,6 +79,10 @@ class Choice:
         """All options: every one is an end of the range."""
         return tuple(self.options)
 
+    def somewhere(self, rng: np.random.Generator) -> str:
+        """One of the options, drawn at random."""
+        return self.options[int(rng.integers(len(self.options)))]
+
     def widget(self, name: str) -> Any:
         """The choice as a dropdown of the front end."""
         import ipywidgets as widgets
@@ -83,15 +97,22 @@ class Explorer:
 
     `simulate` gets those that are no view sliders, by name, and `draw` its result and the view
     sliders.  What a slider cannot do (a run that diverges) is said above the picture.
+
+    `presets` are values by name, one button for each; "reset" and "surprise me" are always there.
+    `source` is where the explorer comes from, such as "quadratic_units.explorer": the function of
+    a study that made it.
     """
 
     def __init__(
         self, simulate: Callable[..., Any], draw: Callable[..., Figure], alt: str,
-        **sliders: Slider | Choice,
+        presets: Mapping[str, Mapping[str, float | str]] | None = None, **sliders: Slider | Choice,
     ) -> None:  # fmt: skip
         self.simulate, self.draw, self.alt, self.sliders = simulate, draw, alt, sliders
+        self.source = _maker()
+        first = {name: slider.value for name, slider in sliders.items()}
+        self.presets = {"reset": first} | {k: {**first, **v} for k, v in (presets or {}).items()}
         self._last: tuple[dict, Any] | None = None
-        self.picture = self.render(**{name: slider.value for name, slider in sliders.items()})
+        self.picture = self.render(**first)
 
     def render(self, **values: float | str) -> bytes:
         """The picture (PNG) at these values of the sliders; simulates only if it has to."""
@@ -105,27 +126,74 @@ class Explorer:
         plt.close(fig)
         return buffer.getvalue()
 
+    def command(self, **values: float | str) -> str:
+        """The command that draws the picture at these values again."""
+        words = (v if isinstance(v, str) else f"{v:.12g}" for v in values.values())
+        given = (f"-p {name} '{word}'" for name, word in zip(values, words, strict=True))
+        return f'make picture OF={self.source} ARGS="{" ".join(given)}"'
+
     def panel(self) -> Any:
-        """The widget: sliders, choices and picture."""
+        """The widget: sliders and choices, buttons, a line for messages, and the picture."""
         import ipywidgets as widgets
 
         controls = {name: slider.widget(name) for name, slider in self.sliders.items()}
         picture = widgets.Image(value=self.picture, format="png", layout={"max_width": "100%"})
         message = widgets.HTML()
+        waiting: list = []  # the redrawing that is due, if any
 
-        def moved(_change: dict) -> None:
+        def values() -> dict[str, float | str]:
+            return {name: control.value for name, control in controls.items()}
+
+        def redraw() -> None:
+            waiting.clear()
             try:
-                picture.value = self.render(**{name: c.value for name, c in controls.items()})
+                picture.value = self.render(**values())
                 message.value = ""
             except (RunFailedError, ValueError) as error:
                 message.value = f"<b>{error}</b>"
 
+        def moved(_change: dict) -> None:
+            if waiting:
+                return
+            try:
+                waiting.append(asyncio.get_running_loop().call_later(SETTLE, redraw))
+            except RuntimeError:  # no event loop, as in tests: at once
+                redraw()
+
+        def put(preset: Mapping[str, float | str]) -> None:
+            for name, value in preset.items():
+                controls[name].value = value
+
+        def surprise() -> None:
+            rng = np.random.default_rng()  # any seed: what comes is not to be expected
+            put({name: slider.somewhere(rng) for name, slider in self.sliders.items()})
+
+        def say_command() -> None:
+            message.value = f"<code>{self.command(**values())}</code>"
+
+        acts = {name: lambda preset=preset: put(preset) for name, preset in self.presets.items()}
+        acts |= {"surprise me": surprise, "command": say_command}
+        buttons = [widgets.Button(description=name) for name in acts]
+        for button, act in zip(buttons, acts.values(), strict=True):
+            button.on_click(lambda _, act=act: act())
         for control in controls.values():
             control.observe(moved, names="value")
-        rows = widgets.Box(list(controls.values()), layout={"flex_flow": "row wrap"})
-        return widgets.VBox([rows, message, picture])
+        wrap = {"flex_flow": "row wrap"}
+        rows = widgets.Box(list(controls.values()), layout=wrap)
+        return widgets.VBox([rows, widgets.Box(buttons, layout=wrap), message, picture])
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict, dict]:
         bundle = self.panel()._repr_mimebundle_()
         widget = bundle[0] if isinstance(bundle, tuple) else bundle
         return {**widget, "image/png": self.picture}, {"image/png": {"alt": self.alt}}
+
+
+def _maker() -> str:
+    """Study and name of the outermost function of a study that is making this explorer."""
+    found, frame = "", inspect.currentframe()
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith("saddle_utils.studies.") and frame.f_code.co_name.endswith("explorer"):
+            found = f"{module.split('.')[2]}.{frame.f_code.co_name}"
+        frame = frame.f_back
+    return found

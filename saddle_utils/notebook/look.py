@@ -75,7 +75,7 @@ class Picture:
             files |= {path: path.read_bytes() for path in (png, svg)}  # what is seen is unchanged
         for path, content in files.items():
             write_whole(path, content)
-        return Image(files[png], alt=self.alt, width=width)
+        return Image(files[png], alt=self.alt, width=width, metadata={"name": self.name})
 
     def _drawn(self, kind: str) -> bytes:
         buffer, inches = io.BytesIO(), self.figure.get_size_inches()[0]

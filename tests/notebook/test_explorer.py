@@ -35,7 +35,7 @@ def test_a_view_slider_does_not_simulate_again():
 
 def test_moving_a_slider_changes_the_picture_and_errors_are_shown():
     _, explorer = counting(fail=True)
-    rows, message, picture = explorer.panel().children
+    rows, _, message, picture = explorer.panel().children
     before = picture.value
     rows.children[1].value = 3
     assert picture.value != before and not message.value
@@ -75,7 +75,7 @@ def test_a_choice_is_a_dropdown_of_names():
     knobs = {"phi": Choice("tanh", ["relu", "tanh"], "activation")}
     knobs["kind"] = Choice("loss", ("loss", "weights"), view=True)
     explorer = Explorer(lambda phi: seen.append(phi), draw, "alt", **knobs)
-    rows, message, picture = explorer.panel().children
+    rows, _, message, picture = explorer.panel().children
     phi, kind = rows.children
     assert type(phi).__name__ == "Dropdown" and phi.options == ("relu", "tanh")
     assert phi.value == "tanh" and phi.description == "activation" and kind.description == "kind"
@@ -86,3 +86,54 @@ def test_a_choice_is_a_dropdown_of_names():
     assert seen == ["tanh", "relu"] and knobs["phi"].ends() == ("relu", "tanh")
     with pytest.raises(ValueError, match="'sine' is not among 'relu', 'tanh'"):
         Choice("sine", ["relu", "tanh"])
+
+
+def test_presets_reset_surprise_and_command():
+    _, explorer = counting()
+    explorer.presets["far"] = {"a": 3, "b": 2}
+    rows, buttons, message, picture = explorer.panel().children
+    press = {button.description: button.click for button in buttons.children}
+    assert list(press) == ["reset", "far", "surprise me", "command"]
+    press["far"]()
+    assert [control.value for control in rows.children] == [3, 2]
+    press["command"]()
+    assert "-p a '3' -p b '2'" in message.value
+    press["surprise me"]()
+    assert all(0 <= control.value <= 3 for control in rows.children)
+    press["reset"]()
+    assert [control.value for control in rows.children] == [1, 1]
+    assert picture.value == explorer.picture
+
+
+def test_of_many_moves_only_the_last_is_drawn():
+    import asyncio
+
+    calls, explorer = counting()
+    slider = explorer.panel().children[0].children[0]
+
+    async def drag():
+        for value in (2, 3, 0, 2):
+            slider.value = value
+        await asyncio.sleep(0.3)
+
+    asyncio.run(drag())
+    assert calls == [1, 2]
+
+
+def test_a_random_place_is_on_the_grid():
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    values = {Slider(1, 0, 3).somewhere(rng) for _ in range(60)}
+    assert values == {0, 1, 2, 3}
+    logs = {
+        round(np.log10(Slider(1e-3, -3, -1, 0.5, log=True).somewhere(rng)), 9) for _ in range(60)
+    }
+    assert logs == {-3, -2.5, -2, -1.5, -1}
+    assert {Choice("a", "abc").somewhere(rng) for _ in range(60)} == {"a", "b", "c"}
+
+
+def test_an_explorer_knows_its_maker():
+    from saddle_utils.studies import quadratic_units
+
+    assert quadratic_units.explorer().source == "quadratic_units.explorer"

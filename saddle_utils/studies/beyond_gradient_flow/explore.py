@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from ...datasets import regression, sample_batches
 from ...dynamics import Trajectory, descend
 from ...networks import initial_units
-from ...notebook.explorer import Explorer, Slider
+from ...notebook.explorer import Choice, Explorer, Slider
 from ...notebook.look import BLUE, DASHED, FAINT, INK, ORANGE
 from ...theory.linear import linear_levels
 from .steps import RULES
@@ -42,17 +42,17 @@ def explorer() -> Explorer:
     """
 
     def simulate(
-        rate: float, rule: int, batch: int, noise: float, init_scale: float, seed: int
+        rate: float, rule: str, batch: int, noise: float, init_scale: float, seed: int
     ) -> tuple[Trajectory, np.ndarray, str]:
-        data, (name, update) = regression(seed, whiten=True), list(RULES.items())[rule]
+        data = regression(seed, whiten=True)
         first, second = np.linalg.svd(data.network.syz, compute_uv=False)[:2]
-        lr = 0.01 * rate if name == "Adam" else rate / first
+        lr = 0.01 * rate if rule == "Adam" else rate / first
         end = 1.4 * np.log(1 / init_scale) / second + 15
-        steps = 60 + int({"gradient descent": end, "momentum": end / 2, "Adam": 0.5}[name] / lr)
+        steps = 60 + int({"gradient descent": end, "momentum": end / 2, "Adam": 0.5}[rule] / lr)
         theta0 = initial_units(data.network, 20, init_scale, [seed])
         batches = sample_batches(data, 2**batch, 1, np.random.default_rng(seed), noise)
-        run = descend(data.network, theta0, lr, steps, batches=batches, rule=update)
-        return run.member(0), linear_levels(data.network)[:3], name
+        run = descend(data.network, theta0, lr, steps, batches=batches, rule=RULES[rule])
+        return run.member(0), linear_levels(data.network)[:3], rule
 
     def draw(result: tuple) -> Figure:
         return training_figure(*result)
@@ -60,8 +60,11 @@ def explorer() -> Explorer:
     return Explorer(
         simulate, draw,
         "Loss over steps beside the singular values of the units, for the training chosen",
-        rate=Slider(0.1, 0.02, 1.2, 0.02, label="rate / edge"), rule=Slider(0, 0, 2,
-        label="update rule"), batch=Slider(7, 0, 7, label="log2 of batch"), noise=Slider(0.0, 0.0,
+        {"mini-batches of 8": {"batch": 3}, "label noise": {"batch": 3, "noise": 0.5},
+        "Adam": {"rule": "Adam"}, "no plateau": {"init_scale": 0.1}},
+        rate=Slider(0.1, 0.02, 1.2, 0.02, label="rate / edge"),
+        rule=Choice(next(iter(RULES)), [*RULES], "update rule"),
+        batch=Slider(7, 0, 7, label="log2 of batch"), noise=Slider(0.0, 0.0,
         1.0, 0.05, label="label noise"), init_scale=Slider(1e-6, -8, -1, 0.5, log=True,
         label="initial scale"), seed=Slider(0, 0, 100)
     )  # fmt: skip

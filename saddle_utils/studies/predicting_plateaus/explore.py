@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...notebook.explorer import Explorer, Slider
+from ...notebook.explorer import Choice, Explorer, Slider
 from . import draw
 
 
@@ -12,12 +12,12 @@ def explorer() -> Explorer:
 
     kinds = list(draw.COLOURS)
 
-    def simulate(architecture: int, init_scale: float, seed: int, width: int) -> dict:
-        return tasks.example(kinds[architecture], seed, width, init_scale)
+    def simulate(architecture: str, init_scale: float, seed: int, width: int) -> dict:
+        return tasks.example(architecture, seed, width, init_scale)
 
     return Explorer(
         simulate, draw.example_figure,
         "Loss over time of a random task, the loss curve predicted before training dashed over it",
-        architecture=Slider(0, 0, len(kinds) - 1), init_scale=Slider(1e-4, -8, -2, 0.25, log=True,
+        architecture=Choice(kinds[0], kinds), init_scale=Slider(1e-4, -8, -2, 0.25, log=True,
         label="initial scale"), seed=Slider(1, 0, 100), width=Slider(20, 5, 50, label="units"),
     )  # fmt: skip

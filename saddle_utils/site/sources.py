@@ -1,0 +1,180 @@
+"""The sources of the site: the notebooks as pages, the gallery, the claims, the public API."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import saddle_utils
+
+from ..notebook.files import PROJECT
+
+PAGES = Path(__file__).parent / "pages"  # what is written by hand
+NOTEBOOKS = PROJECT / "notebooks"
+FIGURES = PROJECT / "figures"
+HEADS = (
+    "claim", "statement", "source", "predicted", "tolerance", "measured", "margin", "holds", "see"
+)  # fmt: skip
+WIDTH = 900  # pixels of a picture where its notebook does not say
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture of a notebook: its name, the page and anchor where it stands, its heading, alt text
+    and bytes."""
+
+    name: str
+    page: str
+    anchor: str
+    heading: str
+    alt: str
+    png: bytes
+
+
+def write_sources(folder: Path) -> None:
+    """Write everything that Sphinx needs to `folder`, anew."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(PAGES, folder)
+    for part in ("data", "claims"):
+        shutil.copytree(FIGURES / part, folder / "extra" / part)
+    (folder / "figures").mkdir()
+    for path in FIGURES.glob("*.png"):
+        shutil.copy(path, folder / "figures")
+    (folder / "notebooks").mkdir()
+    pictures: list[Shown] = []
+    places: dict[str, dict] = {}
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        book = json.loads(path.read_text())
+        pictures += prepare(book, path.stem, places)
+        (folder / "notebooks" / path.name).write_text(json.dumps(book))
+    names = "\n".join(path.stem for path in sorted(NOTEBOOKS.glob("*.ipynb")))
+    index = "# Notebooks\n\nEach can be read on its own.\n\n```{toctree}\n:maxdepth: 1\n\n"
+    (folder / "notebooks" / "index.md").write_text(f"{index}{names}\n```\n")
+    (folder / "gallery.md").write_text(gallery(pictures, folder / "_static" / "gallery"))
+    (folder / "claims.md").write_text(claims(places))
+    (folder / "api.md").write_text(api())
+    tables = (FIGURES / name for name in ("BENCHMARKS.md", "BENCHMARKS_GPU.md"))
+    text = "\n\n".join(path.read_text() for path in tables if path.exists())
+    (folder / "benchmarks.md").write_text(text.replace("](", "](figures/"))
+
+
+def prepare(book: dict, name: str, places: dict[str, dict]) -> list[Shown]:
+    """Make a notebook a page: set-up folded, alt text kept, anchors before pictures and claims.
+
+    `places` gets, by the name of each claim, links to the cell that checks it and to the picture
+    before it.  Returns the pictures.
+    """
+    page, heading, shown, cells = f"notebooks/{name}.html", "", [], []
+    for number, cell in enumerate(book["cells"]):
+        source, anchor = "".join(cell["source"]), f"{name.replace('_', '-')}-{number}"
+        heading = _heading(source, heading) if cell["cell_type"] == "markdown" else heading
+        tags = cell["metadata"].setdefault("tags", [])
+        if (
+            source.startswith(("import ", "from ", "ledger = open_notebook"))
+            or "parameters" in tags
+        ):
+            tags.append("hide-input")
+        claimed = [claim for out in cell.get("outputs", []) for claim in _claims_in(out)]
+        before = shown[-1] if shown else None
+        places |= {claim: {"cell": f"{page}#{anchor}", "picture": before} for claim in claimed}
+        images = [out for out in cell.get("outputs", []) if "image/png" in out.get("data", {})]
+        if claimed or images:
+            mark = {"cell_type": "markdown", "id": anchor, "metadata": {}, "source": f"({anchor})="}
+            cells.append(mark)
+        for out in images:
+            about = out["metadata"].get("image/png", {})
+            out["data"].pop("text/plain", None)
+            image = {"alt": about.get("alt", ""), "width": f"{about.get('width', WIDTH)}px"}
+            cell["metadata"]["mystnb"] = {"image": image}
+            png = base64.b64decode("".join(out["data"]["image/png"]))
+            title = f"{name[:2]} · {heading}"
+            shown.append(Shown(about.get("name", ""), page, anchor, title, image["alt"], png))
+        cells.append(cell)
+    book["cells"] = cells
+    return shown
+
+
+def _heading(source: str, before: str) -> str:
+    """The last heading in a cell's text, or the one before it."""
+    found = re.findall(r"^#+ (.+)$", source, flags=re.M)
+    return found[-1] if found else before
+
+
+def _claims_in(out: dict) -> Iterator[str]:
+    """Names of the claims whose verdicts a cell shows."""
+    text = "".join(out.get("data", {}).get("text/plain", []))
+    yield from re.findall(r"(?:PASS|FAIL)  (\w+):", text)
+
+
+def gallery(pictures: list[Shown], folder: Path) -> str:
+    """Page of all pictures, each a link to where it stands; the files go to `folder`."""
+    folder.mkdir(parents=True)
+    items = []
+    for number, shown in enumerate(pictures):
+        (folder / f"{number:03}.png").write_bytes(shown.png)
+        where, heading = f"{shown.page}#{shown.anchor}", _plain(shown.heading)
+        items.append(
+            f'<li><a href="{where}"><img loading="lazy" src="_static/gallery/{number:03}.png" '
+            f'alt="{html.escape(shown.alt)}"></a><div class="what"><a href="{where}">{heading}</a>'
+            f"<p>{html.escape(shown.alt)}</p></div></li>"
+        )
+    body = "\n".join(items)
+    return f'# Gallery\n\n```{{raw}} html\n<ul class="gallery">\n{body}\n</ul>\n```\n'
+
+
+def claims(places: dict[str, dict]) -> str:
+    """Page of all claims: a table to search, with links to cell, figure and data of each."""
+    rows = []
+    for path in sorted((FIGURES / "claims").glob("*.json")):
+        for row in json.loads(path.read_text()):
+            place = places.get(
+                row["name"], {"cell": f"notebooks/{path.stem}.html", "picture": None}
+            )
+            margin = "" if row.get("margin") is None else f"{row['margin']:g}"
+            cells = [
+                f'<a href="{place["cell"]}">{row["name"]}</a>', html.escape(row["statement"]),
+                html.escape(row["source"]), _number(row["predicted"]), row["tolerance"],
+                _number(row["measured"]), margin, "yes" if row["passed"] else "<strong>no</strong>",
+                _evidence(place["picture"]) + f'<a href="claims/{path.name}">ledger</a>',
+            ]  # fmt: skip
+            rows.append("<tr><td>" + "</td><td>".join(cells) + "</td></tr>")
+    head = "".join(f'<th scope="col">{word}</th>' for word in HEADS)
+    table = f"<thead><tr>{head}</tr></thead><tbody>\n" + "\n".join(rows) + "\n</tbody>"
+    return (PAGES / "claims.md").read_text().replace("<!-- table -->", table)
+
+
+def _evidence(picture: Shown | None) -> str:
+    """Links to the picture before a claim, and to the numbers behind it where its name is known."""
+    if picture is None:
+        return ""
+    links = f'<a href="{picture.page}#{picture.anchor}">figure</a> '
+    if (FIGURES / "data" / f"{picture.name}.csv").exists():
+        links += f'<a href="data/{picture.name}.csv">data</a> '
+    return links
+
+
+def api() -> str:
+    """Page of the public names, from their docstrings."""
+    lines = ["# API", "", "`import saddle_utils as su` offers these names.", "", "```{eval-rst}"]
+    for name in saddle_utils.__all__:
+        kind = "class" if isinstance(getattr(saddle_utils, name), type) else "function"
+        lines += [f".. auto{kind}:: saddle_utils.{name}", "   :members:" * (kind == "class"), ""]
+    return "\n".join([*lines, "```", ""])
+
+
+def _plain(text: str) -> str:
+    """A heading without its marks, as HTML."""
+    return html.escape(re.sub(r"[*`$]", "", text))
+
+
+def _number(value: object) -> str:
+    """A number, or a list of them, to five digits."""
+    if isinstance(value, list):
+        return ", ".join(map(_number, value))
+    return f"{value:.5g}" if isinstance(value, float) else html.escape(str(value))
