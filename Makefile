@@ -17,7 +17,7 @@ help:  ## list the targets
 
 $(READY): pyproject.toml constraints.txt
 	python3 -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .[site,app,animations]
 	@$(PYTHON) -m saddle_utils.dynamics
 	@touch $(READY)
 
@@ -57,15 +57,12 @@ bench-gpu: $(READY)  ## the GPU table of the benchmark, on a machine that has on
 	@$(PYTHON) -m saddle_utils.bench --gpu
 
 site: $(READY)  ## the site, with the explorable page: build/site (needs npm)
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .[site]
 	@$(PYTHON) -m saddle_utils.site
 
 app: $(READY)  ## all explorers in one page, on this machine
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .[app]
 	@$(PYTHON) -m saddle_utils.site.app
 
 animations: $(READY)  ## Figure 1 in motion: build/animations
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .[animations]
 	@$(PYTHON) -m saddle_utils.site.animations
 
 picture: $(READY)  ## an explorer's picture: make picture OF=linear_rank.explorer ARGS="-p width 7"

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from ..notebook.files import PROJECT
 from .page import build_page, install_modules
@@ -15,23 +16,33 @@ SITE = PROJECT / "build" / "site"
 SOURCES = PROJECT / "build" / "site-sources"
 
 
+def build(site: Path = SITE, sources: Path = SOURCES) -> int:
+    """Write the sources, run Sphinx on them, add the explorable page; Sphinx's exit code.
+
+    FileNotFoundError, with what to install, where there is no npm.
+    """
+    modules = install_modules()
+    write_sources(sources)
+    mathjax = modules / "node_modules" / "mathjax" / "es5" / "tex-svg.js"
+    (sources / "_static" / "mathjax").mkdir()
+    shutil.copy(mathjax, sources / "_static" / "mathjax" / "tex-svg.js")
+    shutil.rmtree(site, ignore_errors=True)
+    command = [sys.executable, "-m", "sphinx", "-q", "-j", "2", "-b", "html", sources, site]
+    code = subprocess.run(command, check=False).returncode
+    if code == 0:
+        build_page(site / "play.html")
+    return code
+
+
 def main() -> int:
-    """Write the sources, run Sphinx on them, add the explorable page; the exit code."""
+    """Build the site and say where it is; the exit code."""
     start = time.perf_counter()
     try:
-        modules = install_modules()
+        code = build()
     except FileNotFoundError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    write_sources(SOURCES)
-    mathjax = modules / "node_modules" / "mathjax" / "es5" / "tex-svg.js"
-    (SOURCES / "_static" / "mathjax").mkdir()
-    shutil.copy(mathjax, SOURCES / "_static" / "mathjax" / "tex-svg.js")
-    shutil.rmtree(SITE, ignore_errors=True)
-    command = [sys.executable, "-m", "sphinx", "-q", "-j", "2", "-b", "html", SOURCES, SITE]
-    code = subprocess.run(command, check=False).returncode
     if code == 0:
-        build_page(SITE / "play.html")
         print(f"{SITE / 'index.html'}, in {time.perf_counter() - start:.0f} s")
     return code
 

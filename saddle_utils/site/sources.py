@@ -72,7 +72,7 @@ def prepare(book: dict, name: str, places: dict[str, dict]) -> list[Shown]:
     """
     page, heading, shown, cells = f"notebooks/{name}.html", "", [], []
     for number, cell in enumerate(book["cells"]):
-        source, anchor = "".join(cell["source"]), f"{name.replace('_', '-')}-{number}"
+        source, anchor = "".join(cell["source"]), f"cell-{name[:2]}-{number}"
         heading = _heading(source, heading) if cell["cell_type"] == "markdown" else heading
         tags = cell["metadata"].setdefault("tags", [])
         if (

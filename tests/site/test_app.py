@@ -1,0 +1,69 @@
+"""The dashboard in a real browser: behind its token, two visitors who do not disturb each other."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from urllib.request import urlopen
+
+import pytest
+
+from saddle_utils.site import app
+
+from .browser import chromium, needs_browser
+
+pytest.importorskip("voila", reason="the group [app] is not installed")
+PATIENCE = 120_000  # milliseconds
+
+
+def test_every_explorer_of_the_notebooks_is_in_it():
+    found = app.explorers()
+    assert len(found) >= 15 and found["16 · A run of your own"] == "your_own_run.explorer"
+    assert all(source.endswith("explorer") for source in found.values())
+
+
+@pytest.fixture(scope="module")
+def address():
+    """The dashboard's address with its token, while it is served."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = app.command(port, browser=False)
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    lines = iter(server.stderr.readline, "")
+    found = next((line.strip() for line in lines if "token=" in line), None)
+    assert found, "the dashboard did not say where it is"
+    for _ in range(100):
+        try:
+            urlopen(found.split("?")[0], timeout=5).close()
+            break
+        except OSError:
+            time.sleep(0.1)
+    yield found
+    server.terminate()
+    server.wait(20)
+
+
+@needs_browser
+def test_two_visitors_do_not_disturb_each_other(address):
+    assert address.startswith("http://127.0.0.1:")
+    with chromium() as browser:
+        stranger = browser.new_page()
+        stranger.goto(address.split("?")[0])
+        assert "login" in stranger.url
+        visitors = [browser.new_context().new_page() for _ in range(2)]
+        shown = []
+        for visitor in visitors:
+            visitor.goto(address, wait_until="commit", timeout=PATIENCE)
+            picture = visitor.locator("img.widget-image")
+            picture.wait_for(timeout=PATIENCE)
+            shown.append(picture.get_attribute("src"))
+        handle = visitors[0].locator(".noUi-handle").first
+        handle.focus()
+        visitors[0].keyboard.press("ArrowRight")
+        visitors[0].wait_for_function(
+            "before => document.querySelector('img.widget-image').src !== before",
+            arg=shown[0], timeout=PATIENCE,
+        )  # fmt: skip
+        assert visitors[1].locator("img.widget-image").get_attribute("src") == shown[1]

@@ -1,0 +1,97 @@
+"""The site: no broken link, nothing from elsewhere, alt text everywhere, claims that lead home."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import pytest
+from bs4 import BeautifulSoup
+
+from saddle_utils.notebook.files import PROJECT
+
+from .browser import chromium, needs_browser, needs_npm
+
+pytest.importorskip("myst_nb", reason="the group [site] is not installed")
+LOADS = (("script", "src"), ("link", "href"), ("img", "src"), ("iframe", "src"))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    build = importlib.import_module("saddle_utils.site.__main__").build
+    folder = tmp_path_factory.mktemp("site")
+    assert build(folder / "html", folder / "sources") == 0
+    return folder / "html"
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    """The pages that Sphinx wrote; the theme's own template among its files is none."""
+    found = (path for path in site.rglob("*.html") if "_static" not in path.parts)
+    return {path: BeautifulSoup(path.read_text(), "html.parser") for path in found}
+
+
+pytestmark = needs_npm
+
+
+def test_every_notebook_is_a_page(pages):
+    names = {path.stem for path in pages}
+    assert {path.stem for path in (PROJECT / "notebooks").glob("*.ipynb")} <= names
+    assert {"index", "gallery", "claims", "lecture", "api", "play", "benchmarks"} <= names
+
+
+def test_no_page_loads_anything_from_elsewhere(pages):
+    for path, page in pages.items():
+        for tag, attribute in LOADS:
+            for node in page.find_all(tag):
+                link = urlparse(node.get(attribute) or "")
+                assert link.scheme in ("", "data") and not link.netloc, (path.name, str(node))
+
+
+def test_no_link_is_broken(pages):
+    anchors = {
+        path: {node["id"] for node in page.find_all(id=True)} for path, page in pages.items()
+    }
+    for path, page in pages.items():
+        for tag, attribute in (*LOADS, ("a", "href")):
+            for node in page.find_all(tag):
+                link = urlparse(node.get(attribute) or "")
+                if link.scheme or link.netloc:
+                    continue
+                target = (path.parent / unquote(link.path)).resolve() if link.path else path
+                assert target.exists(), (path.name, str(node))
+                if link.fragment and target in anchors:
+                    assert unquote(link.fragment) in anchors[target], (path.name, str(node))
+
+
+def test_every_picture_has_alt_text(pages):
+    for path, page in pages.items():
+        for image in page.find_all("img"):
+            assert image.get("alt"), (path.name, str(image)[:200])
+
+
+def test_every_claim_links_to_the_cell_that_checks_it(pages, site):
+    rows = pages[site / "claims.html"].select("table.claims tbody tr")
+    ledgers = [json.loads(p.read_text()) for p in (PROJECT / "figures" / "claims").glob("*.json")]
+    names = {row["name"] for ledger in ledgers for row in ledger}
+    assert {row.find("a").text for row in rows} == names
+    assert all("#" in row.find("a")["href"] for row in rows)
+
+
+@needs_browser
+def test_the_search_of_claims_and_the_formulas(site: Path):
+    with chromium() as browser:
+        window = browser.new_page()
+        faults: list[str] = []
+        window.on("pageerror", lambda error: faults.append(str(error)))
+        window.on("request", lambda r: r.url.startswith(("file:", "data:")) or faults.append(r.url))
+        window.goto((site / "claims.html").as_uri())
+        window.fill(".claims-filter", "theorem 3 rank")
+        count = window.inner_text(".claims-count")
+        assert 0 < int(count.split()[0]) < int(count.split()[2])
+        window.goto((site / "notebooks" / "05_quadratic_units.html").as_uri())
+        window.wait_for_selector("mjx-container svg")
+        assert window.locator("mjx-merror").count() == 0
+        assert faults == []
