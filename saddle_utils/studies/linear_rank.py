@@ -16,6 +16,7 @@ from ..observables import drop_times, first_times
 from ..theory import linear
 from ..theory.linear import linear_levels
 from . import figure1
+from .figure1 import PanelRun
 
 
 def suppression_figure(
@@ -130,23 +131,19 @@ def measure_first_half_times(
     return np.array(times)
 
 
-def fig1b_picture(paper_run: np.ndarray, ensemble: np.ndarray, levels: np.ndarray) -> Picture:
+def fig1b_picture(run: PanelRun, ensemble: PanelRun, levels: np.ndarray) -> Picture:
     """Figure 1B: a run of the linear network, other seeds, and the levels of theory (3,)."""
-    fig = figure1.panel_figure(paper_run, ensemble, levels)
     alt = (
         "Figure 1B. The loss falls in two steps with a plateau at .493, on the paper's curve "
         "and the theory's levels; the weights lie on one line at the plateau and fill the "
         "plane at the end."
     )
-    return Picture(
-        fig, "fig1b", alt, figure1.panel_curves(paper_run),
-        {"weights": figure1.panel_weights(paper_run)},
-    )  # fmt: skip
+    return figure1.panel_picture(run, alt, ensemble, levels)
 
 
 def singular_values_picture(
     times: np.ndarray, run: np.ndarray, predicted: np.ndarray, strengths: np.ndarray,
-    modes: np.ndarray, singular_values: np.ndarray,
+    modes: np.ndarray, singular_values: Sequence[float],
 ) -> Picture:  # fmt: skip
     """Loss and modes of the whitened task over time, beside the closed solution."""
     fig = staircase_figure(times, run.losses, predicted, strengths, modes, singular_values)
@@ -165,7 +162,7 @@ def singular_values_picture(
 
 
 def theorem4_picture(
-    scales: np.ndarray, held: np.ndarray, exponents: np.ndarray, ratios: np.ndarray
+    scales: np.ndarray, held: np.ndarray, exponents: Sequence[float], ratios: Sequence[float]
 ) -> Picture:
     """What Theorem 4 suppresses over the initial scale, (ratios, seeds, scales)."""
     fig = suppression_figure(scales, held, exponents, ratios)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from .. import observables
 from ..datasets import digitised
-from ..notebook import Explorer, Picture, Slider, look
+from ..notebook import Explorer, Picture, Slider
 from ..notebook.look import BLUE, FAINT, INK, ORANGE, dashed, draw_words
 from . import figure1
 from .figure1 import PanelRun
@@ -61,62 +61,26 @@ def plateau_walk(run: PanelRun) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return run.epochs[during], np.arctan2(u[:, 1], u[:, 0]) % np.pi, run.losses[during]
 
 
-def fig1g_picture(paper_run: np.ndarray, ensemble: np.ndarray, levels: np.ndarray) -> Picture:
+def fig1g_picture(run: PanelRun, ensemble: PanelRun, levels: np.ndarray) -> Picture:
     """Figure 1G: a run of the quadratic network, other seeds, and the levels of theory (3,)."""
-    fig = figure1.panel_figure(paper_run, ensemble, levels)
     alt = (
         "Figure 1G. The loss falls in two abrupt steps with a plateau at .32, near the "
         "paper's curve; other seeds fall at other times to the same levels; one unit, then "
         "two, leave the origin."
     )
-    return Picture(
-        fig, "fig1g", alt, figure1.panel_curves(paper_run),
-        {"weights": figure1.panel_weights(paper_run)},
-    )  # fmt: skip
+    return figure1.panel_picture(run, alt, ensemble, levels)
 
 
 def quadratic_ring_picture(
-    paper_run: np.ndarray, slow: np.ndarray, angles: np.ndarray, ring: np.ndarray
+    run: PanelRun, others: Sequence[PanelRun], angles: np.ndarray, ring: np.ndarray
 ) -> Picture:
     """The one-unit solutions by direction, and first units sliding along them."""
-    fig = ring_figure(paper_run, slow, angles, ring)
+    fig = ring_figure(run, others, angles, ring)
     alt = (
         "Loss of the best single unit over its direction, from .32 to .35, and the first "
         "units of many runs sliding down it during their plateau."
     )
     return Picture(fig, "quadratic_ring", alt, {"angle": np.degrees(angles), "loss": ring})
-
-
-def quadratic_limit_picture(
-    at_panel: np.ndarray, near: np.ndarray, far: np.ndarray, levels: np.ndarray, seeds: np.ndarray
-) -> Picture:
-    """Runs of the same seeds from ever smaller scales (`figure1.limit_figure`)."""
-    fig = figure1.limit_figure([at_panel, near, far], levels)
-    alt = (
-        "Loss of a quadratic network for many seeds from the panel's scale, a hundredth and "
-        "a ten-thousandth of it, over rescaled epochs: steps become vertical and keep their "
-        "times."
-    )
-    return Picture(
-        fig, "quadratic_limit", alt, {"seed": list(seeds), "panel": figure1.first_drops(at_panel),
-        "limit": figure1.first_drops(far) * 1e-4}
-    )  # fmt: skip
-
-
-def quadratic_escape_picture(
-    predicted: np.ndarray, epochs_scaled: np.ndarray, measured: np.ndarray, draws: np.ndarray,
-    first: np.ndarray,
-) -> Picture:  # fmt: skip
-    """Predicted against measured times of the first drop (Proposition 5)."""
-    fig = look.agreement_figure(
-        [{"title": "first drop of 200 draws", "label": "epochs × fraction", "log": True,
-        "predicted": predicted * epochs_scaled, "measured": measured * epochs_scaled}]
-    )  # fmt: skip
-    alt = "Predicted against measured time of the first drop for 200 draws: all on the diagonal."
-    return Picture(
-        fig, "quadratic_escape", alt, {"seed": list(draws), "predicted": predicted * epochs_scaled,
-        "measured": measured * epochs_scaled, "unit": first},
-    )  # fmt: skip
 
 
 def explorer() -> Explorer:

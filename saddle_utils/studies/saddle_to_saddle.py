@@ -169,7 +169,11 @@ def explorer() -> Explorer:
 
 
 def fig1_picture(
-    runs: np.ndarray, scene: np.ndarray, path: np.ndarray, levels: np.ndarray, names: np.ndarray
+    runs: Sequence[PanelRun],
+    scene: Landscape,
+    path: Trajectory,
+    levels: Sequence[np.ndarray],
+    names: np.ndarray,
 ) -> Picture:
     """Figure 1, panels A to G."""
     columns = {"epoch": runs[0].epochs.round().astype(int)}

@@ -119,3 +119,16 @@ def test_collapse_is_idempotent_and_near():
     np.testing.assert_allclose(saddles.collapse(net, once, 0.01), once, atol=1e-12)
     assert np.linalg.norm(end - once) < 0.1 * np.linalg.norm(end)
     assert saddles.map_error(net, once, saddles.merge(net, once, 0.01)) < 1e-12
+
+
+def test_the_pictures_of_limit_and_escapes_have_their_tables():
+    one = np.array([1.0, 2.0])
+    drawn = figure1.escape_picture("attention_escape", one, 2 * one, [3, 4], [0, 1])
+    assert drawn.name == "attention_escape" and "2 draws" in drawn.alt
+    assert drawn.data["measured"] == pytest.approx(2 * one) and drawn.data["unit"] == [0, 1]
+    g = panel("fig1g")
+    here = figure1.train_panel(g, 3, n_seeds=2).members()
+    far = figure1.flow_to_limit(g, range(3, 5), 1e-3)
+    limit = figure1.limit_picture("quadratic_limit", [here, far], [1, 0.3, 0])
+    assert limit.data["seed"] == [3, 4] and "Quadratic" in limit.alt
+    np.testing.assert_allclose(limit.data["limit"], limit.data["panel"], rtol=0.1)

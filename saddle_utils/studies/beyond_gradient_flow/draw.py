@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...dynamics import Trajectory
-from ...notebook import Picture
 from ...notebook.look import (
     BLUE,
     BROWN,
@@ -107,21 +106,11 @@ def noise_figure(
 
     `batches`, by learning rate: waits over those of flow, measured and predicted, (sizes, 2) each.
     `levels`: losses at plateau and end, measured and predicted, (noises, 2) each.  `fitted`: clean
-    and noisy `batch_measurements.measure_fitted_noise`.  `recruited`, by the number of inputs:
+    and noisy `batches.measure_fitted_noise`.  `recruited`, by the number of inputs:
     times, third singular values (T, runs) and the predicted rate.
     """
     fig, ((first, second), (third, fourth)) = plt.subplots(2, 2, figsize=(8.2, 5.6))
-    for (measured, predicted), colour in zip(batches.values(), (SKY, BLUE), strict=True):
-        first.semilogx(sizes, predicted, color=INK, lw=0.9, ls=DASHED)
-        first.plot(sizes, measured[:, 0], "o", color=colour, ms=5)
-        first.plot(sizes, measured[:, 1], "s", color=colour, ms=4.5, mfc="white")
-    first.set(
-        xlabel="batch size", ylabel="duration / under flow", xticks=sizes, xticklabels=sizes,
-        title="mini-batches: filled, first wait; open, second plateau",
-    )  # fmt: skip
-    first.minorticks_off()
-    words = [(f"lr {name} of the edge", c) for name, c in zip(batches, (SKY, BLUE), strict=True)]
-    draw_words(first, words[::-1])
+    _draw_batches(first, sizes, batches)
     for column, colour, word in ((0, ORANGE, "plateau of one mode"), (1, RED, "end")):
         dashed(second, noises, levels[1][:, column], 0.9)
         second.plot(noises, levels[0][:, column], "o", color=colour, ms=5)
@@ -164,6 +153,21 @@ def noise_figure(
     return fig
 
 
+def _draw_batches(ax: Axes, sizes: Sequence[int], batches: Mapping[str, tuple]) -> None:
+    """Waits under mini-batches over those of flow, by batch size, for each learning rate."""
+    for (measured, predicted), colour in zip(batches.values(), (SKY, BLUE), strict=True):
+        ax.semilogx(sizes, predicted, color=INK, lw=0.9, ls=DASHED)
+        ax.plot(sizes, measured[:, 0], "o", color=colour, ms=5)
+        ax.plot(sizes, measured[:, 1], "s", color=colour, ms=4.5, mfc="white")
+    ax.set(
+        xlabel="batch size", ylabel="duration / under flow", xticks=sizes, xticklabels=sizes,
+        title="mini-batches: filled, first wait; open, second plateau",
+    )  # fmt: skip
+    ax.minorticks_off()
+    words = [(f"lr {name} of the edge", c) for name, c in zip(batches, (SKY, BLUE), strict=True)]
+    draw_words(ax, words[::-1])
+
+
 def rules_figure(tasks: Mapping[str, Mapping[str, tuple[Waits, np.ndarray]]]) -> Figure:
     """Steps until half is learned over the initial scale, for each task and update rule.
 
@@ -200,109 +204,3 @@ def _draw_words_left(ax: Axes, words: Sequence[tuple[str, object]], top: float =
             fontsize=8, fontweight="bold", zorder=5,
             bbox={"color": "white", "pad": 1},
         )  # fmt: skip
-
-
-def survival_picture(panels: np.ndarray, limit: np.ndarray) -> Picture:
-    """Losses of one task trained in eight ways (`train_gallery`)."""
-    fig = gallery_figure(panels, limit)
-    alt = (
-        "Loss over steps of one task trained in eight ways. Small and large learning rates, "
-        "single samples, noisy labels and momentum all show the two stairs, at the dashed "
-        "levels; beyond the edge of stability the last one oscillates; Adam has no stairs, "
-        "unless its epsilon is 1."
-    )
-    return Picture(
-        fig,
-        "survival",
-        alt,
-        {"time": limit.times, "loss": limit.losses},
-        {
-            "runs": {
-                "training": np.repeat([p.title for p in panels], [len(p.losses) for p in panels]),
-                "loss": np.concatenate([p.losses[:, 0] for p in panels]),
-            }
-        },
-    )
-
-
-def learning_rate_picture(
-    descent: np.ndarray, heavy_ball: np.ndarray, multiples: np.ndarray, ends: np.ndarray
-) -> Picture:
-    """Waits over those of gradient flow, over the product of learning rate and rate."""
-    fig = learning_rate_figure(descent, heavy_ball, multiples, ends)
-    alt = (
-        "Waits over those of gradient flow against learning rate times rate: all drops of "
-        "linear and ReLU runs lie on one dashed curve up to 1.44, quadratic ones at 1; with "
-        "momentum on another, from .1 on; beyond the edge the loss alternates between two "
-        "dashed branches, then bifurcates."
-    )
-    return Picture(
-        fig, "learning_rate", alt, {"lr_times_rate": descent["linear"][0],
-        "ratio": descent["linear"][1]}, {"momentum": {"lr_times_rate": heavy_ball[0],
-        "ratio": heavy_ball[1]}, "beyond": {"multiple": multiples, "low": ends[0].min(1),
-        "high": ends[0].max(1)}},
-    )  # fmt: skip
-
-
-def noise_picture(
-    sizes: np.ndarray, batches: np.ndarray, noises: np.ndarray, levels: np.ndarray,
-    fitted: np.ndarray, third: np.ndarray,
-) -> Picture:  # fmt: skip
-    """What mini-batches and label noise do to waits, levels, and recruited ranks."""
-    fig = noise_figure(sizes, batches, noises, levels, fitted, third)
-    alt = (
-        "Four panels. Durations fall with the batch size, from some 12% above gradient flow, "
-        "on the dashed predictions; levels rise with fresh noise as those of narrow networks "
-        "do; noise drawn once adds two late stairs; the third singular value grows with 16 "
-        "inputs and decays with 4."
-    )
-    return Picture(
-        fig,
-        "noise",
-        alt,
-        {"batch": sizes, "first_wait": batches[0.08][0][:, 0], "predicted": batches[0.08][1][:, 0]},
-        {
-            "levels": {"noise": noises, "plateau": levels[0][:, 0], "end": levels[0][:, 1]},
-            "fitted": {
-                "time": fitted["noisy labels"]["times"],
-                "learned": fitted["noisy labels"]["learned"],
-            },
-            "third": {
-                "time": third[16][0],
-                "inputs_16": third[16][1][:, 0],
-                "inputs_4": third[4][1][:, 0],
-            },
-        },
-    )
-
-
-def adam_picture(
-    first: np.ndarray, linear_rules: np.ndarray, pace: np.ndarray, quadratic_rules: np.ndarray,
-    scales: np.ndarray,
-) -> Picture:  # fmt: skip
-    """Steps to the middle of the loss over the initial scale, for each update rule."""
-    clock = {
-        "gradient descent": slowdown(0.1 * first) / 0.1,
-        "Adam": np.nan,
-        "momentum": slowdown(0.01 * first, 0.9) / 0.01,
-    }
-    fig = rules_figure(
-        {
-            "linear": {k: (run, (run.flow * clock[k]).mean(1)) for k, run in linear_rules.items()},
-            "quadratic": {
-                k: (run, run.flow.mean(1) * pace[k]) for k, run in quadratic_rules.items()
-            },
-        }
-    )
-    alt = (
-        "Steps until half is learned over the initial scale. Linear: gradient descent and "
-        "momentum rise, Adam stays at some 80 steps. Quadratic: the first two rise as one "
-        "over the scale, Adam from 1e-8 on. Open circles, mostly Adam's, are runs that learn "
-        "with several units at once."
-    )
-    return Picture(
-        fig,
-        "adam",
-        alt,
-        {"scale": scales, **{k: run.steps.mean(1) for k, run in linear_rules.items()}},
-    )

@@ -117,7 +117,7 @@ def hierarchy_figure(network: Linear, width: int, visited: Sequence[Sequence[int
 
 
 def theorem1_picture(
-    gradients: np.ndarray, names: np.ndarray, constructions: np.ndarray, allowed: np.ndarray
+    gradients: np.ndarray, names: Sequence[str], constructions: Sequence[str], allowed: np.ndarray
 ) -> Picture:
     """Gradients at all embedded points of `embeddings`, as a table in colours."""
     fig = table_figure(gradients, names, constructions, allowed.astype(bool))
@@ -133,7 +133,7 @@ def theorem1_picture(
     )
 
 
-def hierarchy_picture(task: np.ndarray, way: np.ndarray) -> Picture:
+def hierarchy_picture(task: Linear, way: Sequence[Sequence[int]]) -> Picture:
     """The fixed points of a linear network by rank and loss, and those a run passes."""
     fig = hierarchy_figure(task, 3, way)
     alt = (
@@ -148,7 +148,7 @@ def hierarchy_picture(task: np.ndarray, way: np.ndarray) -> Picture:
     )
 
 
-def walks_picture(walks: np.ndarray) -> Picture:
+def walks_picture(walks: Sequence[dict]) -> Picture:
     """The runs of Figure 1 as walks between fixed points (`walk_of`)."""
     fig = walks_figure(walks)
     alt = (

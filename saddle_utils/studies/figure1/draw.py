@@ -18,6 +18,7 @@ from ...notebook.look import (
     GREEN,
     INK,
     ORANGE,
+    agreement_figure,
     dashed,
     draw_levels,
     draw_words,
@@ -85,6 +86,37 @@ def limit_figure(ensembles: Sequence[Sequence[PanelRun]], levels: Sequence[float
         ylabel="first drop, panel",
     )
     return fig
+
+
+def limit_picture(
+    name: str, ensembles: Sequence[Sequence[PanelRun]], levels: Sequence[float]
+) -> Picture:
+    """`limit_figure`, with the first drops at the panel's own scale and in the limit, by seed."""
+    first, last = ensembles[0], ensembles[-1]
+    alt = (
+        f"{first[0].panel.title}: loss of many seeds from the panel's scale, and from ever smaller "
+        "fractions of it, over epochs times the fraction: the drops become vertical steps and keep "
+        "their times."
+    )
+    columns = {
+        "seed": [run.seed for run in first], "panel": first_drops(first),
+        "limit": first_drops(last) * last[0].fraction,
+    }  # fmt: skip
+    return Picture(limit_figure(ensembles, levels), name, alt, columns)
+
+
+def escape_picture(
+    name: str, predicted: np.ndarray, measured: np.ndarray, draws: Sequence[int], unit: np.ndarray
+) -> Picture:
+    """Predicted against measured times of the first drop, (draws,) each (Proposition 5).
+
+    Times are in epochs times the fraction of the panel's scale; `unit` is the one that goes first.
+    """
+    times = {"predicted": predicted, "measured": measured}
+    title = f"first drop of {len(measured)} draws"
+    fig = agreement_figure([{"title": title, "label": "epochs × fraction", "log": True, **times}])
+    alt = f"Predicted against measured time of the {title}: all on the diagonal."
+    return Picture(fig, name, alt, {"seed": list(draws), **times, "unit": unit})
 
 
 def snapshot(run: PanelRun, progress: float) -> Figure:

@@ -16,12 +16,11 @@ from .measure import (
     low_rank_starts,
     low_rank_units,
 )
-from .phases import (
+from .phase_runs import (
     attention_phases,
     kernel_movement,
     linear_phases,
-    phases_attention_picture,
-    phases_linear_picture,
     rank_distance,
     within_a_cell,
 )
+from .phases import phases_attention_picture, phases_linear_picture

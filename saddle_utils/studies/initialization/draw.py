@@ -187,9 +187,15 @@ def low_rank_start_picture(
 
 
 def isotropic_start_picture(
-    by_scale: np.ndarray, shown: np.ndarray, scales: np.ndarray, lasting: np.ndarray,
-    theory: np.ndarray, head_scales: np.ndarray, head_lasting: np.ndarray, from_draw: np.ndarray,
-) -> Picture:  # fmt: skip
+    by_scale: tuple[Curves, Curves],
+    shown: Sequence[float],
+    scales: np.ndarray,
+    lasting: np.ndarray,
+    theory: np.ndarray,
+    head_scales: np.ndarray,
+    head_lasting: np.ndarray,
+    from_draw: np.ndarray,
+) -> Picture:
     """Figure 2D: isotropic starts, and durations of the plateaus over their scale."""
     fig = scales_figure(
         by_scale, shown, [{"scales": scales, "durations": lasting, "theory": theory},

@@ -207,7 +207,11 @@ def _at_the_end(ax: Axes, labels: Sequence[tuple[float, str, object]]) -> None:
 
 
 def manifolds_kept_picture(
-    times: np.ndarray, far: np.ndarray, speeds: np.ndarray, kept: np.ndarray, among: np.ndarray
+    times: np.ndarray,
+    far: Mapping[str, np.ndarray],
+    speeds: Mapping[str, np.ndarray],
+    kept: Mapping[str, Sequence[bool]],
+    among: np.ndarray,
 ) -> Picture:
     """Distances of runs from the manifolds of seven relations, for four activations."""
     fig = relations_figure(times, far, speeds, kept, list(among))
@@ -243,7 +247,7 @@ def manifolds_rank_picture(
 
 
 def manifolds_near_picture(
-    run: np.ndarray, away: np.ndarray, bound: np.ndarray, entered: np.ndarray, relu: np.ndarray,
+    run: Trajectory, away: np.ndarray, bound: np.ndarray, entered: Sequence[int], relu: np.ndarray,
     relu_bound: np.ndarray, relu_entered: np.ndarray,
 ) -> Picture:  # fmt: skip
     """How near two runs of Figure 1 stay to their manifolds, below the growth bound."""

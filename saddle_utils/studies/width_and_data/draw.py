@@ -142,7 +142,7 @@ def data_figure(panels: Sequence[dict], kappas: Sequence, counts: Sequence[np.nd
 
 def fig2ab_picture(
     linear: np.ndarray, attention: np.ndarray, heads: np.ndarray, linear_data: np.ndarray,
-    attention_data: np.ndarray, few: np.ndarray, init_scale: np.ndarray,
+    attention_data: np.ndarray, few: np.ndarray, init_scale: float,
 ) -> Picture:  # fmt: skip
     """Figures 2A and 2B: losses over width and over kappa, of both networks."""
     by_width = (linear.curves[1::2], attention.curves[1:], heads[1:])
@@ -162,7 +162,7 @@ def fig2ab_picture(
 
 
 def width_times_picture(
-    panels: np.ndarray, widths: np.ndarray, linear: np.ndarray, tables: np.ndarray
+    panels: Sequence[dict], widths: np.ndarray, linear: np.ndarray, tables: np.ndarray
 ) -> Picture:
     """Times of the drops over width, at a fixed scale and at a fixed norm."""
     fig = bands_figure(panels)
@@ -193,7 +193,7 @@ def width_lottery_picture(
 
 
 def data_times_picture(
-    panels: np.ndarray, kappas: np.ndarray, few: np.ndarray, linear_data: np.ndarray,
+    panels: Sequence[dict], kappas: np.ndarray, few: np.ndarray, linear_data: np.ndarray,
     attention_data: np.ndarray,
 ) -> Picture:  # fmt: skip
     """Times of the drops over kappa, and how many drops one sees."""
@@ -220,7 +220,7 @@ def data_times_picture(
 
 
 def width_and_data_others_picture(
-    panels: np.ndarray, few: np.ndarray, other_data: np.ndarray, others: np.ndarray,
+    panels: Sequence[dict], few: np.ndarray, other_data: np.ndarray, others: np.ndarray,
     tables: np.ndarray,
 ) -> Picture:  # fmt: skip
     """The same for quadratic, ReLU and convolutional networks."""
