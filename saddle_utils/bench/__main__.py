@@ -1,61 +1,47 @@
-"""The same tasks the plain way, by `descend` and by `flow`, side by side: `make bench`.
+"""The same tasks by our engines and by what others would use, side by side: `make bench`.
 
-Writes BENCHMARKS.md and the figure bench_scaling to the output folder; with --gpu, on a machine
+Writes BENCHMARKS.md and the figure bench_engines to the output folder; with --gpu, on a machine
 that has one, the GPU table alone (BENCHMARKS_GPU.md), which later pages show.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-
-os.environ["OMP_NUM_THREADS"] = "1"
-os.environ["OPENBLAS_NUM_THREADS"] = "1"
-os.environ["MKL_NUM_THREADS"] = "1"
-
+import warnings
 from time import perf_counter
 
 from ..notebook.files import output_folder, write_whole
 from ..notebook.look import Picture, use_style
-from . import gpu, imports, scaling, table, targets
-from .engines import measure
-from .rows import rows
+from . import explorers, gpu, imports, page, targets, tasks
+from .measure import measure, missing
 
 
 def main() -> None:
     """Measure everything, print each row as it is done, and write the page and the figure."""
+    import torch
+
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
     use_style()
     folder, start, results = output_folder(), perf_counter(), []
-    for row in rows():
-        results.append(measure(row))
-        print(table.table(results)[-1], flush=True)
-    sweeps = {
-        "quadratic network to its second drop; 1 / initial scale": scaling.by_scale(
-            [result for result in results if result.row.group == "quadratic"]
-        ),
-        "linear network (1B); units": scaling.by_width(),
-        "linear network; samples": scaling.by_samples(),
-        "ensemble of linear networks (1B); seeds": scaling.by_seeds(),
-    }
-    scale, units, samples, seeds = sweeps.values()
-    alt = "Time of three engines against initial scale, units, samples and seeds, on log axes"
-    tables = {
-        "units": units.columns("units"), "samples": samples.columns("samples"),
-        "seeds": seeds.columns("seeds"),
-    }  # fmt: skip
-    data = scale.columns("inverse_scale")
-    Picture(scaling.draw(sweeps), "bench_scaling", alt, data, tables).save(folder)
-    spent = imports.times()
-    text = table.page(results, samples, spent, gpu.known(folder) or gpu.section(results))
+    for name, need in missing().items():
+        print(f"{name} is left out, for {need} is not installed: pip install -e '.[bench]'")
+    for task in tasks.listed():
+        results.append(measure(task))
+        print(*page.table(results[-1:])[2:], flush=True)
+    alt = "Processor time of every task by every engine on a log axis; ours are nearly always first"
+    Picture(page.draw(results), "bench_engines", alt, page.columns(results)).save(folder)
+    redraws, spent = explorers.times(), imports.times()
+    text = page.page(results, redraws, spent, gpu.known(folder))
     write_whole(folder / "BENCHMARKS.md", text.encode())
-    print("\n".join(targets.targets(results, samples, spent)))
+    print(*targets.targets(results, redraws, spent), sep="\n")
     print(f"{folder / 'BENCHMARKS.md'} after {perf_counter() - start:.0f} s")
 
 
 def main_gpu() -> None:
     """Measure the rows of the GPU table alone, and write it where the page finds it."""
-    folder, results = output_folder(), [measure(row) for row in rows() if gpu.concerns(row)]
-    write_whole(folder / gpu.FILE, ("\n".join(gpu.section(results)) + "\n").encode())
+    folder = output_folder()
+    write_whole(folder / gpu.FILE, ("\n".join(gpu.section(tasks.for_gpu())) + "\n").encode())
     print((folder / gpu.FILE).read_text())
 
 

@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
 from ..dynamics import descend
-from ..networks import Pointwise
-from .engines import Result
-from .rows import Row
+from ..networks import Linear, Pointwise, Quadratic
+from .tasks import Task
 
-SECONDS = 1.0  # for the steps that are timed of a row
+SECONDS = 1.0  # for the steps that are timed of a task
 FILE = "BENCHMARKS_GPU.md"  # the table of the last run on a machine with a GPU
 COLUMNS = (
     "| task | CPU, steps / s | GPU, steps / s | ratio | of the arithmetic | of the bandwidth |"
 )
 
 
-def concerns(row: Row) -> bool:
-    """Whether a row is one of the GPU table: an ensemble, or a network of MNIST's size."""
-    return row.group.endswith(("ensemble", "large"))
-
-
 def known(folder: Path) -> list[str]:
-    """Lines of the GPU table that was measured last, none if there is none or a GPU is here."""
-    import torch
-
-    if torch.cuda.is_available() or not (folder / FILE).exists():
-        return []
-    return (folder / FILE).read_text().splitlines()
+    """Lines of the GPU table that was measured last, or that there is none."""
+    there = (folder / FILE).exists()
+    return (folder / FILE).read_text().splitlines() if there else ["No GPU has been measured yet."]
 
 
-def section(results: Sequence[Result]) -> list[str]:
-    """Lines of Markdown: ensembles and rows of MNIST's size on the GPU, or that none is there.
+def section(tasks: Sequence[Task]) -> list[str]:
+    """Lines of Markdown: each task on the GPU, or that none is there.
 
     A step of an ensemble is a step of all its runs.
     """
@@ -52,49 +44,47 @@ def section(results: Sequence[Result]) -> list[str]:
         COLUMNS,
         "|---|" + "---:|" * (COLUMNS.count("|") - 2),
     ]
-    for result in results:
-        row = result.row
-        if not concerns(row):
-            continue
-        cpu, gpu = row.steps / result.seconds["descend"], steps_per_second(row)
-        flops, traffic = work(row)
+    for task in tasks:
+        cpu, gpu = (steps_per_second(task, device) for device in ("cpu", "cuda"))
+        flops, traffic = work(task)
         lines.append(
-            f"| {row.name} | {cpu:.3g} | {gpu:.3g} | {gpu / cpu:.3g} | "
+            f"| {task.name} | {cpu:.3g} | {gpu:.3g} | {gpu / cpu:.3g} | "
             f"{gpu * flops / arithmetic:.1%} | {gpu * traffic / bandwidth:.1%} |"
         )
     return lines
 
 
-def steps_per_second(row: Row) -> float:
-    """Steps of `descend` on the GPU in a second, the transfers left out."""
+def steps_per_second(task: Task, device: str) -> float:
+    """Steps of `descend` in a second on the clock, the transfers left out."""
 
     def spend(n: int) -> float:
-        return seconds(lambda: descend(row.network, row.theta, row.step, n, n, device="cuda"))
+        return seconds(lambda: descend(task.network, task.theta, task.step, n, n, device=device))
 
-    spend(2)  # the first call loads and allocates
-    few, n = spend(2), 20
-    while (more := spend(n)) - few < SECONDS / 4 and n < row.steps:
-        n = min(4 * n, row.steps)
-    return (n - 2) / max(more - few, 1e-9)
+    few, n = [spend(1) for _ in range(2)][1], 2  # the first call loads and allocates
+    while (more := spend(n)) - few < SECONDS / 4 and n < task.steps:
+        n = min(4 * n, task.steps)
+    return (n - 1) / max(more - few, 1e-9)
 
 
-def work(row: Row) -> tuple[float, float]:
-    """Operations, and bytes read or written, that a step of all runs of a row cannot do without.
+def work(task: Task) -> tuple[float, float]:
+    """Operations, and bytes read or written, that a step of all runs of a task cannot do without.
 
-    Pointwise, with S samples, H units and n inputs: u x' and its gradient take 2 S H n each, v and
-    its gradient and the way back 2 S H each an output; x is read twice and theta read and written.
-    With moments, of N features psi: v' psi, psi g' and v g, 2 H N each an output, and M Szz.
+    In layers, of S samples, from a to b units: the map, its gradient and the way back take 2 S a b
+    each, but the first needs no way back; x is read twice and theta read and written.  With
+    moments, of N features psi and H units: v' psi, psi g' and v g, 2 H N each an output, and M Szz.
     Linear networks have as many units as features (`Linear.reduce`).
     """
-    net, theta = row.network, row.network.reduce(row.theta)[1]
-    units = theta.shape[-2]
-    outputs = net.n_v // net.patches
+    net, theta = task.network, task.network.reduce(task.theta)[1]
+    if isinstance(net, (Linear, Quadratic)):
+        features, outputs = net.szz.shape[-1], net.n_v // net.patches
+        flops = 6.0 * theta.shape[-2] * features + 2.0 * features**2
+        return len(task.starts) * outputs * flops, 2.0 * theta.nbytes + net.szz.nbytes
     if isinstance(net, Pointwise):
-        mapped = net.patches * net.samples * units
-        return 4.0 * mapped * net.n_u + 6.0 * mapped * outputs, 2.0 * (net.x.nbytes + theta.nbytes)
-    features = net.szz.shape[-1]
-    flops = row.runs * outputs * (6.0 * units * features + 2.0 * features**2)
-    return flops, 2.0 * theta.nbytes + net.szz.nbytes
+        layers = [(net.n_u, theta.shape[-2]), (theta.shape[-2], net.n_v // net.patches)]
+    else:
+        layers = [*pairwise(net.sizes)]
+    first, *others = (2.0 * net.patches * len(task.x) * a * b for a, b in layers)
+    return 2 * first + 3 * sum(others), 2.0 * (task.x.nbytes + theta.nbytes)
 
 
 def peaks() -> tuple[float, float]:
@@ -114,8 +104,9 @@ def seconds(call: Callable) -> float:
     """Seconds that a call takes until the GPU is done."""
     import torch
 
-    torch.cuda.synchronize()
+    wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
+    wait()
     start = perf_counter()
     call()
-    torch.cuda.synchronize()
+    wait()
     return perf_counter() - start

@@ -1,8 +1,7 @@
-"""The plain models are the package's networks; the benchmark counts, judges and prints rightly."""
+"""The peers train the package's networks; the benchmark counts, judges and prints rightly."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,240 +11,227 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from saddle_utils import networks
-from saddle_utils.bench import accuracy, engines, gpu, imports, plain, rows, table
-from saddle_utils.bench.engines import Result
-from saddle_utils.bench.scaling import Sweep
-from saddle_utils.bench.targets import duration, targets, times
-from saddle_utils.datasets import PANELS, panel
-from saddle_utils.dynamics import Trajectory, descend
+from saddle_utils.bench import explorers, gpu, imports, measure, page, peers, tasks
+from saddle_utils.bench.measure import Outcome, Result
+from saddle_utils.bench.targets import ENSEMBLES, duration, targets, times
+from saddle_utils.bench.tasks import Task
+from saddle_utils.datasets import panel
+from saddle_utils.dynamics import descend
 from saddle_utils.networks import initial_units
+from saddle_utils.notebook import Explorer, Slider
 
 
-def some_task(name):
-    """A network, its data and a step: a panel, or more outputs and patches than panels have."""
-    if name in PANELS:
-        p = panel(name)
-        return p.network, p.x[:60], p.y[:60], p.step
+def some_task(name: str, **more) -> Task:
+    """A short task: a panel's data, or more outputs and patches than panels have, or diagonal."""
     rng = np.random.default_rng(5)
-    x, y = rng.standard_normal((7, 3, 2)), rng.standard_normal((7, 4))
-    return networks.build(name, x, y), x, y, 0.05
+    if name == "diagonal":
+        return replace(tasks.diagonal(8), steps=20)
+    if name in ("attention", "quadratic"):
+        p = panel({"attention": "fig1f", "quadratic": "fig1g"}[name])
+        x, y = p.x[:60], p.y[:60]
+    else:
+        x, y = rng.standard_normal((7, 3, 2)), rng.standard_normal((7, 4))
+    net = networks.build(name, x, y)
+    return Task(name, net, x, y, initial_units(net, 5, 0.3, 1), 0.02, 20, **more)
 
 
-@pytest.mark.parametrize("every_token", [True, False])
-@pytest.mark.parametrize("name", [*PANELS, "linear", "relu", "tanh"])
-def test_a_plain_step_is_a_step_of_descend(name, every_token):
-    """Losses of three steps, and all weights after them; "linear" to "tanh" are convolutions."""
-    net, x, y, step = some_task(name)
-    if name in ("fig1f", "fig1g"):  # fewer prompts than the panel has
-        net = networks.build({"fig1f": "attention", "fig1g": "quadratic"}[name], x, y)
-    theta = initial_units(net, 5, 0.3, 1)
-    inputs, goals = plain.data(net, x, y)
-    model = plain.model(net, theta, every_token)
-    losses = plain.train(model, inputs, goals, step * goals.shape[1] / 2, 3)
-    run = descend(net, theta, step, 3)
-    np.testing.assert_allclose(np.array(losses) * goals.shape[1] / 2, run.losses[:3], rtol=1e-12)
-    after = plain.model(net, run.theta[-1], every_token).state_dict()
-    for key, weights in model.state_dict().items():
-        torch.testing.assert_close(weights, after[key], rtol=1e-12, atol=1e-14)
+FAMILIES = ["linear", "relu", "quadratic", "attention", "diagonal"]
 
 
-def test_activations_without_a_module_are_refused():
-    net = networks.pointwise(np.eye(2), np.ones(2), "cubic")
-    with pytest.raises(ValueError, match="no plain model with activation 'cubic'"):
-        plain.model(net, initial_units(net, 2, 0.1))
+@pytest.mark.parametrize("engine", ["plain", "jax", "numba", "torch.compile"])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_peer_takes_the_steps_of_descend(name, engine):
+    pytest.importorskip({"jax": "jax"}.get(engine, "numpy"), reason="not installed: .[bench]")
+    if (engine, name) == ("numba", "diagonal") or (engine == "torch.compile" and name != "relu"):
+        pytest.skip("no such row, or slow to compile")
+    task = some_task(name)
+    when, losses = measure.ENGINES[engine](task)[0](task.steps)
+    run = descend(task.network, task.theta, task.step, task.steps)
+    np.testing.assert_allclose(losses[:, 0], run.losses[:-1], rtol=1e-11)
+    np.testing.assert_allclose(when, run.times[:-1])
 
 
-@pytest.mark.parametrize("seeds", [None, range(9)])
-def test_a_row_is_measured_whole(seeds):
-    """All three engines on a short task: the same steps, and the flow as accurate as it should."""
-    solver = "flow" if seeds is None else "flows"
-    row = replace(rows.of_panel("fig1b", "B", seeds, width=5, solver=solver), steps=600)
-    result = engines.measure(row)
-    assert result.agreement < 1e-12 and result.timed == {"plain": 600, "descend": 600}
-    assert result.accurate and result.errors["flow"][0] <= 1e-6
-    exact = accuracy.flow_runs(row, row.theta, 1e-11)[0]
-    ours = descend(row.network, row.single, row.step, 600)
-    gap = np.abs(np.interp(ours.times, exact.times, exact.losses) - ours.losses).max()
-    assert result.errors["descend"][0] == pytest.approx(gap / ours.losses[0], rel=0.1)
+def test_attention_with_whole_matrices_is_the_same_model():
+    task = some_task("attention", every_token=True)
+    losses = peers.plain(task)[0](5)[1][:, 0]
+    run = descend(task.network, task.theta, task.step, 5)
+    np.testing.assert_allclose(losses, run.losses[:5], rtol=1e-11)
 
 
-def logistic(middle, level=0.0, rate=2.0):
-    times = np.linspace(0, 100, 20_001)
-    losses = level + (1 - level) / (1 + np.exp(np.minimum(rate * (times - middle), 700)))
-    return Trajectory(times, losses, np.empty(0))
+@pytest.mark.parametrize("solver", ["Kvaerno5", "Dopri8"])
+def test_diffrax_follows_the_flow(solver):
+    pytest.importorskip("diffrax", reason="not installed: .[bench]")
+    result = measure.measure(some_task("quadratic", engines=("descend", solver, "flow")))
+    for engine in (solver, "flow"):
+        found = result.by[engine]
+        assert 0 < found.error <= measure.GOAL and not found.why and found.seconds > 0
 
 
-def test_errors_of_a_curve_are_distances_in_time_or_loss():
-    """A late drop is an error of its delay, a wrong level of its height; at equal times both."""
-    exact, late, high = logistic(50), logistic(51), logistic(50, 0.03)
-    at_equal_times, curve = accuracy._errors(late, exact.losses, exact)
-    assert at_equal_times == pytest.approx(np.tanh(0.5), rel=1e-3)
-    steepest = 0.5 * 100  # in fractions of both ranges; a square meets it a little sooner
-    assert curve == pytest.approx(0.01 / (1 + 1 / steepest), rel=1e-3)
-    assert accuracy._errors(high, exact.losses, exact) == pytest.approx((0.03, 0.03), rel=0.1)
-    # a drop, steep, that is early by 2e-4 of the time, to a floor that rounding has lowered
-    exact, early = logistic(50, 0.1, 1e4), logistic(49.98, 0.1 - 1e-15, 1e4)
-    at_equal_times, curve = accuracy._errors(early, exact.losses, exact)
-    assert at_equal_times > 0.8 and curve == pytest.approx(2e-4, rel=0.05)
+def test_a_row_is_measured_whole():
+    """An ensemble: whole runs multiplied, and errors against a flow that is interpolated."""
+    task = replace(tasks.of_panel("fig1b", "B", range(3)), engines=("plain", "descend", "flow"))
+    task = replace(task, steps=600, timed={"plain": 50})
+    result = measure.measure(task)
+    assert result.agreement < 1e-12 and result.by["flow"].error <= measure.GOAL
+    assert 1e-4 < result.by["descend"].error < 0.1
+    assert task.part("plain") and not task.part("descend") and not task.part("flow")
+    one = measure.seconds(lambda: measure.ENGINES["plain"](task)[0](50))
+    assert result.by["plain"].seconds == pytest.approx(3 * 12 * one, rel=0.8)
 
 
-class Clock:
-    """A clock that calls push forward, to test what counts time without any."""
+def test_the_error_of_a_curve_is_in_time_or_in_loss(monkeypatch):
+    def logistic(middle, level=0.0):
+        when = np.linspace(0, 100, 20_001)
+        return when, level + (1 - level) / (1 + np.exp(np.minimum(2 * (when - middle), 700)))
 
-    now = 0.0
-
-    def takes(self, seconds):
-        def call(n=1):
-            self.now += seconds * n
-            return n
-
-        return call
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(engines, "process_time", lambda: clock.now)
-    return clock
+    monkeypatch.setattr(measure, "_exact_curve", lambda task, member: logistic(50))
+    task = some_task("linear", curve=True)
+    assert measure.error(task, 0, *logistic(51)) == pytest.approx(0.01, rel=0.1)
+    assert measure.error(task, 0, *logistic(50, 0.003)) == pytest.approx(0.003, rel=0.1)
+    assert measure.error(task, 0, *logistic(50)) < 1e-9
 
 
-def test_as_many_steps_are_timed_as_fit(clock):
-    assert engines.fitting(clock.takes(0.0024), 10**6, 1.0) == 400
-    assert engines.fitting(clock.takes(0.0024), 300, 1.0) == 300
-    assert engines.fitting(clock.takes(7.0), 300, 1.0) == 1
+def test_a_flow_that_is_not_within_the_goal_does_not_count():
+    task = some_task("linear", engines=("plain", "descend", "flow"))
+    outcome = Outcome()
+    wrong = (task.step * np.arange(5), np.linspace(1, 0.5, 5)[:, None])
+    assert not measure._to_the_goal(task, [1e-3, 1e-4], lambda rtol: wrong, outcome)
+    result = Result(task, {"flow": replace(outcome, seconds=1e-9), "plain": Outcome(1.0)})
+    assert result.seconds("flow") == np.inf and "error" in outcome.why
+
+    def stuck(rtol):
+        raise RuntimeError("stuck")
+
+    assert not measure._to_the_goal(task, [1e-3], stuck, outcome) and outcome.why == "stuck"
 
 
-def test_engines_take_turns(clock):
-    """The slower, the fewer turns; in each turn every engine that is still in it, in one order."""
-    order = []
-
-    def engine(name, cost):
-        call = clock.takes(cost)
-        return lambda: order.append(name) or call()
-
-    costs = {"slow": 2.0, "middling": 0.5, "fast": 0.01}
-    seconds, last = engines.in_turns({name: engine(name, costs[name]) for name in costs})
-    assert seconds == pytest.approx(costs) and last == dict.fromkeys(costs, 1)
-    assert order == ["slow", *["middling", "fast"] * 3, "fast", "fast"]
+def result(name, group="", flow=1e-3, plain=1.0, jax=0.02, why=""):
+    task = replace(some_task("linear"), name=name, group=group, steps=2000)
+    by = {"plain": Outcome(plain), "jax": Outcome(jax, 0.2), "descend": Outcome(0.01, error=4e-2)}
+    return Result(task, by | {"flow": Outcome(flow, error=3e-7, why=why)}, 1e-15)
 
 
-def test_what_was_not_run_is_multiplied():
-    """A tenth of the steps; plain runs of an ensemble one by one, of which one was timed."""
-    row = rows.of_panel("fig1b", "", range(3), width=2)
-    assert engines.multiplied(1.5, row, "plain", 200) == pytest.approx(45)
-    assert engines.multiplied(1.5, row, "descend", 200) == pytest.approx(15)
+def a_run(**panel_outcome):
+    results = [result("1B Linear", "panel", **panel_outcome)]
+    for group in ("quadratic", "attention", "samples"):
+        results += [result(f"{group} {k}", group) for k in range(2)]
+    return [*results, *[result(name) for name in ENSEMBLES]]
 
 
-def test_a_row_is_judged_by_the_error_it_names():
-    strict = result("a", "", 1, 1)
-    strict = replace(strict, errors={"flow": (1e-3, 1e-7)})
-    loose = replace(strict, row=replace(strict.row, at_equal_times=False))
-    assert loose.accurate and not strict.accurate
-
-
-def result(name, group, plain_s, flow_s, runs=None, timed=2000, error=1e-7):
-    row = rows.of_panel("fig1b", name, runs and range(runs), width=2, group=group)
-    return Result(
-        row,
-        {"plain": plain_s, "descend": plain_s / 4, "flow": flow_s},
-        {"plain": timed, "descend": 2000},
-        {"flow": (error, error)},
-        1e-8,
-        1e-15,
-    )
-
-
+REDRAWS = {"study.explorer": np.array([0.05, 0.06, 0.2])}
 IMPORTS = {"the engines": 0.3, "torch alone": 2.0}
 
 
-def targets_of(results, sweep):
-    return targets(results, sweep, IMPORTS)
+@pytest.mark.parametrize(
+    ("worse", "missed"),
+    [
+        ({}, []),
+        ({"flow": 0.015}, ["flow 100 times"]),
+        ({"flow": 0.03}, ["flow 100 times", "every peer"]),
+        ({"jax": 0.005}, ["no slower than jax"]),
+        ({"why": "error 1e-3"}, ["within its goal", "flow 100 times", "every peer"]),
+    ],
+)
+def test_targets_are_judged_by_the_numbers(worse, missed):
+    lines = targets(a_run(**worse), REDRAWS, IMPORTS)
+    failed = [line for line in lines if line.startswith("**missed**")]
+    assert len(failed) == len(missed) and all(any(m in line for line in failed) for m in missed)
 
 
-def a_run(flow=0.01, error=1e-7):
-    results = [result("1B Linear", "panel", 0.3, flow, error=error)]
-    for name in ("quadratic", "attention"):
-        results += [result(f"{name} {k}", name, 10.0**k, 1e-2 + 1e-3 * k) for k in range(4)]
-    for name in ("linear (1B)", "quadratic (1G)"):
-        group = f"{name} ensemble"
-        results += [result(f"{name}, 64", group, 20, 0.05, 64)]
-        results += [result(f"{name}, 1024", group, 320, 0.3, 1024)]
-    flat = {"descend": np.array([1.0, 1.1]), "flow": np.array([1.0, 1.0])}
-    return results, Sweep(np.array([100.0, 1e6]), flat, {})
+def test_slow_explorers_imports_and_growth_are_missed():
+    results = a_run()
+    results[2].by["flow"].seconds *= 4
+    lines = targets(results, {"a.explorer": np.array([0.3, 0.3])}, {"the engines": 1.2})
+    failed = [line for line in lines if line.startswith("**missed**")]
+    assert len(failed) == 4 and "a.explorer 300 ms" in failed[1] and "1.2 s" in failed[3]
 
 
-def test_targets_are_judged_by_the_numbers():
-    reached = targets_of(*a_run())
-    assert not any(line.startswith("**not") for line in reached if "10^4" not in line)
-    assert sum("10^4" in line and line.startswith("**not") for line in reached) == 2  # 100 / .012
-    slow, wrong = targets_of(*a_run(flow=0.02)), targets_of(*a_run(error=1e-5))
-    panels = "each panel of Figure 1"
-    for lines, missed in ((slow, [panels]), (wrong, [panels, "as accurate as its goal"])):
-        new = set(lines) - set(reached)
-        assert all(line.startswith("**not reached**") for line in new)
-        assert sorted(key for key in missed if any(key in line for line in new)) == sorted(missed)
-    results, sweep = a_run()
-    sweep.seconds["flow"][1] = 1.3
-    line = targets_of(results, sweep)[-2]
-    assert line.startswith("**not") and "flow 30%" in line
+def test_the_table_compares_with_the_best_peer_and_marks_what_was_multiplied():
+    found = result("a task")
+    (line,) = page.table([found])[2:]
+    cells = [cell.strip() for cell in line.split("|")[1:-1]]
+    row = dict(zip(page.COLUMNS, cells, strict=True))
+    assert row["plain"] == "1 s" and row["jax"] == "20 ms + 200 ms" and row["flow"] == "1 ms (3e-7)"
+    assert row["best peer / descend"] == "**2** (jax)" and row["best peer / flow"] == "**20** (jax)"
+    found.task = replace(found.task, timed={"plain": 100})
+    assert "| ~ 1 s |" in page.table([found])[2]
+    found.by["flow"].why = "error 1e-3"
+    assert page.table([found])[2].endswith("| **2** (jax) |  |")
 
 
-def test_imports_are_timed_and_judged():
-    slow = targets(*a_run(), {"the engines": 0.3, "all": 1.2})[-1]
-    assert slow.startswith("**not reached**") and slow.endswith("(the engines 300 ms, all 1.2 s)")
-    spent = imports.times()
-    assert all(0.05 < seconds < 60 for seconds in spent.values())
+def test_the_page_holds_all_and_names_no_path():
+    results = a_run()
+    text = page.page(results, REDRAWS, IMPORTS, ["a line of the GPU"])
+    assert all(f"- {line}" in text for line in targets(results, REDRAWS, IMPORTS))
+    assert "| study.explorer | 60 ms | 190 ms | 3 |" in text and "a line of the GPU" in text
+    assert "/home" not in text and str(Path.cwd()) not in text
+    assert len(page.draw(results).axes[0].get_yticklabels()) == len(results)
+    assert len(page.columns(results)["task"]) == len(results)
 
 
-def test_the_table_marks_what_was_multiplied_or_not_run():
-    whole, part, many = table.table(
-        [
-            result("a", "", 0.3, 0.01),
-            result("b", "", 7200, 0.01, timed=30),
-            result("c", "", 90, 0.01, runs=3),
-        ]
-    )[2:]
-    assert (
-        whole == "| a | 2,000 | 300 ms | 75 ms | 10 ms | 4 | **30** | not run | 1e-7, 1e-7 | 1e-8 |"
-    )
-    assert "| ~ 2 h (30) | 30 min | 10 ms | 4 | **720,000** |" in part
-    assert "| ~ 1.5 min | 22 s |" in many
+def test_what_is_not_installed_is_left_out_with_a_word(monkeypatch):
+    monkeypatch.setattr(measure, "missing", lambda: {"jax": "jax"})
+    monkeypatch.setattr(page, "missing", lambda: {"jax": "jax"})
+    found = measure.measure(some_task("linear", engines=("plain", "jax", "descend", "flow")))
+    assert set(found.by) == {"plain", "descend", "flow"}
+    results = a_run()
+    del results[0].by["jax"]
+    text = page.page(results, REDRAWS, IMPORTS, [])
+    assert "jax is not installed" in text and "no slower than jax" not in text
 
 
-def test_the_page_names_no_path_and_says_all_targets():
-    results, sweep = a_run()
-    page = table.page(results, sweep, IMPORTS, gpu.section(results))
-    assert all(f"- {line}" in page for line in targets(results, sweep, IMPORTS))
-    picture = re.search(r"!\[.*\]\((.*)\)", page)[1]
-    assert (Path(__file__).parents[2] / "figures" / picture).exists()
-    assert "/home" not in page and "/work" not in page and "float64" in page
-    assert torch.cuda.is_available() or "There is no GPU on this machine." in page
+def test_an_explorer_is_redrawn_at_its_ends_and_anywhere():
+    seen = []
+
+    def simulate(a, b):
+        seen.append((a, b))
+        if a == 9:
+            raise ValueError("not there")
+
+    def draw(_):
+        import matplotlib.pyplot as plt
+
+        return plt.figure(figsize=(1, 1))
+
+    knobs = {"a": Slider(2, 1, 9), "b": Slider(1e-2, -3, 0, 0.5, log=True)}
+    spent = explorers.redraws(Explorer(simulate, draw, "alt", **knobs), places=20)
+    assert len(spent) == 24 and (spent >= 0).all()
+    assert {(1, 1e-2), (9, 1e-2), (2, 1e-3), (2, 1.0)} <= set(seen)
+    assert all(type(a) is int and 1 <= a <= 9 and 1e-3 <= b <= 1 for a, b in seen)
+    assert len(dict(explorers.found())) >= 13
+
+
+def test_imports_are_timed(monkeypatch):
+    monkeypatch.setattr(imports, "PARTS", {"a sum": "sum(range(10**7))"})
+    assert 0.05 < imports.times()["a sum"] < 60
 
 
 def test_numbers_read_well():
     seconds = (3e-6, 9.96e-3, 0.25, 61, 5400, 3e5)
-    assert [duration(s) for s in seconds] == ["3 µs", "10 ms", "250 ms", "1 min", "1.5 h", "3.5 d"]
-    assert [times(r) for r in (0.6, 9.97, 19.9, 1234, 2.4e6)] == [
-        "0.6",
-        "10",
-        "20",
-        "1,200",
-        "2.4e6",
-    ]
+    read = [duration(s) for s in seconds]
+    assert read == ["3 µs", "10 ms", "250 ms", "1 min", "1.5 h", "3.5 d"]
+    ratios = [times(r) for r in (0.6, 9.97, 19.9, 1234, 2.4e6)]
+    assert ratios == ["0.6", "10", "20", "1,200", "2.4e6"]
 
 
 @pytest.mark.parametrize("phi", ["linear", "relu"])
 def test_operations_of_a_step_are_those_torch_counts(phi):
     rng = np.random.default_rng(0)
-    net = networks.build(phi, rng.standard_normal((30, 6)), rng.standard_normal((30, 4)))
+    x, y = rng.standard_normal((30, 6)), rng.standard_normal((30, 4))
+    net = networks.build(phi, x, y)
     theta = initial_units(net, 9, 0.1, 0)
-    row = rows.Row("", net, None, None, theta, 0.1, 1)
     with FlopCounterMode(display=False) as counter:
         net.to("cpu").field(torch.as_tensor(theta))
-    assert gpu.work(row)[0] == counter.get_total_flops()
+    assert gpu.work(Task("", net, x, y, theta, 0.1, 1))[0] == counter.get_total_flops()
+
+
+def test_the_gpu_table_can_be_made_without_a_card():
+    task = some_task("relu")
+    assert gpu.steps_per_second(task, "torch") > 0
+    assert len({task.name for task in tasks.for_gpu()}) == 9
 
 
 def test_more_samples_are_the_same_task():
-    few, many = rows.samples(100), rows.samples(1000)
+    few, many = tasks.samples(100), tasks.samples(1000)
     assert len(many.x) == 10 * len(few.x)
     np.testing.assert_allclose(many.network.szz, few.network.szz, rtol=1e-13)

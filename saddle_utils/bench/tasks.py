@@ -1,0 +1,173 @@
+"""The tasks of the benchmark: what is trained, from where, for how long, and by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from .. import networks, observables
+from ..datasets import PANELS, panel
+from ..dynamics import flow
+from ..networks import Attention, Network, initial_units
+
+STEPS = ("plain", "torch.compile", "jax", "numba", "descend")  # engines that take the same steps
+FLOWS = ("Kvaerno5", "Dopri8", "flow")  # engines of gradient flow
+LIMIT = {"plain": 3000, "torch.compile": 3000, "descend": 200_000}  # steps that are timed
+PLAIN = ("plain", "jax", "descend", "flow")
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Gradient descent of `network` from theta for so many steps, or its flow, by `engines`.
+
+    theta (units, features) or of an ensemble (runs, units, features); `step` is the learning rate
+    in gradient-flow time; x and y are the data, on which the peers work.  A flow has the loosest
+    tolerance whose error is at most 1e-6: at equal times, or with `curve` that of the curve (see
+    `measure.error`).  Of an engine only `timed` steps are timed, and multiplied.
+    """
+
+    name: str
+    network: Network
+    x: np.ndarray
+    y: np.ndarray
+    theta: np.ndarray
+    step: float
+    steps: int
+    group: str = ""
+    engines: Sequence[str] = STEPS + FLOWS
+    timed: dict[str, int] | None = None
+    curve: bool = False
+    tight: float = 1e-12
+    every_token: bool = False
+
+    @property
+    def end(self) -> float:
+        """Gradient-flow time of all steps."""
+        return self.step * self.steps
+
+    @property
+    def starts(self) -> np.ndarray:
+        """The initial units with an axis of runs, (runs, units, features)."""
+        return self.theta if self.theta.ndim == 3 else self.theta[None]
+
+    def count(self, engine: str) -> int:
+        """How many steps of an engine are timed."""
+        return min(self.steps, (self.timed or {}).get(engine, LIMIT.get(engine, 20_000)))
+
+    def part(self, engine: str) -> bool:
+        """Whether only some of the steps or runs are timed."""
+        few = engine in STEPS and self.count(engine) < self.steps
+        return few or (engine == "plain" and len(self.starts) > 1)
+
+    def data(self) -> tuple[np.ndarray, ...]:
+        """Inputs and labels (samples, outputs); of prompts what attention reads, z and the query.
+
+        With `every_token` the tokens x and y (samples, N, ...), the label of the query hidden.
+        """
+        if not isinstance(self.network, Attention):
+            return self.x, self.y.reshape(len(self.y), -1)
+        labels = np.concatenate([self.y[:, :-1], 0 * self.y[:, -1:]], axis=1)[..., None]
+        if self.every_token:
+            return self.x, labels, self.y[:, -1:]
+        return (labels * self.x).sum(1), self.x[:, -1].copy(), self.y[:, -1:]
+
+
+def of_panel(name: str, label: str, seeds: int | range | None = None, **more: Any) -> Task:
+    """A panel of Figure 1 at its own settings; an ensemble for several seeds."""
+    p = panel(name)
+    theta = initial_units(p.network, p.width, p.init_scale, p.seed if seeds is None else seeds)
+    return Task(label, p.network, p.x, p.y, theta, p.step, p.epochs, **more)
+
+
+def towards_the_limit(name: str, label: str, eps: float) -> Task:
+    """A panel from the initial scale `eps`, the panel's own draw, until after its second drop."""
+    p = panel(name)
+    theta = initial_units(p.network, p.width, eps, p.seed)
+    run = flow(p.network, theta, 4 * p.epochs * p.step * p.init_scale / eps)
+    drops = observables.measure(run.times, run.losses / run.losses[0], min_drop=0.05).half_drops
+    scale = f"{eps:.0e}".replace("e-0", "e-")
+    engines = ("plain", "jax", "numba", "Kvaerno5", "descend", "flow")
+    task = of_panel(name, f"{label}, ε = {scale}", group=label, engines=engines, curve=True)
+    timed = {"jax": 2000, "numba": 2000} if name == "fig1f" else None
+    return replace(task, theta=theta, steps=int(1.1 * drops[1] / p.step), tight=1e-10, timed=timed)
+
+
+def diagonal(features: int = 30) -> Task:
+    """A diagonal linear network, f = sum_i v_i u_i x_i, on fewer samples than features.
+
+    As public notebooks have it: v_i = 0 and u_i = sqrt 2 eps, three features in the teacher.  To
+    the engines it is a model of one's own, through `Autograd`.
+    """
+    x = np.random.default_rng(0).standard_normal((features // 2, features))
+    y = x[:, :3] @ np.array([[1.0], [-0.7], [0.4]])
+    net = networks.Autograd(lambda t, x: x @ (t[:, :1] * t[:, 1:]), x, y, 1, 1)
+    theta = np.stack([np.zeros(features), np.full(features, np.sqrt(2) * 1e-4)], axis=1)
+    name = "diagonal linear network (plain: a numpy loop)"
+    return Task(name, net, x, y, theta, 0.02, 2000, "own", PLAIN)
+
+
+def digits_sized(phi: str) -> Task:
+    """A network of the size of those for MNIST, on inputs of covariance 1 / n and random classes.
+
+    784 inputs, 1000 units, 10^4 samples; the class is the largest of ten random linear functions of
+    the input, as a one-hot target.  "deep" has three hidden ReLU layers of 1000 units.
+    """
+    rng, sizes = np.random.default_rng(0), [784, 1000, 1000, 1000, 10]
+    x = rng.standard_normal((10_000, 784)) / np.sqrt(np.arange(1, 785))
+    y = np.eye(10)[np.argmax(x @ rng.standard_normal((784, 10)), axis=1)]
+    name = {"linear": "linear of", "relu": "ReLU of", "deep": "four layers of ReLU,"}[phi]
+    net = networks.deep(sizes, x, y) if phi == "deep" else networks.build(phi, x, y)
+    if phi == "deep":
+        layers = [rng.standard_normal(a * b) / np.sqrt(a) for a, b in pairwise(sizes)]
+        theta = np.concatenate(layers)[None]
+    else:
+        theta = initial_units(net, 1000, 1e-5, 0)
+    timed = {"plain": 1, "jax": 1} | ({} if phi == "linear" else {"descend": 2})
+    engines = PLAIN if phi == "linear" else PLAIN[:3]
+    return Task(f"{name} MNIST's size", net, x, y, theta, 0.1, 600, "", engines, timed, tight=1e-8)
+
+
+def samples(count: int) -> Task:
+    """A linear network on so many samples: the same hundred again and again, for equal runs."""
+    x = np.random.default_rng(0).standard_normal((100, 3)) * [1.0, 0.8, 0.6]
+    x = np.tile(x, (count // 100, 1))
+    net, timed = networks.linear(x, x), dict.fromkeys(("plain", "jax"), max(3, 10**6 // count))
+    theta = initial_units(net, 50, 1e-6, 0)
+    return Task(f"linear, {count:,} samples", net, x, x, theta, 0.02, 2000, "samples", PLAIN, timed)
+
+
+def listed() -> list[Task]:
+    """All rows of the table, in its order."""
+    label = {name: f"1{name[-1].upper()} {panel(name).title}" for name in PANELS}
+    many = ("plain", "jax", "numba", "descend", "flow")
+    limits = [("fig1g", "quadratic"), ("fig1f", "attention")]
+    ensembles = [("fig1b", "linear (1B)", 64), ("fig1b", "linear (1B)", 1024),
+                 ("fig1g", "quadratic (1G)", 64), ("fig1g", "quadratic (1G)", 1024),
+                 ("fig1d", "ReLU (1D)", 64)]  # fmt: skip
+    panels = dict.fromkeys(PANELS, tuple(name for name in STEPS + FLOWS if name != "Kvaerno5"))
+    panels |= {"fig1f": ("plain", "jax", "numba", *FLOWS, "descend"), "fig1g": STEPS + FLOWS}
+    own = partial(of_panel, group="own", engines=PLAIN, every_token=True)
+    return [
+        *[of_panel(name, label[name], group="panel", engines=panels[name], timed={"plain": 300})
+          for name in PANELS],
+        *[towards_the_limit(*which, 10.0**-k) for which in limits for k in (2, 4, 6, 8)],
+        *[of_panel(name, f"{kind}, {n} seeds", range(n), engines=many, timed={"numba": 200})
+          for name, kind, n in ensembles],
+        own("fig1f", "attention, N × N matrices made whole", timed={"plain": 1, "jax": 1}),
+        diagonal(), samples(100), samples(10**6), digits_sized("linear"), digits_sized("relu"),
+    ]  # fmt: skip
+
+
+def for_gpu() -> list[Task]:
+    """The rows of the GPU table: ensembles up to 10^4 seeds, and networks of MNIST's size."""
+    kinds = [("fig1b", "linear (1B)"), ("fig1g", "quadratic (1G)")]
+    ensembles = [
+        of_panel(*kind, range(n), group=f"{n} seeds") for kind in kinds for n in (64, 1024, 10_000)
+    ]
+    ensembles = [replace(task, name=f"{task.name}, {task.group}") for task in ensembles]
+    return [*ensembles, *map(digits_sized, ("linear", "relu", "deep"))]
