@@ -30,10 +30,10 @@ NOTES = """\
   loop; **torch.compile** of the gradient and update of a step; **jax**: `lax.scan`, jitted;
   **numba**: a loop written by hand for the family; **descend**: ours. The data are the same for
   all: of a prompt the peers too see only what attention reads.
-- Engines of gradient flow, at their own steps: **Kvaerno5** (implicit, 1.6 s for 1B and 5 s for
-  1E, so left out where nothing is stiff) and **Dopri8** (explicit) of diffrax, and our **flow**.
-  Each has the loosest tolerance whose error, in brackets, is at most 1e-6. The error of descend is
-  that of all that take steps: how far these are from the flow.
+- Engines of gradient flow, at their own steps: **Kvaerno5** (implicit; left out where nothing is
+  stiff, for it takes seconds there) and **Dopri8** (explicit) of diffrax, and our **flow**. Each
+  has the loosest tolerance whose error, in brackets, is at most 1e-6. The error of descend is that
+  of all that take steps: how far these are from the flow.
 - An error is the largest along the curve of the loss, over the initial loss, against a flow at a
   tolerance of 1e-10 or less (1e-8 for MNIST's size): at equal times, but in the rows in ε as the
   distance in loss or in time, in fractions of all of it. There a drop of three units of time
