@@ -29,13 +29,14 @@ def found() -> Iterator[tuple[str, Callable[[], Explorer]]]:
 
 
 def redraws(explorer: Explorer, places: int = PLACES, seed: int = 0) -> np.ndarray:
-    """Processor seconds of each redraw: at both ends of every knob, and at random places of all.
+    """Processor seconds of each redraw: presets, both ends of every knob, random places of all.
 
     Where a run cannot be made it is the error that is shown, and timed.
     """
     rng, spent, knobs = np.random.default_rng(seed), [], explorer.sliders
     first = {name: knob.value for name, knob in knobs.items()}
-    moves = [{**first, name: end} for name, knob in knobs.items() for end in knob.ends()]
+    moves = [*explorer.presets.values()]
+    moves += [{**first, name: end} for name, knob in knobs.items() for end in knob.ends()]
     moves += [{name: _place(knob, rng) for name, knob in knobs.items()} for _ in range(places)]
     for values in moves:
         cast = {name: type(knobs[name].value)(value) for name, value in values.items()}

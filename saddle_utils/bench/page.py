@@ -78,7 +78,7 @@ def page(
         *absent, "", "## Targets", "",
         *[f"- {line}" for line in targets(results, redraws, imports)], "", "## Explorers", "",
         "Processor time from a slider's move to the new picture in the kernel, drawing included: "
-        "at both ends of every slider, and at random places of all.", "",
+        "at every preset, both ends of every slider, and random places of all.", "",
         *explorer_table(redraws), "", "## GPU", "", *gpu, "",
     ])  # fmt: skip
 

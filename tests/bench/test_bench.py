@@ -195,7 +195,7 @@ def test_an_explorer_is_redrawn_at_its_ends_and_anywhere():
 
     knobs = {"a": Slider(2, 1, 9), "b": Slider(1e-2, -3, 0, 0.5, log=True)}
     spent = explorers.redraws(Explorer(simulate, draw, "alt", **knobs), places=20)
-    assert len(spent) == 24 and (spent >= 0).all()
+    assert len(spent) == 25 and (spent >= 0).all()
     assert {(1, 1e-2), (9, 1e-2), (2, 1e-3), (2, 1.0)} <= set(seen)
     assert all(type(a) is int and 1 <= a <= 9 and 1e-3 <= b <= 1 for a, b in seen)
     assert len(dict(explorers.found())) >= 13
