@@ -1,5 +1,6 @@
-"""Training sets: those of Figures 1 and 2, linear regression with label noise, and random tasks."""
+"""Training sets: those of Figures 1 and 2, linear regression with label noise, digits, and random tasks."""
 
+from .digits import Images, handwritten_digits
 from .figure1 import PANELS, Digitised, Panel, digitised, panel
 from .figure2 import figure2_network, power_law, whitened
 from .random_tasks import DROPS, covariance_tasks, prediction_tasks, random_tasks

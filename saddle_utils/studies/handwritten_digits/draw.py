@@ -1,0 +1,243 @@
+"""Figures of handwritten digits: Figure 3, Table 1, what is known at each plateau, ten digits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...datasets import Images
+from ...notebook import Picture
+from ...notebook.look import (
+    BLUE, DASHED, FAINT, GREEN, INK, ORANGE, RED, dashed, draw_words, shades,
+)
+from ...theory.predictions import Prediction
+from .measure import PAIRS, Run, Task, directions
+from .ten import TenDigits
+
+SINGULAR = (ORANGE, GREEN, RED)  # the first three singular values
+
+
+def fig3_picture(
+    images: Images, pairs: Sequence, linear: Sequence[Run], relu: Sequence[Run],
+    theory: Prediction,
+) -> Picture:  # fmt: skip
+    """Figure 3: loss and top three singular values of both networks on each pair."""
+    fig, axes = plt.subplots(
+        2, len(pairs), figsize=(2.6 * len(pairs) + 0.6, 4.4), sharey=True, squeeze=False
+    )
+    table = {}
+    for k, (pair, ax) in enumerate(zip(pairs, axes.T, strict=True)):
+        name, row = "/".join(map(str, pair)), PAIRS.index(tuple(sorted(pair)))
+        for kind, run, panel in (("linear", linear[k], ax[0]), ("relu", relu[k], ax[1])):
+            draw_run(panel, run)
+            for label, column in zip(("loss", "first", "second", "third"), _curves(run), strict=True):
+                table |= {f"{name}_{kind}_{label}": pd.Series(column)}
+            table |= {f"{name}_{kind}_time": pd.Series(run.times)}
+        dashed(ax[0], linear[k].times, theory.loss(row, linear[k].times) / theory.levels[row, 0])
+        ax[0].set_title(f"{pair[0]} against {pair[1]}", fontweight="bold")
+        ax[1].set_xlabel("time")
+    axes[0, 0].set_ylabel("linear network")
+    axes[1, 0].set_ylabel("ReLU network")
+    words = [("loss", BLUE), ("1st singular value", SINGULAR[0]), ("2nd", SINGULAR[1])]
+    draw_words(axes[1, 0], [*words, ("3rd", SINGULAR[2])], 0.62, 0.1)
+    draw_words(axes[0, 0], [("dashed: predicted", INK)], 0.62)
+    fig.suptitle(f"{images.title}: loss over initial loss, singular values over the largest", fontsize=9)
+    alt = (
+        f"Figure 3 on {images.title}. Above a linear, below a ReLU network: the loss falls in two "
+        "drops, with each of them one singular value of the first layer rises; the third stays "
+        "near zero. The plateau is longer for pairs that are harder to tell apart."
+    )
+    return Picture(fig, _name(images, "fig3"), alt, table)
+
+
+def draw_run(ax: Axes, run: Run) -> None:
+    """Loss of a run over its initial loss, and its singular values over the largest."""
+    loss, *values = _curves(run)
+    ax.plot(run.times, loss, color=BLUE, lw=2.6, alpha=0.75)
+    for column, colour in zip(values, SINGULAR, strict=True):
+        ax.plot(run.times, column, color=colour, lw=1.3)
+    ax.set(xlim=(0, run.times[-1]), ylim=(-0.03, 1.06))
+
+
+def table1_picture(images: Images, table: pd.DataFrame) -> Picture:
+    """Table 1: measured durations of all pairs, and four predictions of them."""
+    fig, axes = plt.subplots(1, 4, figsize=(11.2, 3.1), layout="constrained")
+    grid = np.full((10, 10), np.nan)
+    for (a, b), row in zip(PAIRS, table.itertuples(), strict=True):
+        grid[a, b], grid[b, a] = row.measured, row.predicted
+    axes[0].imshow(grid, cmap=shades(), aspect="equal")
+    middle = np.nanmean(grid)
+    for a, b in [*PAIRS, *((b, a) for a, b in PAIRS)]:
+        colour = "white" if grid[a, b] > middle else INK
+        text = f"{grid[a, b]:.0f}" if middle > 5 else f"{grid[a, b]:.1f}"
+        axes[0].text(b, a, text, ha="center", va="center", fontsize=5.6, color=colour)
+    axes[0].set(xticks=range(10), yticks=range(10), xlabel="below the diagonal: predicted")
+    axes[0].set_title("duration of the plateau, measured", fontsize=8.5)
+    columns = {
+        "leading_log": "leading log of the limit, $\\tilde s_1$",
+        "whitened": "the same with $s_2$: no turning",
+        "predicted": "predicted before training",
+    }
+    for ax, (column, title) in zip(axes[1:], columns.items(), strict=True):
+        _agreement(ax, table, column)
+        ax.set_title(title, fontsize=8.5)
+    axes[1].set_ylabel("measured")
+    draw_words(axes[1], [("linear", BLUE), ("ReLU", ORANGE)], 0.22)
+    fig.suptitle(f"Table 1, all 45 pairs, {images.title}", fontsize=9)
+    alt = (
+        f"Durations of the intermediate plateau for all 45 pairs of {images.title}: as a table, and "
+        "against three predictions. The leading logarithm orders them roughly; with s2 in place of "
+        "s~1 it orders them almost perfectly; the prediction from initial weights lies on the "
+        "diagonal for linear networks, and orders the ReLU networks too."
+    )
+    return Picture(fig, _name(images, "table1"), alt, table.to_dict("list"))
+
+
+def _agreement(ax: Axes, table: pd.DataFrame, column: str) -> None:
+    x = table[column]
+    ax.plot(x, table["relu"], "o", color=ORANGE, ms=3.5, mec="white", mew=0.3)
+    ax.plot(x, table["measured"], "o", color=BLUE, ms=3.5, mec="white", mew=0.3)
+    both = pd.concat([table[column], table["measured"], table["relu"]])
+    ends = both.min() / 1.15, both.max() * 1.15
+    dashed(ax, ends, ends, 0.9, zorder=0)
+    ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal", xlabel="predicted")
+    ticks = [t for t in (1, 2, 3, 5, 10, 20, 40) if ends[0] < t < ends[1]]
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_ticks(ticks, [str(t) for t in ticks])
+        axis.set_ticks([], minor=True)
+
+
+def stages_picture(
+    images: Images, pair: Sequence[int], runs: Sequence[Run], names: Sequence[str]
+) -> Picture:
+    """What the networks know at the plateau and at the end: directions, projections, accuracy."""
+    fig = stages_figure(images, pair, runs, names)
+    x, y = images.of(pair)
+    table = {"digit": np.where(y[:, 0] == 1, *pair)}
+    for name, run in zip(names, runs, strict=True):
+        both = x @ directions(run, run.times[-1], 2).T
+        table |= {f"{name}_first": both[:, 0], f"{name}_second": both[:, 1]}
+    alt = (
+        f"First-layer directions of a linear and a ReLU network as images of {images.title}, the "
+        "digits projected on them, and accuracy over time: at the plateau one direction, the mean "
+        "digit, with which every image gets the same answer; then a second, which separates the "
+        "two digits, and accuracy jumps from one half to nearly one."
+    )
+    return Picture(fig, _name(images, "digit_stages"), alt, table)
+
+
+def stages_figure(
+    images: Images, pair: Sequence[int], runs: Sequence[Run], names: Sequence[str]
+) -> Figure:
+    """A row for each run: directions at the plateau and the end, projections, accuracy."""
+    fig, axes = plt.subplots(
+        len(runs), 5, figsize=(10.4, 2.2 * len(runs)), width_ratios=(1, 1, 1, 1.4, 1.7), squeeze=False
+    )
+    x, y = images.of(pair)
+    for row, name, run in zip(axes, names, runs, strict=True):
+        plateau = run.stairs.middles[1] if len(run.stairs.levels) > 2 else run.times[-1] / 2
+        shown = [*directions(run, plateau, 1), *directions(run, run.times[-1], 2)]
+        labels = ("at the plateau", "at the end, first", "second")
+        for ax, vector, label in zip(row, shown, labels, strict=False):
+            draw_image(ax, vector, images.side)
+            ax.set_title(label, fontsize=8)
+        row[0].set_ylabel(name, fontweight="bold")
+        both = x @ directions(run, run.times[-1], 2).T
+        for k, colour in enumerate((BLUE, ORANGE)):
+            row[3].plot(*both[y[:, k] == 1][:200].T, ".", color=colour, ms=3, alpha=0.6)
+        row[3].set_title("images on these two", fontsize=8)
+        draw_words(row[3], [(str(pair[0]), BLUE), (str(pair[1]), ORANGE)], 0.98, 0.13)
+        row[4].plot(run.times, run.losses / run.losses[0], color=BLUE, lw=2.2, alpha=0.7)
+        row[4].plot(run.times, run.right, color=GREEN)
+        row[4].set(xlim=(0, run.times[-1]), ylim=(-0.03, 1.09), xlabel="time")
+        draw_words(row[4], [("accuracy", GREEN), ("loss", BLUE)], 0.5, 0.12)
+    fig.suptitle(f"{images.title}, {pair[0]} against {pair[1]}", fontsize=9)
+    return fig
+
+
+def draw_image(ax: Axes, vector: np.ndarray, side: int) -> None:
+    """A direction (pixels,) as an image: blue is negative, red positive."""
+    top = np.abs(vector).max()
+    ax.imshow(vector.reshape(side, side), cmap="RdBu_r", vmin=-top, vmax=top)
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+
+
+def ten_digits_picture(images: Images, ten: TenDigits) -> Picture:
+    """Ten digits: loss of gradient flow and of mini-batches, and confusions at each rank."""
+    ranks = [k for k in range(1, 11) if (ten.widths == k).any()]
+    fig = plt.figure(figsize=(10.4, 5.4), layout="constrained")
+    upper, lower = fig.subfigures(2, 1, height_ratios=(1.25, 1))
+    ax = upper.subplots()
+    top = ten.losses[0]
+    ax.plot(ten.batch_times, ten.batch_losses / top, color=ORANGE, lw=1, alpha=0.7)
+    ax.plot(ten.times, ten.losses / top, color=BLUE, lw=2.6, alpha=0.75)
+    dashed(ax, ten.times, ten.theory.loss(0, ten.times) / top)
+    for level in ten.task.levels / top:
+        ax.axhline(level, color=FAINT, lw=0.6, ls=DASHED, zorder=0)
+    for rank in ranks:
+        since = ten.times[np.argmax(ten.widths >= rank)]
+        ax.annotate(str(rank), (since, 1.03), ha="center", fontsize=8, color=INK, fontweight="bold")
+    ax.set(xlabel="time", ylabel="loss / initial loss", xlim=(0, ten.times[-1]), ylim=(0.3, 1.1))
+    ax.set_title(f"{images.title}, all ten; above, when each rank arrives", fontsize=9)
+    words = [("gradient flow", BLUE), ("mini-batches", ORANGE), ("dashed: predicted", INK)]
+    draw_words(ax, [*words, ("grey: saddles of rank 0 to 10", FAINT)], 0.8, 0.08)
+    panels = lower.subplots(1, max(len(ranks), 2))
+    for panel in panels[len(ranks) :]:
+        panel.axis("off")
+    for panel, rank in zip(panels, ranks, strict=False):
+        share, right = confusion(ten, rank)
+        panel.imshow(share, cmap=shades(), vmin=0, vmax=1)
+        panel.set(xticks=[0, 9], yticks=[0, 9])
+        panel.set_title(f"rank {rank}\n{100 * right:.0f}% right", fontsize=8)
+    panels[0].set(ylabel="digit", xlabel="taken for")
+    alt = (
+        f"Loss of a linear network on all ten of {images.title}: a first plateau, then ranks that "
+        "follow so fast that no plateau forms between them, as predicted, with mini-batches too. "
+        "Below, confusion matrices while the network has each rank: from one answer for every image "
+        "to a diagonal, one digit after the other."
+    )
+    table = {"time": ten.times, "loss": ten.losses, "rank": ten.widths}
+    mean = {"time": ten.batch_times, **{f"run_{k}": c for k, c in enumerate(ten.batch_losses.T)}}
+    return Picture(fig, _name(images, "ten_digits"), alt, table, {"batches": mean})
+
+
+def confusion(ten: TenDigits, rank: int) -> tuple[np.ndarray, float]:
+    """Shares (10, 10) of each digit that are taken for each, at the end of the time with this rank.
+
+    Also the share of all images that are classified correctly.
+    """
+    answers = ten.answers[np.flatnonzero(ten.widths == rank)[-1]]
+    counts = np.zeros((10, 10))
+    np.add.at(counts, (ten.truth, answers), 1)
+    return counts / counts.sum(1, keepdims=True), float((answers == ten.truth).mean())
+
+
+def pair_figure(images: Images, pair: Sequence[int], run: Run, levels: np.ndarray) -> Figure:
+    """Loss and singular values of a run on the levels of theory, and what its first layer sees."""
+    fig, axes = plt.subplots(1, 4, figsize=(8.2, 2.7), width_ratios=(2.6, 1, 1, 1))
+    for level in levels / levels[0]:
+        axes[0].axhline(level, color=INK, lw=0.9, ls=DASHED)
+    draw_run(axes[0], run)
+    axes[0].set(xlabel="time", title=f"{pair[0]} against {pair[1]}: loss, singular values")
+    plateau = run.stairs.middles[1] if len(run.stairs.levels) > 2 else run.times[-1] / 2
+    shown = [*directions(run, plateau, 1), *directions(run, run.times[-1], 2)]
+    for ax, vector, label in zip(axes[1:], shown, ("plateau", "end, first", "second"), strict=True):
+        draw_image(ax, vector, images.side)
+        ax.set_title(label, fontsize=8)
+    return fig
+
+
+def _curves(run: Run) -> list[np.ndarray]:
+    """Loss over the initial loss, and the singular values over the largest of them."""
+    return [run.losses / run.losses[0], *(run.singular / run.singular.max()).T]
+
+
+def _name(images: Images, name: str) -> str:
+    """The name of a picture, with that of the data unless it is the default."""
+    return name if images.side == 8 else f"{name}_mnist"
