@@ -15,6 +15,7 @@ BOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 COMMON = ["seed", "width", "init_scale", "n_seeds", "output_dir", "device"]
 EXTRA = {
     "01_linear_rank": ["singular_values"],
+    "13_handwritten_digits": ["data", "pairs", "relu_width"],
     "16_your_own_run": ["panel", "points", "knobs", "lr", "epochs"],
 }
 

@@ -1,4 +1,4 @@
-"""Training sets: those of Figures 1 and 2, linear regression with label noise, digits, and random tasks."""
+"""Training sets: of Figures 1 and 2, handwritten digits, noisy regression, and random tasks."""
 
 from .digits import Images, handwritten_digits
 from .figure1 import PANELS, Digitised, Panel, digitised, panel

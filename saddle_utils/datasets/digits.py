@@ -125,7 +125,9 @@ def _openml(part: str) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.datasets import fetch_openml
 
     try:
-        x, y = fetch_openml("mnist_784", version=1, as_frame=False, return_X_y=True, parser="liac-arff")
+        x, y = fetch_openml(
+            "mnist_784", version=1, as_frame=False, return_X_y=True, parser="liac-arff"
+        )
     except OSError as error:  # no network, no such data set, a full disk
         raise OSError(
             f"MNIST could not be downloaded ({error}); set {FOLDER_VARIABLE} to a folder with its "

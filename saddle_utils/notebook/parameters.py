@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..datasets import PANELS
+from ..datasets.digits import TITLES
 from ..dynamics import resolve_device
 from .files import output_folder
 
@@ -42,6 +43,16 @@ def _points(value: Any) -> bool:
     return value is None or (listed and all(_numbers(p) and p and len(p) == 2 for p in value))
 
 
+def _pairs(value: Any) -> bool:
+    listed = isinstance(value, (list, tuple)) and 1 <= len(value) <= 6
+    return listed and all(isinstance(p, (list, tuple)) and _pair(*p) for p in value)
+
+
+def _pair(*digits: Any) -> bool:
+    whole = all(isinstance(d, int) and not isinstance(d, bool) for d in digits)
+    return whole and len(digits) == 2 and 0 <= digits[0] < digits[1] <= 9
+
+
 RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "seed": _whole(0, 2**32 - 1),
     "width": _whole(2, 1000),
@@ -55,6 +66,9 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "knobs": (_numbers, "None, or a list of 1 to 3 numbers"),
     "lr": (lambda v: v is None or (_number(v) and v > 0), "None, or a positive number"),
     "epochs": _whole(1, 100_000),
+    "data": (lambda v: v in TITLES, f"one of {', '.join(TITLES)}"),
+    "pairs": (_pairs, "a list of 1 to 6 pairs of digits such as [[0, 1], [3, 5]], smaller first"),
+    "relu_width": _whole(2, 1000),
 }
 
 

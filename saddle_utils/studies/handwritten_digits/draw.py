@@ -13,10 +13,20 @@ from matplotlib.figure import Figure
 from ...datasets import Images
 from ...notebook import Picture
 from ...notebook.look import (
-    BLUE, DASHED, FAINT, GREEN, INK, ORANGE, RED, dashed, draw_words, shades,
+    BLUE,
+    DASHED,
+    FAINT,
+    GREEN,
+    INK,
+    ORANGE,
+    RED,
+    dashed,
+    draw_words,
+    note,
+    shades,
 )
 from ...theory.predictions import Prediction
-from .measure import PAIRS, Run, Task, directions
+from .measure import PAIRS, Run, directions
 from .ten import TenDigits
 
 SINGULAR = (ORANGE, GREEN, RED)  # the first three singular values
@@ -35,7 +45,9 @@ def fig3_picture(
         name, row = "/".join(map(str, pair)), PAIRS.index(tuple(sorted(pair)))
         for kind, run, panel in (("linear", linear[k], ax[0]), ("relu", relu[k], ax[1])):
             draw_run(panel, run)
-            for label, column in zip(("loss", "first", "second", "third"), _curves(run), strict=True):
+            for label, column in zip(
+                ("loss", "first", "second", "third"), _curves(run), strict=True
+            ):
                 table |= {f"{name}_{kind}_{label}": pd.Series(column)}
             table |= {f"{name}_{kind}_time": pd.Series(run.times)}
         dashed(ax[0], linear[k].times, theory.loss(row, linear[k].times) / theory.levels[row, 0])
@@ -43,10 +55,14 @@ def fig3_picture(
         ax[1].set_xlabel("time")
     axes[0, 0].set_ylabel("linear network")
     axes[1, 0].set_ylabel("ReLU network")
-    words = [("loss", BLUE), ("1st singular value", SINGULAR[0]), ("2nd", SINGULAR[1])]
-    draw_words(axes[1, 0], [*words, ("3rd", SINGULAR[2])], 0.62, 0.1)
-    draw_words(axes[0, 0], [("dashed: predicted", INK)], 0.62)
-    fig.suptitle(f"{images.title}: loss over initial loss, singular values over the largest", fontsize=9)
+    for ax, run in zip(axes[:, -1], (linear[-1], relu[-1]), strict=True):
+        loss, *values = (curve[-1] for curve in _curves(run))
+        note(ax, "loss", (run.times[-1], loss), BLUE, (3, 6))
+        words = zip(("1st", "2nd", "3rd"), values, SINGULAR, (0, 0, -4), strict=True)
+        for text, value, colour, down in words:
+            note(ax, text, (run.times[-1], value), colour, (3, down))
+    draw_words(axes[0, 0], [("dashed: predicted", INK)], 0.4)
+    fig.suptitle(f"{images.title}: loss / initial loss, and singular values / largest", fontsize=9)
     alt = (
         f"Figure 3 on {images.title}. Above a linear, below a ReLU network: the loss falls in two "
         "drops, with each of them one singular value of the first layer rises; the third stays "
@@ -66,7 +82,7 @@ def draw_run(ax: Axes, run: Run) -> None:
 
 def table1_picture(images: Images, table: pd.DataFrame) -> Picture:
     """Table 1: measured durations of all pairs, and four predictions of them."""
-    fig, axes = plt.subplots(1, 4, figsize=(11.2, 3.1), layout="constrained")
+    fig, axes = plt.subplots(1, 4, figsize=(11.2, 3.3), layout="constrained")
     grid = np.full((10, 10), np.nan)
     for (a, b), row in zip(PAIRS, table.itertuples(), strict=True):
         grid[a, b], grid[b, a] = row.measured, row.predicted
@@ -76,8 +92,10 @@ def table1_picture(images: Images, table: pd.DataFrame) -> Picture:
         colour = "white" if grid[a, b] > middle else INK
         text = f"{grid[a, b]:.0f}" if middle > 5 else f"{grid[a, b]:.1f}"
         axes[0].text(b, a, text, ha="center", va="center", fontsize=5.6, color=colour)
-    axes[0].set(xticks=range(10), yticks=range(10), xlabel="below the diagonal: predicted")
-    axes[0].set_title("duration of the plateau, measured", fontsize=8.5)
+    axes[0].set(
+        xticks=range(10), yticks=range(10), xlabel="above the diagonal: measured,\nbelow: predicted"
+    )
+    axes[0].set_title(f"plateaus, {images.title}", fontsize=8.5)
     columns = {
         "leading_log": "leading log of the limit, $\\tilde s_1$",
         "whitened": "the same with $s_2$: no turning",
@@ -88,9 +106,8 @@ def table1_picture(images: Images, table: pd.DataFrame) -> Picture:
         ax.set_title(title, fontsize=8.5)
     axes[1].set_ylabel("measured")
     draw_words(axes[1], [("linear", BLUE), ("ReLU", ORANGE)], 0.22)
-    fig.suptitle(f"Table 1, all 45 pairs, {images.title}", fontsize=9)
     alt = (
-        f"Durations of the intermediate plateau for all 45 pairs of {images.title}: as a table, and "
+        f"Durations of the intermediate plateau for all 45 pairs of {images.title}: a table, and "
         "against three predictions. The leading logarithm orders them roughly; with s2 in place of "
         "s~1 it orders them almost perfectly; the prediction from initial weights lies on the "
         "diagonal for linear networks, and orders the ReLU networks too."
@@ -136,7 +153,11 @@ def stages_figure(
 ) -> Figure:
     """A row for each run: directions at the plateau and the end, projections, accuracy."""
     fig, axes = plt.subplots(
-        len(runs), 5, figsize=(10.4, 2.2 * len(runs)), width_ratios=(1, 1, 1, 1.4, 1.7), squeeze=False
+        len(runs),
+        5,
+        figsize=(10.4, 2.2 * len(runs)),
+        width_ratios=(1, 1, 1, 1.4, 1.7),
+        squeeze=False,
     )
     x, y = images.of(pair)
     for row, name, run in zip(axes, names, runs, strict=True):
@@ -150,7 +171,7 @@ def stages_figure(
         both = x @ directions(run, run.times[-1], 2).T
         for k, colour in enumerate((BLUE, ORANGE)):
             row[3].plot(*both[y[:, k] == 1][:200].T, ".", color=colour, ms=3, alpha=0.6)
-        row[3].set_title("images on these two", fontsize=8)
+        row[3].set_title("images on both", fontsize=8)
         draw_words(row[3], [(str(pair[0]), BLUE), (str(pair[1]), ORANGE)], 0.98, 0.13)
         row[4].plot(run.times, run.losses / run.losses[0], color=BLUE, lw=2.2, alpha=0.7)
         row[4].plot(run.times, run.right, color=GREEN)
@@ -175,7 +196,7 @@ def ten_digits_picture(images: Images, ten: TenDigits) -> Picture:
     upper, lower = fig.subfigures(2, 1, height_ratios=(1.25, 1))
     ax = upper.subplots()
     top = ten.losses[0]
-    ax.plot(ten.batch_times, ten.batch_losses / top, color=ORANGE, lw=1, alpha=0.7)
+    ax.plot(ten.batch_times, ten.batch_losses / top, color=ORANGE, lw=1, zorder=3)
     ax.plot(ten.times, ten.losses / top, color=BLUE, lw=2.6, alpha=0.75)
     dashed(ax, ten.times, ten.theory.loss(0, ten.times) / top)
     for level in ten.task.levels / top:
@@ -186,20 +207,21 @@ def ten_digits_picture(images: Images, ten: TenDigits) -> Picture:
     ax.set(xlabel="time", ylabel="loss / initial loss", xlim=(0, ten.times[-1]), ylim=(0.3, 1.1))
     ax.set_title(f"{images.title}, all ten; above, when each rank arrives", fontsize=9)
     words = [("gradient flow", BLUE), ("mini-batches", ORANGE), ("dashed: predicted", INK)]
-    draw_words(ax, [*words, ("grey: saddles of rank 0 to 10", FAINT)], 0.8, 0.08)
+    draw_words(ax, words, 0.84, 0.08)
+    note(ax, "grey: saddles of rank 0 to 10", (1, 0.92), FAINT)
     panels = lower.subplots(1, max(len(ranks), 2))
     for panel in panels[len(ranks) :]:
         panel.axis("off")
     for panel, rank in zip(panels, ranks, strict=False):
         share, right = confusion(ten, rank)
-        panel.imshow(share, cmap=shades(), vmin=0, vmax=1)
+        panel.imshow(share, cmap="Blues", vmin=0, vmax=1)
         panel.set(xticks=[0, 9], yticks=[0, 9])
         panel.set_title(f"rank {rank}\n{100 * right:.0f}% right", fontsize=8)
     panels[0].set(ylabel="digit", xlabel="taken for")
     alt = (
         f"Loss of a linear network on all ten of {images.title}: a first plateau, then ranks that "
         "follow so fast that no plateau forms between them, as predicted, with mini-batches too. "
-        "Below, confusion matrices while the network has each rank: from one answer for every image "
+        "Below, confusion matrices while the network has each rank: from one answer for all images "
         "to a diagonal, one digit after the other."
     )
     table = {"time": ten.times, "loss": ten.losses, "rank": ten.widths}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from ... import networks
 from ...datasets import Images
 from ...dynamics import Trajectory, descend, flow, flows
 from ...networks import Linear, Network, initial_units, stacked
-from ...observables import Staircase, drop_times, measure
+from ...observables import Staircase, drop_times, first_times, measure
 from ...theory.linear import escape_rates, linear_levels, mode_projector
 from ...theory.predictions import Prediction, predict
 
@@ -115,7 +115,9 @@ def leading_log(task: Task, init_scale: float, whitened: bool = False) -> float:
 
 def predicted(tasks: Sequence[Task], width: int, init_scale: float, seed: int) -> Prediction:
     """`theory.predict` for both drops of each task, from data and initial weights."""
-    return predict(stacked([task.network for task in tasks]), starts(tasks, width, init_scale, seed), 2)
+    return predict(
+        stacked([task.network for task in tasks]), starts(tasks, width, init_scale, seed), 2
+    )
 
 
 def starts(tasks: Sequence[Task], width: int, init_scale: float, seed: int) -> np.ndarray:
@@ -152,7 +154,7 @@ def relu_drops(
     images: Images, pairs: Sequence, width: int, init_scale: float, seed: int, ends: np.ndarray,
     device: str = "cpu",
 ) -> np.ndarray:  # fmt: skip
-    """Times of the first two drops of a ReLU network on each pair, nan where not seen, (pairs, 2)."""
+    """Times of the first two drops of a ReLU network on each pair, (pairs, 2); nan if not seen."""
     found = np.full((len(pairs), 2), np.nan)
     for k, (pair, end) in enumerate(zip(pairs, ends, strict=True)):
         run = _descend(networks.pointwise(*images.of(pair)), width, init_scale, seed, end, device)
@@ -201,10 +203,12 @@ def rises(run: Run) -> np.ndarray:
     plateau behind its drop; a drop lasts from a tenth to nine tenths of what the loss falls.
     """
     rows, levels = [], run.stairs.levels
-    for k, (high, low) in enumerate(zip(levels[:2], levels[1:3], strict=True)):
+    for k, (high, low) in enumerate(pairwise(levels[:3])):
         full = np.interp(run.stairs.middles[k + 1], run.times, run.singular[:, k])
-        begin, end = (_first(run.times, -run.losses, part * (high - low) - high) for part in (0.1, 0.9))
-        rows.append((_first(run.times, run.singular[:, k], full / 2), begin, end))
+        begin, end = (
+            first_times(run.times, -run.losses, part * (high - low) - high) for part in (0.1, 0.9)
+        )
+        rows.append((first_times(run.times, run.singular[:, k], full / 2), begin, end))
     return np.array(rows)
 
 
@@ -222,12 +226,6 @@ def directions(run: Run, time: float, count: int) -> np.ndarray:
     weights = run.weights[np.searchsorted(run.times, time)]
     vectors = np.linalg.svd(weights, full_matrices=False)[2][:count]
     return vectors * np.sign(vectors[np.arange(count), np.abs(vectors).argmax(1)])[:, None]
-
-
-def _first(times: np.ndarray, rising: np.ndarray, level: float) -> float:
-    from ...observables import first_times
-
-    return float(first_times(times, rising, level))
 
 
 def _descend(
