@@ -15,6 +15,7 @@ from ..networks import Network
 
 Points = tuple[tuple[float, float], tuple[float, float]]  # two points of the plane
 REFERENCE = Path(__file__).parent / "reference"  # the digitised panels
+LEVELS = ("plateau_level", "final_loss")
 
 
 @dataclass(frozen=True)
@@ -162,10 +163,21 @@ class Digitised:
 
 
 def digitised(name: str) -> Digitised:
-    """The digitised panel ("fig1b" to "fig1g"); losses are read to .0015, epochs to 3."""
-    parts = ("loss", "weights_plateau", "weights_final")
-    files = (REFERENCE / f"{name}_{part}.csv" for part in parts)
-    loss, plateau, final = (np.loadtxt(f, delimiter=",", skiprows=1, ndmin=2) for f in files)
+    """The digitised panel ("fig1b" to "fig1g", "fig4d", "fig4f"); losses to .0015, epochs to 3.
+
+    Of Figure 4 the weights are those of the units that stand apart from the others, and the level
+    is nan where there is no plateau.
+    """
+    epochs, losses = np.loadtxt(REFERENCE / f"{name}_loss.csv", delimiter=",", skiprows=1).T
     features = json.loads((REFERENCE / "panels.json").read_text())[name]
-    levels, half = (features["plateau_level"], features["final_loss"]), features["half_drop_epochs"]
-    return Digitised(*loss.T, *levels, np.array(half, dtype=float), plateau, final)
+    dots = []
+    for part in ("plateau", "final"):
+        file, found = REFERENCE / f"{name}_weights_{part}.csv", features[part]
+        if file.exists():
+            dots.append(np.loadtxt(file, delimiter=",", skiprows=1, ndmin=2))
+        else:
+            units = [unit["u"] for unit in found.get("units", [])]
+            dots.append(np.array(units or found["units_norm_gt_0.2"]))
+    levels = [np.nan if features[key] is None else features[key] for key in LEVELS]
+    half = np.array(features["half_drop_epochs"], dtype=float)
+    return Digitised(epochs, losses, *levels, half, *dots)

@@ -28,8 +28,8 @@ except ImportError:  # the same code then runs as it stands, a few hundred times
 
 LINEAR, QUADRATIC, ATTENTION, POINTWISE = range(4)
 RAMP = 0  # an activation with one slope below 0 and one above
-SMOOTH = ("tanh", "cubic", "sine", "sigmoid", "softplus", "gelu", "swish", "x_tanh")
-TANH, CUBIC, SINE, SIGMOID, SOFTPLUS, GELU, SWISH, X_TANH = range(1, 9)  # by `SMOOTH`
+SMOOTH = ("tanh", "cubic", "sine", "sigmoid", "softplus", "gelu", "swish", "x_tanh", "square")
+TANH, CUBIC, SINE, SIGMOID, SOFTPLUS, GELU, SWISH, X_TANH, SQUARE = range(1, 10)  # by `SMOOTH`
 
 
 def _cache() -> str:
@@ -220,6 +220,8 @@ def sigma(phi, a):
     """sigma(a) and sigma'(a) of the activations that are neither a ramp nor in `activate`."""
     if phi == SINE:
         return np.sin(a), np.cos(a)
+    if phi == SQUARE:
+        return a * a, 2 * a
     if phi == GELU:
         below = (1 + math.erf(a / np.sqrt(2.0))) / 2
         return a * below, below + a * np.exp(-a * a / 2) / np.sqrt(2 * np.pi)
@@ -243,6 +245,8 @@ def sigma2(phi, a, f, slope):
         return 6 * a
     if phi == SINE:
         return -f
+    if phi == SQUARE:
+        return 2.0
     if phi == SIGMOID:
         return slope * (1 - 2 * f)
     if phi == SOFTPLUS:

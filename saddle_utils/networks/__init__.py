@@ -10,9 +10,10 @@ family              unit                           what it needs of the data
 `Pointwise`         v_i sigma(u_i . x), patches    the data
 ==================  =============================  ==============================
 
-`Attention` is a `Quadratic` network; `Deep` and `DeepLinear` networks have more layers, skips
-among them, and `Transformer` has a linear layer behind attention; `Autograd` differentiates any
-model that has no closed form, through the same interface.
+`Attention` is a `Quadratic` network, and `Softmax` is attention with a softmax; `Deep` and
+`DeepLinear` networks have more layers, skips among them, and `Transformer` has a linear layer
+behind attention; `Autograd` differentiates any model that has no closed form, through the same
+interface.
 
 A set of units is one array `theta` of shape (\*ensemble, units, features); the features of a unit
 are those of v_i followed by those of u_i.  All functions take and return leading ensemble axes
@@ -32,8 +33,9 @@ from .base import Array, Network, concat, dots, product, runs_last
 from .deep import Deep, DeepLinear
 from .layers import Layered, pack
 from .moments import Linear
-from .pointwise import ACTIVATIONS, Activation, Pointwise
+from .pointwise import ACTIVATIONS, Activation, Pointwise, activation
 from .quadratic import Attention, Quadratic
+from .softmax import Softmax
 from .transformer import Transformer
 
 

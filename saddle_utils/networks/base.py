@@ -19,9 +19,10 @@ class Network:
     patch), with one patch unless the network is a convolution.  `degree` is the degree of
     homogeneity of phi in u, None where it has none, and `parity` the behaviour of phi under
     u -> -u (+1 even, -1 odd, 0 neither): both decide which units count as one (see
-    `observables.clusters`).  `smooth` says whether the field is continuous, which decides how
-    `dynamics.flow` integrates it.  `axes` holds the number of axes of each array of data; more
-    axes in front are those of an ensemble with data of its own for each run.
+    `observables.clusters`).  `vanishes` says that phi is 0 at u = 0 where neither of them does.
+    `smooth` says whether the field is continuous, which decides how `dynamics.flow` integrates it.
+    `axes` holds the number of axes of each array of data; more axes in front are those of an
+    ensemble with data of its own for each run.
     """
 
     n_v: int
@@ -30,6 +31,7 @@ class Network:
     degree: float | None = None
     parity: int = 0
     smooth: bool = True
+    vanishes: bool = False
     axes: ClassVar[dict[str, int]] = {}
 
     def split(self, theta: Array) -> tuple[Array, Array]:

@@ -34,6 +34,11 @@ class Activation:
         return float(below), float(above)
 
     @property
+    def vanishes(self) -> bool:
+        """Whether sigma(0) = 0."""
+        return not self.f(np.zeros(1))[0]
+
+    @property
     def smooth(self) -> bool:
         """Whether the derivative is continuous at a = 0, the only place where it may jump."""
         return abs(self.slopes[0] - self.slopes[1]) < 1e-12
@@ -152,6 +157,7 @@ class Pointwise(Network):
     def __post_init__(self) -> None:
         act, patches = activation(self.phi), self.x.shape[-3]
         vars(self).update(degree=act.degree, parity=act.parity, smooth=act.smooth)
+        vars(self).update(vanishes=act.vanishes)
         vars(self).update(patches=patches, n_v=self.y.shape[-2] * patches, n_u=self.x.shape[-1])
 
     @property

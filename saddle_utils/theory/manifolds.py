@@ -104,7 +104,7 @@ def is_invariant(network: Network, relation: Relation) -> bool:
     """Whether gradient flow preserves the relation on any data (Theorem 3, completed by parity).
 
     Linear in u: if the same combinations of v and of u vanish.  Otherwise: one silent unit, if
-    phi(.; 0) = 0 (known from the degree, or from odd parity); and v_i = a v_j, u_i = b u_j, if
+    phi(.; 0) = 0; and v_i = a v_j, u_i = b u_j, if
     a = b, and 1 unless phi has degree 1.  For b < 0 the unit is first replaced by its mirror image,
     if phi has a parity.  ValueError for several relations at once in a network that is not linear.
     """
@@ -115,7 +115,7 @@ def is_invariant(network: Network, relation: Relation) -> bool:
     pairs = np.concatenate([relation.v, relation.u], axis=1)
     involved = pairs[np.abs(pairs).max(1) > 1e-12]
     if len(involved) == 1:
-        return network.parity == -1 or (network.degree or 0) > 0
+        return network.vanishes or network.parity == -1 or (network.degree or 0) > 0
     if len(involved) > 2 or np.any(np.abs(involved) < 1e-12):
         return False
     a, b = -involved[1] / involved[0]

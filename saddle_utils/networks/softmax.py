@@ -1,0 +1,90 @@
+"""Softmax self-attention on in-context regression, with keys and queries of any rank."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from .base import Array, Network, concat
+
+STEP = 1e-30  # of the complex step of `jacobian`, which has no rounding error however small
+
+
+@dataclass(frozen=True)
+class Softmax(Network):
+    """Heads v_i sum_n p_in y_n, p_i = softmax over n of x_q' Q_i K_i' x_n (paper, Eq. 1, Figure 4).
+
+    It is `Attention` with a softmax in place of the sum: tokens x (prompts, tokens, d) and labels
+    y (prompts, tokens); the last token is the query, to which the heads attend from all others.
+    A unit is v_i, then the `rank` columns of K_i and those of Q_i: theta (\\*ensemble, units,
+    1 + 2 rank d).  At u = 0 a head attends to all tokens alike, phi = mean of y_n, which is not 0.
+    """
+
+    x: Array
+    y: Array
+    rank: int = 1
+    axes: ClassVar[dict[str, int]] = {"x": 3, "y": 2}
+    n_v = 1
+
+    def __post_init__(self) -> None:
+        vars(self).update(n_u=2 * self.rank * self.x.shape[-1])
+
+    @property
+    def samples(self) -> int:
+        return self.y.shape[-2]
+
+    def subset(self, index: np.ndarray) -> Softmax:
+        return replace(self, x=self.x[index], y=self.y[index])
+
+    def _columns(self, theta: Array) -> tuple[Array, Array, Array]:
+        """v (\\*ensemble, units), K and Q (\\*ensemble, units, rank, d)."""
+        v, u = self.split(theta)
+        both = u.reshape(*u.shape[:-1], 2, self.rank, -1)
+        return v[..., 0], both[..., 0, :, :], both[..., 1, :, :]
+
+    def forward(self, theta: Array) -> tuple[Array, ...]:
+        """v and K; attention p (\\*ensemble, units, prompts, tokens); phi, y - f; and Q' x_q.
+
+        phi is (\\*ensemble, units, prompts), Q' x_q (\\*ensemble, units, rank, prompts).
+        """
+        v, k, q = self._columns(theta)
+        asked = q @ self.x[:, -1].T
+        sought = asked.swapaxes(-1, -2)[..., None, :] * 1  # (units, prompts, 1, rank)
+        direction = (sought @ k[..., None, :, :])[..., 0, :]  # K Q' x_q (units, prompts, d)
+        scores = (self.x[:, :-1] @ direction[..., None])[..., 0]
+        weights = np.exp(scores - scores.real.max(-1, keepdims=True))
+        p = weights / weights.sum(-1, keepdims=True)
+        phi = (p * self.y[:, :-1]).sum(-1)
+        r = self.y[:, -1] - (v[..., None] * phi).sum(-2)
+        return v, k, p, phi, r, asked
+
+    def output(self, theta: Array) -> Array:
+        """f of each prompt, (\\*ensemble, prompts)."""
+        return self.y[:, -1] - self.forward(theta)[-2]
+
+    def loss(self, theta: Array, forward: tuple | None = None) -> Array:
+        r = (forward or self.forward(theta))[-2]
+        return (r * r).sum(-1) / (2 * self.samples)
+
+    def zero_loss(self) -> float:
+        return float((self.y[:, -1] ** 2).sum() / (2 * self.samples))
+
+    def field(self, theta: Array, forward: tuple | None = None) -> Array:
+        v, k, p, phi, r, asked = forward or self.forward(theta)
+        r = r[..., None, :] / self.samples
+        dv = (r * phi).sum(-1)[..., None]
+        slopes = p * (self.y[:, :-1] - phi[..., None])  # of phi with respect to the scores
+        along = (slopes[..., None, :] @ self.x[:, :-1])[..., 0, :]  # (units, prompts, d)
+        pull = (v[..., None] * r)[..., None] * along
+        dk = asked @ pull
+        dq = k @ pull.swapaxes(-1, -2) @ self.x[:, -1]
+        flat = (part.reshape(*part.shape[:-2], -1) for part in (dk, dq))
+        return concat([dv, *flat])
+
+    def jacobian(self, theta: np.ndarray) -> np.ndarray:
+        """Jacobian of the field of one set of units, by a complex step: exact to rounding."""
+        moves = 1j * STEP * np.eye(theta.size).reshape(-1, *theta.shape)
+        found = [self.field(theta + move).imag.ravel() / STEP for move in moves]
+        return np.stack(found, axis=1)
