@@ -53,7 +53,7 @@ def fig3_picture(
         dashed(ax[0], linear[k].times, theory.loss(row, linear[k].times) / theory.levels[row, 0])
         ax[0].set_title(f"{pair[0]} against {pair[1]}", fontweight="bold")
         ax[1].set_xlabel("time")
-    axes[0, 0].set_ylabel("linear network")
+    axes[0, 0].set_ylabel("linear network\n(dashed: predicted)")
     axes[1, 0].set_ylabel("ReLU network")
     for ax, run in zip(axes[:, -1], (linear[-1], relu[-1]), strict=True):
         loss, *values = (curve[-1] for curve in _curves(run))
@@ -61,7 +61,6 @@ def fig3_picture(
         words = zip(("1st", "2nd", "3rd"), values, SINGULAR, (0, 0, -4), strict=True)
         for text, value, colour, down in words:
             note(ax, text, (run.times[-1], value), colour, (3, down))
-    draw_words(axes[0, 0], [("dashed: predicted", INK)], 0.4)
     fig.suptitle(f"{images.title}: loss / initial loss, and singular values / largest", fontsize=9)
     alt = (
         f"Figure 3 on {images.title}. Above a linear, below a ReLU network: the loss falls in two "
@@ -205,10 +204,12 @@ def ten_digits_picture(images: Images, ten: TenDigits) -> Picture:
         since = ten.times[np.argmax(ten.widths >= rank)]
         ax.annotate(str(rank), (since, 1.03), ha="center", fontsize=8, color=INK, fontweight="bold")
     ax.set(xlabel="time", ylabel="loss / initial loss", xlim=(0, ten.times[-1]), ylim=(0.3, 1.1))
-    ax.set_title(f"{images.title}, all ten; above, when each rank arrives", fontsize=9)
+    ax.set_title(
+        f"{images.title}, all ten. Grey: saddles of rank 0 to 10; above: when each rank arrives",
+        fontsize=9,
+    )
     words = [("gradient flow", BLUE), ("mini-batches", ORANGE), ("dashed: predicted", INK)]
     draw_words(ax, words, 0.84, 0.08)
-    note(ax, "grey: saddles of rank 0 to 10", (1, 0.92), FAINT)
     panels = lower.subplots(1, max(len(ranks), 2))
     for panel in panels[len(ranks) :]:
         panel.axis("off")
