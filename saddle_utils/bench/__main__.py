@@ -29,7 +29,7 @@ def main() -> None:
     for task in tasks.listed():
         results.append(measure(task))
         print(*page.table(results[-1:])[2:], flush=True)
-    alt = "Processor time of every task by every engine on a log axis; ours are nearly always first"
+    alt = "Processor time of every task, a row each, by every engine, a dot each, on a log axis"
     Picture(page.draw(results), "bench_engines", alt, page.columns(results)).save(folder)
     redraws, spent = explorers.times(), imports.times()
     text = page.page(results, redraws, spent, gpu.known(folder))
