@@ -13,13 +13,13 @@ from .measure import digit_task, train_linear
 DIGITS = [str(digit) for digit in range(10)]
 
 
-def explorer(data: str = "digits") -> Explorer:
+def explorer() -> Explorer:
     """Two digits by their names and an initial scale: loss, singular values, learned images.
 
-    The network is linear; it trains by gradient flow until the second drop is over.  If both
-    names are the same, the second digit is the next.  `data` as in `datasets.handwritten_digits`.
+    The network is linear, on the 8 x 8 digits; it trains by gradient flow until the second drop is
+    over.  If both names are the same, the second digit is the next.
     """
-    images = handwritten_digits(data)
+    images = handwritten_digits()
 
     def simulate(first: str, second: str, init_scale: float, width: int) -> tuple:
         pair = (int(first), int(second) if second != first else (int(first) + 1) % 10)
