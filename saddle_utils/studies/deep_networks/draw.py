@@ -1,0 +1,141 @@
+"""The pictures of notebook 11."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...notebook import Picture
+from ...notebook.look import (
+    BLUE,
+    FAINT,
+    GREEN,
+    INK,
+    ORANGE,
+    dashed,
+    draw_levels,
+    draw_words,
+    note,
+    shades,
+)
+from ...theory.deep import escape_time
+from .measure import DeepRun
+
+LAYER_COLOURS = (GREEN, ORANGE)  # of the first and the second hidden layer
+
+
+def fig5_picture(runs: Mapping[str, Sequence[DeepRun]]) -> Picture:
+    """Figure 5, panels A to F: the first run of each ensemble over the others, widths below."""
+    fig = plt.figure(figsize=(13, 7.2))
+    for part, ensemble in zip(fig.subfigures(2, 3).ravel(), runs.values(), strict=True):
+        loss, width = part.subplots(2, 1, height_ratios=(2.2, 1), sharex=True)
+        draw_panel(loss, width, ensemble[0], ensemble[1:])
+        panel = ensemble[0].panel
+        part.suptitle(f"$\\bf{{{panel.letter}}}$  {panel.title}", x=0.02, ha="left", fontsize=10)
+    columns = {"panel": [], "time": [], "loss": []}
+    for letter, ensemble in runs.items():
+        run = ensemble[0]
+        columns["panel"] += [letter] * len(run.times)
+        columns["time"] += [*run.times]
+        columns["loss"] += [*run.losses]
+    alt = (
+        "Figure 5. Six deep networks: each loss falls in two drops with a plateau between them at "
+        "the level of a network of width one; below, the effective width of each layer goes from 0 "
+        "to 1 to 2 at the same two drops, but for panel D, where it ends above 2."
+    )
+    return Picture(fig, "fig5", alt, columns)
+
+
+def draw_panel(loss: Axes, width: Axes, run: DeepRun, others: Sequence[DeepRun] = ()) -> None:
+    """The loss of a run over others, with levels of narrow networks, and its widths by layer."""
+    for other in others:
+        loss.plot(other.times, other.losses, color=FAINT, lw=0.5, alpha=0.5)
+    end = run.staircase.half_drops[-1:].sum() * 1.3 or run.times[-1]
+    end = min(end, run.times[-1])
+    narrow = run.panel.narrow_levels(1)
+    reached = narrow[np.argmin(np.abs(narrow - np.median(run.staircase.levels)))]
+    draw_levels(loss, [1, reached, run.panel.narrow_levels(2)[0]], end)
+    loss.plot(run.times, run.losses, color=BLUE)
+    loss.set(xlim=(0, end), ylim=(-0.04, 1.07), ylabel="loss / initial loss")
+    times, widths = run.width_curves()
+    for k in range(len(run.panel.layers)):
+        shift = 0.06 * (k - (len(run.panel.layers) - 1) / 2)
+        width.step(times, widths[:, k] + shift, where="post", color=LAYER_COLOURS[k], lw=2)
+    top = max(2, int(widths.max()))
+    width.set(ylim=(-0.3, top + 0.5), yticks=range(0, top + 1, 1 + top // 5))
+    width.set(ylabel="width", xlabel="gradient-flow time")
+    words = [*zip(run.panel.layers, LAYER_COLOURS, strict=False)]
+    for row, (name, colour) in enumerate(words):
+        width.text(0.02, 0.9 - 0.2 * row, name, transform=width.transAxes, color=colour,
+                   fontsize=8, fontweight="bold", va="top")  # fmt: skip
+
+
+def recruitment_picture(tables: Mapping[str, Mapping[str, np.ndarray]]) -> Picture:
+    """When the two hidden layers recruit, against each other, with layers alike or one smaller."""
+    fig, axes = plt.subplots(1, len(tables), figsize=(4.4 * len(tables), 3.8), squeeze=False)
+    names = ("all layers alike", "layer 1 ten times smaller", "layer 2", "layer 3")
+    for ax, (letter, table) in zip(axes[0], tables.items(), strict=True):
+        ends = np.array([0.88, 1.04])
+        dashed(ax, ends, ends)
+        for setting, colour in enumerate((INK, BLUE, ORANGE, GREEN)):
+            for drop, marker in ((0, "o"), (1, "s")):
+                these = (table["setting"] == setting) & (table["drop"] == drop)
+                ax.plot(table["when_1"][these], table["when_2"][these], marker, color=colour, ms=5,
+                        mec="white", mew=0.4, alpha=0.8)  # fmt: skip
+        ax.set(aspect="equal", title=f"panel {letter}", xlim=ends, ylim=ends)
+        ax.set(xlabel="layer 1 recruits (over half-drop)", ylabel="layer 2 recruits")
+    draw_words(axes[0, 0], [*zip(names, (INK, BLUE, ORANGE, GREEN), strict=True)], top=0.36)
+    alt = (
+        "For each drop of many runs, when the second hidden layer recruits against when the first "
+        "does, over the time of the half-drop: all on the diagonal, whichever layer starts small."
+    )
+    first, *rest = tables
+    others = {letter.lower(): tables[letter] for letter in rest}
+    return Picture(fig, "deep_recruitment", alt, tables[first], others)
+
+
+def depth_picture(table: Mapping[str, np.ndarray]) -> Picture:
+    """Escape times and ranks of deep linear networks over the initial scale, by depth."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
+    depths = np.unique(table["depth"]).astype(int)
+    for depth, colour in zip(depths, shades(len(depths)), strict=True):
+        here = table["depth"] == depth
+        aligned, drawn = here & (table["seed"] < 0), here & (table["seed"] >= 0)
+        scales = table["scale"][aligned]
+        left.plot(table["scale"][drawn], table["time"][drawn], ".", color=colour, ms=4, alpha=0.6)
+        left.plot(scales, table["time"][aligned], "o", color=colour, mec="white", ms=6)
+        dashed(left, scales, escape_time(int(depth), 1.0, scales), 0.9)
+        first = np.argmin(scales)
+        note(left, f"L = {depth}", (scales[first], table["time"][aligned][first]), colour, (6, 4))
+        right.plot(table["scale"][drawn], table["rank"][drawn], ".", color=colour, ms=6)
+    left.set(xscale="log", yscale="log", xlabel="norm of the initial weights", ylabel="escape time")
+    left.set_title("large: balanced, aligned; small: random")
+    span = np.array([table["scale"].min(), table["scale"].max()])
+    dashed(right, span, 0.4 * span, 0.9)
+    note(right, "∝ scale", (span[0], 0.4 * span[0]), offset=(20, 2))
+    right.set(xscale="log", yscale="log", xlabel="norm of the initial weights")
+    right.set(ylabel="$\\sigma_2/\\sigma_1$, worst layer", title="rank one, random starts")
+    alt = (
+        "Left: escape times of linear networks of depth 2 to 6 over the initial scale, on the "
+        "dashed lines scale^(2-L) of theory. Right: the second over the first singular value of "
+        "the worst layer at the drop falls in proportion to the scale, at every depth."
+    )
+    return Picture(fig, "deep_escape", alt, table)
+
+
+def snapshot(run: DeepRun) -> Figure:
+    """Loss over effective widths of one run; for the explorer."""
+    fig, (loss, width) = plt.subplots(2, 1, figsize=(7.2, 3.8), height_ratios=(2, 1), sharex=True)
+    loss.plot(run.times, run.losses, color=BLUE)
+    loss.set(ylim=(-0.04, 1.07), ylabel="loss / initial loss", xlim=(0, run.times[-1]))
+    loss.set_title(run.panel.title)
+    times, widths = run.width_curves(max(1, len(run.times) // 60))
+    for k in range(len(run.panel.layers)):
+        width.step(times, widths[:, k] + 0.06 * k, where="post", color=LAYER_COLOURS[k], lw=2)
+    width.set(ylabel="width", xlabel="gradient-flow time", ylim=(-0.3, max(2, widths.max()) + 0.5))
+    draw_words(loss, [*zip(run.panel.layers, LAYER_COLOURS, strict=False)])
+    return fig

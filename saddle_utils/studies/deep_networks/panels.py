@@ -1,0 +1,126 @@
+"""The six deep networks of Figure 5, on the data of Figure 1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from scipy.optimize import minimize, nnls
+
+from ... import networks
+from ...datasets import panel
+from ...networks import Network, initial_units
+
+
+@dataclass(frozen=True)
+class DeepPanel:
+    """A panel of Figure 5: how to build its network, and how it is trained.
+
+    build : the network of hidden layers of this width (heads, of attention)
+    scale : standard deviation of all initial weights
+    step, steps : of gradient descent, in gradient-flow time; a step of 0 stands for gradient flow
+        up to the time `steps`
+    seed : of the run that is drawn, the first of the ensemble
+    layers : names of the layers whose width is measured
+    """
+
+    letter: str
+    title: str
+    build: Callable[[int], Network]
+    scale: float
+    step: float
+    steps: int
+    seed: int
+    layers: tuple[str, ...]
+    width: int = 20
+
+    def rows(self, width: int) -> int:
+        """The width that `initial_units` takes: 1 for layers, the heads of attention."""
+        return width if len(self.layers) == 1 else 1
+
+    @cache  # noqa: B019 - a panel lives as long as the program
+    def narrow_levels(self, width: int, draws: int = 40) -> np.ndarray:
+        """Losses of the fixed points of networks with hidden layers of this width, ascending (n,).
+
+        Over that without units; by BFGS from so many draws, those equal to .001 counted once.
+        """
+        net, found = self.build(width), []
+        for seed in range(draws):
+            start = initial_units(net, self.rows(width), 1.0, seed)
+            end = minimize(
+                lambda flat, shape=start.shape: float(net.loss(flat.reshape(shape))),
+                start.ravel(),
+                jac=lambda flat, shape=start.shape: -net.field(flat.reshape(shape)).ravel(),
+            )
+            found.append(end.fun / net.zero_loss())
+        found = np.sort(found)
+        return found[np.append(True, np.diff(found) > 1e-3)]
+
+
+def split(y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    """Labels (samples,) as (samples, 2), each in the column that `outputs` says, 0 in the other."""
+    return y[:, None] * (np.asarray(outputs)[:, None] == np.arange(2))
+
+
+def few_points(x: np.ndarray) -> np.ndarray:
+    """At most five points of the plane with all fourth moments of x (samples, 2).
+
+    A network of homogeneous quadratic units, on labels that are quadratic forms of x, has the same
+    loss on them: it depends on fourth moments alone.  ValueError if none are found.
+    """
+    powers = np.arange(5)
+    angles = np.linspace(0, np.pi, 360, endpoint=False)
+    ray = np.cos(angles) ** powers[:, None] * np.sin(angles) ** (4 - powers[:, None])
+    moments = (x[:, :1] ** powers * x[:, 1:] ** (4 - powers)).mean(0)
+    weights, error = nnls(ray, moments)
+    if error > 1e-12 * np.linalg.norm(moments):
+        raise ValueError("no points on 360 rays have the fourth moments of these samples")
+    kept = np.flatnonzero(weights)
+    radius = (len(kept) * weights[kept]) ** 0.25
+    return radius[:, None] * np.stack([np.cos(angles[kept]), np.sin(angles[kept])], axis=1)
+
+
+def quadratic_labels(x: np.ndarray, second: float = 1.0) -> np.ndarray:
+    """Panel G's label split in two, (x_1^2, `second` x_2^2), normalised as there, (samples, 2)."""
+    samples = panel("fig1g").x
+    size = np.sqrt(np.mean((samples[:, 0] ** 2 + second * samples[:, 1] ** 2) ** 2))
+    return x**2 * np.array([1, second]) / size
+
+
+@cache
+def panels() -> dict[str, DeepPanel]:
+    """The panels A to F of Figure 5 by their letters."""
+    b, c, d, e, f, g = (panel(f"fig1{letter}") for letter in "bcdefg")
+    points = few_points(g.x)
+    labels_c, labels_e = split(c.y, [0, 1, 0, 1]), split(e.y, [0, 0, 1, 1])
+    two = ("layer 1", "layer 2")
+    found = [
+        DeepPanel(
+            "A", "three linear layers",
+            lambda h: networks.deep_linear([2, h, h, 2], b.x, b.y), 1e-3, 0.05, 9000, 1, two,
+        ),
+        DeepPanel(
+            "B", "linear convolution, then linear layers",
+            lambda h: networks.deep_linear([2, h, h, 2], c.x, labels_c), 1e-3, 0.05, 11000, 3, two,
+        ),
+        DeepPanel(
+            "C", "three ReLU layers",
+            lambda h: networks.deep([2, h, h, 1], d.x, d.y), 1e-3, 0.1, 24000, 0, two,
+        ),
+        DeepPanel(
+            "D", "ReLU convolution, then ReLU layers",
+            lambda h: networks.deep([2, h, h, 2], e.x, labels_e), 1e-3, 0.1, 12000, 0, two,
+        ),
+        DeepPanel(
+            "E", "linear transformer: attention, then a linear layer",
+            lambda h: networks.transformer(f.x, f.y), f.init_scale, f.step, 2500, 0, ("heads",), 10,
+        ),
+        DeepPanel(
+            "F", "quadratic layer, then linear layers",
+            lambda h: networks.deep([2, h, h, 2], points, quadratic_labels(points),
+                                    ("square", "identity")), 5e-3, 0.0, 6000, 2, two, 10,
+        ),
+    ]  # fmt: skip
+    return {p.letter: p for p in found}

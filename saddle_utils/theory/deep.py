@@ -1,0 +1,101 @@
+"""Deep networks near zero: escape times, and what gradient flow does to the norms of layers.
+
+After Jacot et al. (arXiv 2106.15933) for deep linear networks, and the critical-depth law (Rawal
+and DeWeese, arXiv 2605.01288, known from a summary) for what is nonlinear.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from ..networks import Array, Deep, DeepLinear, Layered
+from ..networks.pointwise import ACTIVATIONS
+
+
+def escape_time(depth: int, strength: float, scale: np.ndarray) -> np.ndarray:
+    """Time in which balanced, aligned layers grow out of a small norm, shape of `scale`.
+
+    rho^{2-L} / ((L - 2) s*) with s* = s L^{-(L-2)/2}, or ln(1 / rho) / s for L = 2 (arXiv
+    2106.15933): rho is the norm of all weights, `scale`, s the largest singular value of the
+    target, `strength`.  ValueError for fewer than two layers.
+    """
+    if depth < 2:
+        raise ValueError(f"depth is {depth}; one layer of weights does not start at a saddle")
+    scale = np.asarray(scale, dtype=float)
+    if depth == 2:
+        return np.log(1 / scale) / strength
+    rate = strength * depth ** (-(depth - 2) / 2)
+    return scale ** (2 - depth) / ((depth - 2) * rate)
+
+
+def escape_exponent(small: int) -> int:
+    """Exponent of the escape time in the initial scale, -(r - 2), for r layers that start small.
+
+    0 stands for a logarithm.  The critical-depth law: the layers that are of order one do not
+    count.  ValueError for fewer than two.
+    """
+    if small < 2:
+        raise ValueError(f"{small} layers start small; wanted two or more, or there is no saddle")
+    return 2 - small
+
+
+def effective_depth(depth: int, skips: Sequence[tuple[int, int]]) -> int:
+    """Number of layers on the shortest path from input to output, with skips of length 0."""
+    steps = {k: [(k + 1, 1)] for k in range(depth)}
+    for a, b in skips:
+        steps[a].append((b, 0))
+    best, queue = {0: 0}, deque([0])
+    while queue:
+        here = queue.popleft()
+        for there, length in steps.get(here, []):
+            if best[here] + length < best.get(there, depth + 1):
+                best[there] = best[here] + length
+                queue.append(there)
+    return best[depth]
+
+
+def aligned_start(network: DeepLinear, scale: float, seed: int = 0) -> np.ndarray:
+    """Balanced layers of rank one on the target's first singular vectors, (1, weights).
+
+    W_l = scale / sqrt(L) b_l b_{l-1}', with b_0 and b_L those singular vectors and unit vectors
+    drawn between them, so that `scale` is the norm of all weights.  Layers that a skip joins get
+    the same vector, for the skip carries it unchanged.
+    """
+    q, _, r = np.linalg.svd(network.syz)
+    rng, depth = np.random.default_rng(seed), network.depth
+    b = [r[0], *(rng.standard_normal(n) for n in network.sizes[1:-1]), q[:, 0]]
+    for layers in network.streams:
+        for k in layers:
+            b[k] = b[layers[0]] / np.linalg.norm(b[layers[0]])
+    parts = [np.outer(out, into).ravel() for into, out in pairwise(b)]
+    return scale / np.sqrt(depth) * np.concatenate(parts)[None]
+
+
+def imbalance_rates(network: Deep, theta: Array) -> np.ndarray:
+    r"""d/dt (|W_{l+1}|^2 - |W_l|^2) / 2 under gradient flow, (\*ensemble, depth - 1).
+
+    -E[g_l . (sigma(a_l) - a_l sigma'(a_l))] with a_l = W_l h_{l-1} and g_l = dL/dh_l: exact for any
+    activation that has a derivative, and 0 if it is homogeneous of degree 1.  For networks without
+    skips; ValueError for others.
+    """
+    if network.skips:
+        raise ValueError(
+            "the identity is that of successive layers: wanted a network without skips"
+        )
+    weights, pre, post, _, r = network.forward(theta)
+    _, back = network.backward(weights, pre, post, r)
+    rates = []
+    for k, (a, f) in enumerate(zip(pre, post, strict=True)):
+        slope = ACTIVATIONS[network.phis[k]].df(a, f)
+        rates.append((back[k + 1] * (f - a * slope)).sum((-2, -1)))
+    return np.stack(rates, axis=-1)
+
+
+def norm_rates(network: Layered, theta: Array) -> np.ndarray:
+    r"""d/dt |W_l|^2 / 2 of each layer under gradient flow, (\*ensemble, depth)."""
+    pairs = zip(network.weights(theta), network.weights(network.field(theta)), strict=True)
+    return np.stack([(w * dw).sum((-2, -1)) for w, dw in pairs], axis=-1)
