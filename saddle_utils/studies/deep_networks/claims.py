@@ -9,14 +9,14 @@ import numpy as np
 from ...notebook.ledger import Claim, Ledger
 from ...observables import least_share
 from ...theory.deep import escape_time
-from .measure import DeepRun
+from .measure import DeepRun, shown
 
 UNCLEAN = "D"  # where the second drop also splits units that were one
 
 
 def claim_panel(ledger: Ledger, runs: Sequence[DeepRun], tolerance: float) -> list[Claim]:
     """Claims of one panel: level and widths of the run shown, and of all seeds with a plateau."""
-    run, panel = runs[0], runs[0].panel
+    run, panel = shown(runs), runs[0].panel
     tag, source = f"fig5{panel.letter.lower()}", f"Figure 5{panel.letter}"
     seen = [r for r in runs if len(r.staircase.levels) == 3]
     narrow = panel.narrow_levels(1)

@@ -23,22 +23,22 @@ from ...notebook.look import (
     shades,
 )
 from ...theory.deep import escape_time
-from .measure import DeepRun
+from .measure import DeepRun, shown
 
 LAYER_COLOURS = (GREEN, ORANGE)  # of the first and the second hidden layer
 
 
 def fig5_picture(runs: Mapping[str, Sequence[DeepRun]]) -> Picture:
-    """Figure 5, panels A to F: the first run of each ensemble over the others, widths below."""
+    """Figure 5, panels A to F: a run of each ensemble over the others, widths below."""
     fig = plt.figure(figsize=(13, 7.2))
     for part, ensemble in zip(fig.subfigures(2, 3).ravel(), runs.values(), strict=True):
         loss, width = part.subplots(2, 1, height_ratios=(2.2, 1), sharex=True)
-        draw_panel(loss, width, ensemble[0], ensemble[1:])
+        draw_panel(loss, width, shown(ensemble), ensemble)
         panel = ensemble[0].panel
         part.suptitle(f"$\\bf{{{panel.letter}}}$  {panel.title}", x=0.02, ha="left", fontsize=10)
     columns = {"panel": [], "time": [], "loss": []}
     for letter, ensemble in runs.items():
-        run = ensemble[0]
+        run = shown(ensemble)
         columns["panel"] += [letter] * len(run.times)
         columns["time"] += [*run.times]
         columns["loss"] += [*run.losses]
@@ -79,7 +79,8 @@ def recruitment_picture(tables: Mapping[str, Mapping[str, np.ndarray]]) -> Pictu
     fig, axes = plt.subplots(1, len(tables), figsize=(4.4 * len(tables), 3.8), squeeze=False)
     names = ("all layers alike", "layer 1 ten times smaller", "layer 2", "layer 3")
     for ax, (letter, table) in zip(axes[0], tables.items(), strict=True):
-        ends = np.array([0.88, 1.04])
+        both = np.concatenate([table["when_1"], table["when_2"]])
+        ends = np.array([both.min() - 0.03, both.max() + 0.03])
         dashed(ax, ends, ends)
         for setting, colour in enumerate((INK, BLUE, ORANGE, GREEN)):
             for drop, marker in ((0, "o"), (1, "s")):
@@ -88,7 +89,7 @@ def recruitment_picture(tables: Mapping[str, Mapping[str, np.ndarray]]) -> Pictu
                         mec="white", mew=0.4, alpha=0.8)  # fmt: skip
         ax.set(aspect="equal", title=f"panel {letter}", xlim=ends, ylim=ends)
         ax.set(xlabel="layer 1 recruits (over half-drop)", ylabel="layer 2 recruits")
-    draw_words(axes[0, 0], [*zip(names, (INK, BLUE, ORANGE, GREEN), strict=True)], top=0.36)
+    draw_words(axes[0, 0], [*zip(names, (INK, BLUE, ORANGE, GREEN), strict=True)], top=0.42)
     alt = (
         "For each drop of many runs, when the second hidden layer recruits against when the first "
         "does, over the time of the half-drop: all on the diagonal, whichever layer starts small."

@@ -16,8 +16,6 @@ from ...observables import Staircase
 from ...theory import deep
 from .panels import DeepPanel, panels
 
-RECORDS = 400  # of a run of gradient descent
-
 
 @dataclass(frozen=True)
 class DeepRun:
@@ -81,7 +79,7 @@ class DeepRun:
 
 def train(
     panel: DeepPanel, seeds: Sequence[int], width: int | None = None, fraction: float = 1.0,
-    factors: Sequence[Sequence[float]] = ((),), steps: int | None = None,
+    factors: Sequence[Sequence[float]] = ((),), steps: int | None = None, records: int = 400,
 ) -> list[DeepRun]:  # fmt: skip
     """Runs of a panel from `fraction` of its initial scale, for each seed and each of `factors`.
 
@@ -93,12 +91,17 @@ def train(
     starts = [net.scaled(theta, f) if len(f) else theta for f in factors]
     theta, steps = np.concatenate(starts), steps or panel.steps
     if panel.step:
-        run = descend(net, theta, panel.step, steps, max(1, steps // RECORDS))
+        run = descend(net, theta, panel.step, steps, max(1, steps // records))
         runs = [run.member(i) for i in range(len(theta))]
     else:
         runs = flows(net, theta, float(steps))
     named = [*seeds] * len(factors)
     return [DeepRun(panel, net, one, seed) for one, seed in zip(runs, named, strict=True)]
+
+
+def shown(runs: Sequence[DeepRun]) -> DeepRun:
+    """The first run of an ensemble that shows the plateau, or the first of all if none does."""
+    return next((run for run in runs if len(run.staircase.levels) == 3), runs[0])
 
 
 def recruitment(
@@ -116,7 +119,7 @@ def recruitment(
         panel = panels()[letter]
         factors = [(), *(np.where(np.arange(3) == layer, small, 1.0) for layer in range(3))]
         names = range(panel.seed + seed, panel.seed + seed + seeds)
-        runs = train(panel, names, fraction=2.0, factors=factors)
+        runs = train(panel, names, fraction=2.0, factors=factors, records=1500)
         rows = []
         for k, run in enumerate(runs):
             if len(run.staircase.levels) != 3:
