@@ -82,6 +82,18 @@ CURVE = np.array([1.0, 0.9, 0.5, 0.1])
         ([[0.0, 1, 2]], [[1.0, 0.5, 0.1]], "T >= 3"),
         (3.0, 1.0, "T >= 3"),
         (np.arange(4), np.zeros((4, 2, 2)), r"or \(T, n\)"),
+    ],
+)
+def test_curves_that_cannot_be_measured_are_refused_in_words(times, losses, words):
+    with pytest.raises(ValueError, match=words):
+        measure(times, losses)
+    with pytest.raises(ValueError, match=words):
+        count([np.arange(4.0), times], [CURVE, losses])
+
+
+@pytest.mark.parametrize(
+    ("times", "losses", "words"),
+    [
         (np.arange(4), [1.0, np.nan, 0.5, 0.1], "not finite"),
         (np.arange(4), [1.0, np.inf, 0.5, 0.1], "not finite"),
         ([0, np.nan, 2, 3], CURVE, "times, hold values that are not finite"),
@@ -94,12 +106,14 @@ CURVE = np.array([1.0, 0.9, 0.5, 0.1])
         ([0, 1, 2, 2], CURVE, "must increase: record 3 "),
     ],
 )
-def test_curves_that_cannot_be_measured_are_refused_in_words(times, losses, words):
-    fine = np.arange(4.0)
+def test_counting_wants_clean_curves_and_measuring_mends_them(times, losses, words):
     with pytest.raises(ValueError, match=words):
-        measure(times, losses)
-    with pytest.raises(ValueError, match=words):
-        count([fine, times], [CURVE, losses])
+        count([np.arange(4.0), times], [CURVE, losses])
+    if len(set(times)) < 3:
+        with pytest.raises(ValueError, match="1 record left, wanted at least 3"):
+            measure(times, losses)
+    else:
+        assert measure(times, losses).notes
 
 
 @pytest.mark.filterwarnings("error")

@@ -1,0 +1,184 @@
+"""Which plateaus of a noisy loss curve are real: each against a curve that would do without it.
+
+A loss that only ever slows down (a power law, exponentials, a straight line) waits nowhere, and one
+drop has a single fastest moment.  So a drop behind a plateau is believed if no decreasing convex
+curve explains the losses about as well, and a plateau between two drops if no decreasing curve with
+one inflection does.  All misfits are sums of squares in units of the noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from .segments import Blocks, without_pulses
+
+Span = tuple[int, int]
+
+# Chosen on tanh staircases, power laws, exponentials and constants in Gaussian noise; tested on
+# other kinds as well (tests/observables/test_any_curve.py).
+WHOLE = 22.0  # by how much the pieces fit the whole curve better than a loss that only slows down
+HERE = -4.0  # the same from one plateau to the next, where a convex curve also follows the noise
+BETWEEN, SMOOTH = -7.0, 6.0  # a plateau against curves with one drop in its place: any, and a tanh
+SHARE = 0.03, 0.1  # of what speaks against the tanh, and of the smaller drop's squared significance
+CERTAIN = 4.0  # size of a drop in standard errors
+RISES = 1 / 3  # of all falls; a curve that rises more is no descent
+
+GROUPS = 64  # a stretch is compared in at most so many groups of blocks
+
+
+def believed(b: Blocks, spans: list[Span], least: float, log: bool) -> list[Span]:
+    """The plateaus, (first, last) block of each, that the curve `b` with its fit gives proof of.
+
+    `least` is the smallest drop that counts.  Plateaus are given up one by one, the least credible
+    first; two whose levels do not differ are merged.  `log`: whether b.x is the log of time.
+    """
+    spans = list(spans)
+    if len(spans) < 2:
+        return spans
+    if _over_one_drop(b, 0, len(b.x) - 1).gain < WHOLE:
+        return spans[-1:]
+    step = np.diff(without_pulses(b.fit, max(1, len(b.x) // 50)))
+    if np.maximum(step, 0).sum() > RISES * np.maximum(-step, 0).sum():
+        return []
+    known: dict[tuple[int, ...], Comparison] = {}
+    while len(spans) > 1:
+        doubts = [d for k in range(len(spans) - 1) for d in _doubts(b, spans, k, least, known)]
+        margin, k, merge = min(doubts)
+        if margin >= 0:
+            break
+        if merge:
+            spans[k : k + 2] = [(spans[k][0], spans[k + 1][1])]
+        else:
+            del spans[k]
+    if log and len(spans) > 1:
+        enough = WHOLE if len(spans) == 2 else 0
+        if _over_one_drop(b, 0, len(b.x) - 1, x=b.times).gain < enough:
+            return spans[-1:]
+    return spans
+
+
+def _doubts(
+    b: Blocks, spans: list[Span], k: int, least: float, known: dict
+) -> list[tuple[float, int, bool]]:
+    """What speaks against drop k and the plateau behind it: margin, plateau, whether to merge."""
+    first, last = spans[k][0], spans[k + 1][1]
+    size, significance = _step(b, *spans[k : k + 2])
+    before = [_step(b, *spans[k - 1 : k + 1])[0]] if k else []
+    fall = _proven_fall(b, *spans[k])
+    found = [
+        (significance - CERTAIN, k, True),
+        (10 * (size / least - 1) if least else size, k, True),
+        (5 * min([size, *before]) / max(fall, 1e-300) - 10, k, False),
+        (_remembered(known, b, first, last).gain - HERE, k, False),
+    ]
+    if k + 2 < len(spans):
+        fastest = {at for pair in pairwise(spans[k : k + 3]) for at in _steepest(b, *pair)}
+        reach = (
+            spans[k + 2][0] - spans[k][1]
+        )  # what the outer plateaus do far away is no matter here
+        first, last = max(first, spans[k][1] - reach), min(spans[k + 2][1], spans[k + 2][0] + reach)
+        others = [_remembered(known, b, first, last, f) for f in fastest]
+        one = min(others, key=lambda comparison: comparison.gain)
+        smooth = one.over_sigmoid()
+        surest = min(significance, _step(b, *spans[k + 1 : k + 3])[1])
+        asked = BETWEEN + min(SHARE[0] * smooth, SHARE[1] * surest**2)
+        found += [(one.gain - asked, k + 1, False), (smooth - SMOOTH, k + 1, False)]
+    return found
+
+
+def _proven_fall(b: Blocks, i: int, j: int) -> float:
+    """By how much the loss changes within a plateau, less two standard errors."""
+    _, (fall, error) = level_and_fall(b, i, j)
+    return abs(fall) - 2 * error
+
+
+def _step(b: Blocks, before: Span, after: Span) -> tuple[float, float]:
+    """Size of the drop between two plateaus, and that in standard errors."""
+    (high, above), (low, below) = (level_and_fall(b, *span)[0] for span in (before, after))
+    return high - low, (high - low) / np.hypot(above, below)
+
+
+def _steepest(b: Blocks, before: Span, after: Span) -> tuple[int, int]:
+    """Two blocks where a drop may be fastest: where the fit falls most, and where it is midway."""
+    fall = b.fit[before[1] : after[0] + 1]
+    midway = np.abs(fall - (fall[0] + fall[-1]) / 2)
+    return before[1] + int(np.argmin(np.diff(fall))), before[1] + int(np.argmin(midway))
+
+
+def level_and_fall(b: Blocks, i: int, j: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Median loss of blocks i to j, and the change across them of a line, with standard errors."""
+    y, noise, w = b.losses[i : j + 1], b.noise[i : j + 1], b.noise[i : j + 1] ** -2.0
+    u = b.x[i : j + 1] - np.average(b.x[i : j + 1], weights=w)
+    squares, span = (w * u * u).sum(), np.ptp(u)
+    level_error = 1.25 * np.sqrt((noise**2).sum()) / len(y)  # of a median of Gaussian values
+    fall = (w * u * y).sum() / squares * span, span / np.sqrt(squares)
+    return (float(np.median(y)), float(level_error)), fall
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A stretch of a curve: x, losses y and weights w (groups,), squares that its pieces leave.
+
+    gain: how much more squares the best curve with one drop leaves.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    w: np.ndarray
+    left: float
+    gain: float
+
+    def over_sigmoid(self) -> float:
+        """How much more squares the best tanh step leaves than the pieces."""
+        u, z = (self.x - self.x[0]) / np.ptp(self.x), self.y - np.average(self.y, weights=self.w)
+        centers, widths = np.linspace(0.02, 0.98, 25), np.geomspace(0.01, 0.5, 8)
+        for _ in range(3):  # a grid, and twice a finer one around its best point
+            c, wide = (v.reshape(-1, 1) for v in np.meshgrid(centers, widths))
+            steps = np.tanh((u - c) / wide)
+            steps -= (steps @ self.w)[:, None] / self.w.sum()
+            explained = (steps @ (self.w * z)) ** 2 / np.maximum((steps**2) @ self.w, 1e-300)
+            best = np.argmax(explained)
+            nearby, factors = np.ptp(centers) / (len(centers) - 1), widths[1] / widths[0]
+            centers = c[best] + nearby * np.linspace(-1, 1, 9)
+            widths = wide[best] * factors ** np.linspace(-1, 1, 9)
+        return float((self.w * z * z).sum() - explained.max() - self.left)
+
+
+def _remembered(known: dict, b: Blocks, i: int, j: int, fastest: int | None = None) -> Comparison:
+    key = (i, j, -1 if fastest is None else fastest)
+    if key not in known:
+        known[key] = _over_one_drop(b, i, j, fastest)
+    return known[key]
+
+
+def _over_one_drop(
+    b: Blocks, i: int, j: int, fastest: int | None = None, x: np.ndarray | None = None
+) -> Comparison:
+    """Blocks i to j against the best decreasing curve, concave before `fastest` and then convex.
+
+    Without `fastest` it is convex from the beginning.  The curve is a sum of ramps with positive
+    weights, by non-negative least squares.
+    """
+    from scipy.optimize import nnls  # here, for its import is slow
+
+    part = slice(i, j + 1)
+    w, count = b.noise[part] ** -2.0, j + 1 - i
+    group = np.arange(count) * GROUPS // count if count > GROUPS else np.arange(count)
+    weight = np.bincount(group, w)
+    x, y, fit = (
+        np.bincount(group, w * v[part]) / weight for v in (b.x if x is None else x, b.losses, b.fit)
+    )
+    m, column = 0 if fastest is None else group[fastest - i], x[:, None]
+    falls = np.concatenate(
+        [np.clip(column - x[m], 0, x[m + 1 :] - x[m]), np.clip(column - x[:m], 0, x[m] - x[:m])],
+        axis=1,
+    )
+    root = np.sqrt(weight)[:, None]
+    ramps = np.concatenate([np.ones_like(column), -np.ones_like(column), -falls], axis=1) * root
+    ramps /= np.linalg.norm(ramps, axis=0)
+    _, rest = nnls(ramps, root[:, 0] * (y - y.min()))
+    left = float((weight * (y - fit) ** 2).sum())
+    return Comparison(x, y, weight, left, rest**2 - left)
