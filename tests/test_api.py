@@ -30,7 +30,21 @@ def test_the_import_is_lazy():
 
 def test_ten_lines_on_data_of_ones_own():
     """The example of the README, as it is printed there."""
-    readme = (PROJECT / "README.md").read_text()
-    example = readme.split("```python\n", 1)[1].split("```", 1)[0]
+    example = next(block for block in readme_blocks() if "import saddle_utils as su" in block)
     assert len(example.strip().splitlines()) <= 14
     assert in_subprocess(example)
+
+
+def test_a_staircase_read_off_a_log():
+    """The example of the README gives the output that is printed below it."""
+    code, output = (
+        block for block in readme_blocks("") if "drop at" in block or "your log" in block
+    )
+    ours = in_subprocess("import numpy as np\nimport saddle_utils as su\n" + code)
+    assert ours.strip() == output.strip()
+
+
+def readme_blocks(language="python"):
+    """The fenced blocks of the README in a language, or all ("")."""
+    parts = (PROJECT / "README.md").read_text().split("```")[1::2]
+    return [part.split("\n", 1)[1] for part in parts if part.startswith(language)]
