@@ -10,8 +10,10 @@ from matplotlib.figure import Figure
 
 from ...notebook import Picture
 from ...notebook.look import BLUE, GREEN, INK, ORANGE, dashed, draw_words, note, shades
+from ...observables import layer_widths
 from .measure import SKIPS, strength, type_of
 
+WIDTHS = 40  # times at which an explorer counts effective widths
 COLOURS = (BLUE, ORANGE, GREEN)  # of the three networks of Figure 6
 
 
@@ -133,12 +135,19 @@ def _power(name: str) -> int:
 
 
 def snapshot(found: tuple) -> Figure:
-    """Loss over linear and logarithmic time; for the explorer."""
+    """Loss over linear and logarithmic time, and the effective width of each hidden layer."""
     net, run, title = found
-    fig, axes = plt.subplots(1, 2, figsize=(7.6, 2.9), sharey=True)
-    for ax in axes:
+    fig, axes = plt.subplots(1, 3, figsize=(9.4, 2.9))
+    shown = np.unique(np.linspace(0, len(run.times) - 1, WIDTHS).astype(int))
+    theta = run.theta[shown]
+    widths = layer_widths(net, theta, reference=np.broadcast_to(theta[-1], theta.shape))
+    for ax in axes[:2]:
         ax.plot(run.times, run.losses / net.zero_loss(), color=BLUE)
         ax.set(xlabel="gradient-flow time", ylim=(-0.04, 1.07))
+    for k, colour in enumerate(shades(widths.shape[1])):
+        axes[2].step(run.times[shown], widths[:, k] + 0.05 * k, where="post", color=colour, lw=2)
     axes[0].set(ylabel="loss / initial loss", title=title)
     axes[1].set(xscale="log")
+    axes[2].set(xlabel="gradient-flow time", ylim=(-0.3, None))
+    axes[2].set_title("effective width by layer, first lightest", fontsize=8.5)
     return fig

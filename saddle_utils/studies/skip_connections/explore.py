@@ -28,7 +28,10 @@ def explorer() -> Explorer:
         return net, run, f"{phi}, shortest path {left}: {law}"
 
     return Explorer(
-        simulate, snapshot, "Loss of a deep network with a skip over linear and logarithmic time",
+        simulate, snapshot,
+        "Loss of a deep network with a skip, over linear and logarithmic time, beside the "
+        "effective "
+        "width of each of its layers",
         phi=Choice("relu", [*ACTIVATIONS], label="activation"),
         depth=Slider(4, 2, 6),
         jumped=Slider(1, 0, 4, label="layers jumped"),
