@@ -30,7 +30,7 @@ import numpy as np
 
 from .autograd import Autograd
 from .base import Array, Network, concat, dots, product, runs_last
-from .deep import Deep, DeepLinear
+from .deep import Completion, Deep, DeepLinear
 from .layers import Layered, pack
 from .moments import Linear
 from .pointwise import ACTIVATIONS, Activation, Pointwise, activation

@@ -212,3 +212,37 @@ class DeepLinear(Backpropagation):
 
     def zero_loss(self) -> float:
         return self.syy / 2
+
+
+@dataclass(frozen=True)
+class Completion(Backpropagation):
+    """A deep linear network that is to fit some entries of a matrix: L = sum (M - W)^2 / 2 of them.
+
+    target : the matrix M (outputs, inputs)
+    seen : 1.0 for the entries that are given, else 0.0, in the same shape
+    """
+
+    target: Array
+    seen: Array
+    axes: ClassVar[dict[str, int]] = {"target": 2, "seen": 2}
+
+    @property
+    def inputs(self) -> int:
+        return self.target.shape[-1]
+
+    @cached_property
+    def columns(self) -> Array:
+        return np.eye(self.inputs)
+
+    def residual(self, f: Array) -> Array:
+        return self.seen * (self.target - f)
+
+    def residual_along(self, df: Array) -> Array:
+        return -self.seen * df
+
+    def loss(self, theta: Array, forward: tuple | None = None) -> Array:
+        r = (forward or self.forward(theta))[-1]
+        return (r * r).sum((-2, -1)) / 2
+
+    def zero_loss(self) -> float:
+        return float(((self.seen * self.target) ** 2).sum() / 2)

@@ -12,6 +12,7 @@ residual, until one of them escapes and the loss drops to the next plateau.
 - `relu`: escape of ReLU units, which first align into rays.
 - `predictions`: the whole path of saddles, levels and times of all drops; its pieces in `waiting`.
 - `wide_limit`: linear networks of infinitely many units, at any initial scale.
+- `deep_linear`: deep linear networks (Jacot et al.): distances to saddles, optimal escape, drops.
 - `subnetworks`: where the parametrisation itself is singular (Kohn et al.), by exact ranks.
 - `finite_steps`, `stochastic`: learning rates, momentum, mini-batches and label noise.
 
