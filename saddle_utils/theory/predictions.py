@@ -17,20 +17,36 @@ import numpy as np
 
 from ..networks import Linear, Network, Pointwise, Quadratic
 from ..observables import first_times
-from . import relu
+from . import pointwise_path, relu
+from .activations import lowest_order
 from .linear.path import first_linear_escape, linear_drop
 from .quadratic.path import first_quadratic_escape, quadratic_drop
 from .waiting import Escape, FirstEscape, best_amplitude, learnable_loss, residual_task
 
 LEAST = 1e-6  # of the initial loss: if no unit can decrease it by more, nothing is left to learn
-START = {1: 1e-3, 2: 0.2}  # norm at which a unit escapes over its best, for units of this degree
-TIE = {1: 0.9, 2: 0.5}  # a rival closer than this is a reason for doubt, for units of this degree
+START = {
+    1: 1e-3,
+    2: 0.2,
+    3: 0.2,
+}  # norm at which a unit escapes over its best, for units of this degree
+TIE = {
+    1: 0.9,
+    2: 0.5,
+    3: 0.5,
+}  # a rival closer than this is a reason for doubt, for units of this degree
 SMALL = 1e-3  # and so is a drop of less than this fraction of the initial loss
 FAMILIES = {
     Linear: (first_linear_escape, linear_drop),
     Quadratic: (first_quadratic_escape, quadratic_drop),
     Pointwise: (relu.first_relu_escape, relu.relu_drop),
 }
+POWERS = (pointwise_path.first_power_escape, pointwise_path.power_drop)
+ORDERS = {
+    0: (pointwise_path.mean_drop, None),
+    1: (pointwise_path.ray_drop, None),
+    2: POWERS,
+    3: POWERS,
+}  # of smooth activations, by their lowest order at zero
 
 
 @dataclass(frozen=True)
@@ -48,6 +64,9 @@ class Prediction:
     after : when the unit after the last drop escapes, inf if none does, (runs,)
     saddles : active units at each of the drops + 1 saddles, (runs, units, features)
     falls : for each drop and run, times and loss of the narrow network
+    rests : whether there are saddles to rest at behind the drops.  Where the activation is smooth
+        and of order 0 or 1 at zero, units that learn together are no narrow network (Theorem 3):
+        the theory has the first drop, and no plateau behind it
     """
 
     levels: np.ndarray
@@ -58,6 +77,7 @@ class Prediction:
     after: np.ndarray
     saddles: list[np.ndarray]
     falls: list[list[tuple[np.ndarray, np.ndarray]]]
+    rests: bool = True
 
     def loss(self, run: int, times: np.ndarray) -> np.ndarray:
         """Predicted loss curve of a run at these times, (T,): the sum of its successive drops."""
@@ -84,13 +104,16 @@ def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
     """
     theta0 = np.asarray(network.check(theta0), dtype=float)
     escape, fall = _family(network, theta0, drops)
+    if fall is None:
+        return _one_drop(*escape(network, theta0), drops)
+    degree = _degree(network)
     path, after = _Path(network, theta0), np.full(len(theta0), np.inf)
     for count in range(max(drops, theta0.shape[1]) + 1):
         rest = residual_task(network, path.saddles[-1])
         learns = (learnable_loss(rest) > LEAST * path.levels[0]) & (count < theta0.shape[1])
         first = escape(rest, np.where(learns[:, None, None], path.dormant, 0))
-        size, taken = best_amplitude(rest, first.direction)
-        off = first.at(START[network.degree] * size)
+        size, taken = best_amplitude(rest, first.direction, degree)
+        off = first.at(START[degree] * size)
         due = np.isfinite(off.time) & (taken > LEAST * path.levels[0]) & learns
         late = due & (off.time < path.arrival) & (count > 0)
         if count == drops:
@@ -107,12 +130,43 @@ def _family(network: Network, theta0: np.ndarray, drops: int) -> tuple:
     """The functions of FAMILIES for this network; ValueError as in `predict`."""
     if theta0.ndim != 3 or drops < 1:
         raise ValueError(f"wanted units (runs, units, features), not {theta0.shape}, and a drop")
-    family = next((f for f in FAMILIES if isinstance(network, f)), None)
-    if family is None or getattr(network, "phi", "relu") != "relu":
-        raise ValueError("wanted a linear, quadratic or ReLU network")
+    found = next((f for kind, f in FAMILIES.items() if isinstance(network, kind)), None)
+    if isinstance(network, Pointwise) and network.phi != "relu":
+        found = ORDERS.get(lowest_order(network.phi)) if network.smooth else None
+    if found is None:
+        raise ValueError(
+            f"nothing is known in advance of {getattr(network, 'phi', type(network).__name__)}: "
+            "wanted a network that is linear, quadratic with one output, ReLU, or whose activation "
+            "is smooth and of order 0 to 3 at zero"
+        )
     if network.runs(np.arange(len(theta0))) is network:
         raise ValueError("the network holds the data of one run: stack as many as there are runs")
-    return FAMILIES[family]
+    return found
+
+
+def _degree(network: Network) -> int:
+    """Degree of dormant units in u: that of phi, or its lowest order at zero."""
+    return int(network.degree or lowest_order(network.phi))  # type: ignore[attr-defined]
+
+
+def _one_drop(
+    levels: np.ndarray, begin: np.ndarray, curves: list[tuple[np.ndarray, np.ndarray]], drops: int
+) -> Prediction:
+    """The prediction of a first drop behind which there is no saddle to rest at."""
+    runs = len(begin)
+    shown = [(b + t, loss) for b, (t, loss) in zip(begin, curves, strict=True)]
+    times = np.full((runs, drops), np.inf)
+    for i, (at, loss) in enumerate(shown):
+        if np.isfinite(begin[i]) and loss[0] > levels[i].mean():
+            times[i, 0] = first_times(at, -loss, -levels[i].mean())
+    times = np.where(np.isnan(times), np.inf, times)
+    flat = [[(b[:1], loss[-1:]) for b, loss in shown]] * (drops - 1)
+    nobody, rest = np.full((runs, drops), -1), levels[:, 1:].repeat(drops - 1, axis=1)
+    doubtful = np.isfinite(times) & (np.diff(levels) > -SMALL * levels[:, :1])
+    return Prediction(
+        np.concatenate([levels, rest], axis=1), times, nobody, np.zeros((runs, drops)), doubtful,
+        np.full(runs, np.inf), [np.zeros((runs, 0, 0))] * (drops + 1), [shown, *flat], False,
+    )  # fmt: skip
 
 
 class _Path:
@@ -188,7 +242,7 @@ class _Path:
         times = np.where(np.isnan(times), np.inf, times)[:, :drops]
         odd = (np.diff(times, prepend=0) <= 0) | ~np.isfinite(times)
         odd |= -np.diff(levels)[:, :drops] < SMALL * levels[:, :1]
-        odd |= rivals[:, :drops] > TIE[self.network.degree]
+        odd |= rivals[:, :drops] > TIE[_degree(self.network)]
         doubtful = np.logical_or.accumulate(odd & moves[:, :drops], axis=1)
         return Prediction(
             levels[:, : drops + 1], times, recruits[:, :drops], rivals[:, :drops], doubtful,

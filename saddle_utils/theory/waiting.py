@@ -93,16 +93,20 @@ def arrived(network: Network, run: Trajectory) -> int:
     return min(int(moving[-1]) + 1, len(speed) - 1) if len(moving) else 0
 
 
-def best_amplitude(rest: Network, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def best_amplitude(
+    rest: Network, direction: np.ndarray, degree: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Norm of a unit of this direction (runs, 1, features) at which the loss is least, (runs,).
 
     The second array is the decrease of the loss, (runs,).  A unit of degree p and norm r has the
-    loss L_0 - g r^(p + 1) + e r^(2 p + 2) / 2.
+    loss L_0 - g r^(p + 1) + e r^(2 p + 2) / 2.  Where phi has no degree of its own, p is `degree`,
+    and the loss at v that of a unit of norm 1: right up to a factor.
     """
+    degree = degree or rest.degree
     v, u = rest.split(direction)
     zero, one, mirrored = (rest.loss(concat([s * v, u])) for s in (0, 1, -1))
     gain, energy = (mirrored - one) / 2, np.maximum(one + mirrored - 2 * zero, 1e-300)
-    return (np.abs(gain) / energy) ** (1 / (rest.degree + 1)), gain**2 / (2 * energy)
+    return (np.abs(gain) / energy) ** (1 / (degree + 1)), gain**2 / (2 * energy)
 
 
 def best_map(network: Network) -> np.ndarray:

@@ -1,0 +1,213 @@
+"""Drops of networks whose activation is smooth: its lowest order at zero decides (section 5).
+
+Small units see sigma(a) ~ c_p a^p.  For p >= 2 (x tanh x, cubic) a unit that waits diverges at a
+finite time of order eps^(1 - p), by itself, as in Proposition 5, and the narrow network has one
+unit for each that has gone.  For p = 1 (tanh, sine, GELU, swish) units grow as in a linear network,
+all along one ray; but a ray of such units is no invariant manifold (Theorem 3), so after the first
+drop there is no saddle to rest at.  For p = 0 (sigmoid, softplus) zero is no fixed point if labels
+have a mean: it is learned at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.integrate import solve_ivp
+from scipy.interpolate import CubicSpline
+
+from ..dynamics import flows
+from ..networks import Linear, Pointwise, concat
+from ..observables import dense_loss
+from .activations import lowest_order, taylor
+from .linear.path import first_linear_escape
+from .waiting import Drop, Escape, FirstEscape, arrived, best_amplitude
+
+GONE = 1e4  # times its size when a unit is taken to have diverged
+RAY = 1e-3  # size at which units of lowest order 1 are no longer followed as a linear network
+
+
+def first_power_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
+    """The dormant unit that diverges first, for an activation of lowest order p >= 2 at zero.
+
+    `rest` is the residual task and `dormant` the units (runs, units, features).  A unit obeys
+    dtheta = F(theta), homogeneous of degree p, by itself.  Near the end its direction is constant,
+    and its norm r obeys dr = k r^p, so that (p - 1) k (t_inf - t) = r^(1 - p).
+    """
+    order, runs = lowest_order(rest.phi), np.arange(len(dormant))
+    ends = np.full(dormant.shape[:2], np.inf)
+    ways, paces = np.zeros_like(dormant), np.zeros(dormant.shape[:2])
+    nets = [rest.runs(np.array([i])).squeezed() for i in runs]
+    for i, net in enumerate(nets):
+        if dormant[i].any() and np.abs(net.y).max() > 0:
+            ends[i], ways[i], paces[i] = diverging_times(net, dormant[i], order)
+    recruit, end = ends.argmin(-1), ends.min(-1)
+    pace = np.maximum(paces[runs, recruit], 1e-300)
+    safe = np.where(np.isfinite(end), end, 0)
+
+    def at(size: np.ndarray) -> Escape:
+        left = np.maximum(size, 1e-300) ** (1 - order) / ((order - 1) * pace)
+        begin = np.maximum(safe - left, 0)
+        grown = [power_units(*each, order) for each in zip(nets, dormant, begin, strict=True)]
+        others = np.stack(grown)
+        unit = others[runs, recruit][:, None].copy()
+        others[runs, recruit] = 0
+        largest = np.linalg.norm(others, axis=-1).max(-1)
+        rival = largest / np.maximum(np.linalg.norm(unit, axis=-1)[:, 0], 1e-300)
+        return Escape(np.where(np.isfinite(end), end - left, np.inf), unit, others, rival)
+
+    share = np.eye(dormant.shape[1])[recruit]
+    return FirstEscape(ways[runs, recruit][:, None], recruit, share, at)
+
+
+def power_field(rest: Pointwise, theta: np.ndarray, order: int) -> np.ndarray:
+    """Field F of dormant units by the lowest order c_p a^p of the activation, shape of theta.
+
+    dv = c_p E[r (u . x)^p] and du = p c_p v . E[r (u . x)^(p - 1) x], summed over patches.
+    """
+    v, _ = rest.split(theta)
+    a = rest.kinks(theta)
+    lead = taylor(rest.phi)[order]
+    phi, slope = lead * a**order, lead * order * a ** (order - 1)
+    v_rows = v.reshape(*v.shape[:-1], -1, rest.patches).mT
+    v_rows = v_rows.reshape(*v_rows.shape[:-3], -1, v_rows.shape[-1])
+    r = rest.y / rest.samples
+    by_patch = phi.reshape(*phi.shape[:-2], -1, rest.samples)
+    dv = (by_patch @ r.mT).reshape(*theta.shape[:-1], rest.patches, -1).mT
+    back = (v_rows @ r).reshape(a.shape) * slope
+    return concat([dv.reshape(*theta.shape[:-1], rest.n_v), back @ rest.flat_x])
+
+
+def diverging_times(
+    rest: Pointwise, theta: np.ndarray, order: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Times t_inf (units,) at which units diverge, inf if never; last directions, and rates k.
+
+    Each unit is followed by its own clock s, ds = r^(p - 1) dt, in which the direction moves at a
+    rate of order one and r exponentially: t_inf = int r^(1 - p) ds.
+    """
+    norm = np.linalg.norm(theta, axis=1)
+    live = norm > 0
+    way = theta[live] / norm[live, None]
+    unit = np.abs(power_field(rest, way, order)).max()
+    state = np.concatenate([way, 0 * way[:, :2]], axis=1)  # direction, ln r, time
+
+    def field(_: float, flat: np.ndarray) -> np.ndarray:
+        now = flat.reshape(state.shape)
+        way = now[:, :-2] / np.linalg.norm(now[:, :-2], axis=1, keepdims=True)
+        force = power_field(rest, way, order) / unit
+        pace = (way * force).sum(1)
+        clock = np.exp(np.clip((1 - order) * now[:, -2], -700, 700))
+        out = np.concatenate([force - pace[:, None] * way, pace[:, None], clock[:, None]], axis=1)
+        return out.ravel()
+
+    ends, ways, paces = np.full(len(theta), np.inf), np.zeros_like(theta), np.zeros(len(theta))
+    for _ in range(200):
+        run = solve_ivp(field, (0, 10), state.ravel(), method="DOP853", rtol=1e-9, atol=1e-11)
+        state = run.y[:, -1].reshape(state.shape)
+        way = state[:, :-2] / np.linalg.norm(state[:, :-2], axis=1, keepdims=True)
+        state[:, :-2] = way
+        force = power_field(rest, way, order) / unit
+        pace = (way * force).sum(1)
+        settled = np.linalg.norm(force - pace[:, None] * way, axis=1) < 1e-6 * np.abs(pace)
+        gone = settled & (pace > 0) & (state[:, -2] > np.log(GONE) / (order - 1))
+        left = np.exp(np.clip((1 - order) * state[:, -2], -700, 700))
+        end = state[:, -1] + left / np.where(gone, (order - 1) * pace, 1)
+        here = np.flatnonzero(live)[gone]
+        ends[here] = (end / unit * norm[live] ** (1 - order))[gone]
+        ways[here], paces[here] = way[gone], (pace * unit)[gone]
+        first = ends.min()
+        running = state[:, -1] / unit * norm[live] ** (1 - order) < first
+        if not (running & ~gone).any():
+            break
+    return ends, ways, paces
+
+
+def power_units(rest: Pointwise, theta: np.ndarray, time: float, order: int) -> np.ndarray:
+    """Dormant units theta after a time at which none has diverged, each by itself, its shape."""
+    scale = np.linalg.norm(theta, axis=1).max()
+    if not time or not scale:
+        return theta.copy()
+    pace = time * scale ** (order - 1)
+
+    def field(_: float, flat: np.ndarray) -> np.ndarray:
+        return pace * power_field(rest, flat.reshape(theta.shape), order).ravel()
+
+    run = solve_ivp(field, (0, 1), (theta / scale).ravel(), method="DOP853", rtol=1e-9, atol=1e-12)
+    return run.y[:, -1].reshape(theta.shape) * scale
+
+
+def power_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Drop:
+    """The drop of a narrow network from units `start`, of which the last is escaping.
+
+    As for quadratic units, it is short against the wait: the dormant units get a kick by the
+    integral of r - r(end), and otherwise move by the residual of the next saddle all along.
+    """
+    order, moves = lowest_order(network.phi), start[:, -1].any(-1)
+    size = np.maximum(np.linalg.norm(start[:, -1], axis=-1), 1e-300)
+    pull = np.abs(power_field(network, start[:, -1:] / size[:, None, None], order)).max((1, 2))
+    fold = 1 / np.maximum(pull * size ** (order - 1), 1e-300)
+    ends = np.where(moves, 1000 * fold, 1.0)
+    runs = flows(network, start, ends, rtol=1e-8)
+    nets = [network.runs(np.array([i])) for i in range(len(start))]
+    kicks = []
+    for net, run in zip(nets, runs, strict=True):
+        f = net.output(run.theta)
+        kicks.append(CubicSpline(run.times, f[-1] - f).integrate(0, run.times[-1]))
+    kicked = dormant + power_field(replace(network, y=np.stack(kicks)), dormant, order)
+    curves = [dense_loss(net, run) for net, run in zip(nets, runs, strict=True)]
+    arrival = np.array([run.times[arrived(net, run)] for net, run in zip(nets, runs, strict=True)])
+    none = np.full(dormant.shape[:2], np.nan)
+    return Drop(np.stack([run.theta[-1] for run in runs]), kicked, 0 * size, arrival, none, curves)
+
+
+def linear_task(network: Pointwise) -> Linear:
+    """What small units see of an activation of lowest order 1: the linear network of c_1 a."""
+    z = taylor(network.phi)[1] * np.moveaxis(network.x, -3, -2)  # (\\*runs, samples, patches, n_u)
+    z, y = z.reshape(*z.shape[:-2], -1), network.y
+    moments = (y @ z, z.mT @ z, (y**2).sum((-2, -1)))
+    return Linear(*(m / network.samples for m in moments), network.patches)
+
+
+def ray_drop(
+    network: Pointwise, theta0: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+    """Levels (runs, 2) of the first drop, its begin (runs,) and curves, for lowest order 1 at zero.
+
+    The wait is that of the linear network of c_1 a, exactly, until the fastest mode has RAY times
+    its best size.  From there all units, now nearly on one ray, are followed by gradient flow.
+    Units of a ray are equal to one unit only while they are small; so the level behind the drop is
+    that of the linear network too, and the network does not rest there.
+    """
+    task = linear_task(network)
+    first = first_linear_escape(task, theta0)
+    size, taken = best_amplitude(task, first.direction)
+    off = first.at(RAY * size)
+    alive = np.isfinite(off.time) & (size > 0)
+    theta = off.others + first.share[..., None] @ off.unit
+    rate = np.linalg.norm(task.syz.reshape(len(theta), task.n_v, -1), 2, axis=(1, 2))
+    runs = flows(network, theta, 60 / np.maximum(rate, 1e-300), rtol=1e-8)
+    curves = [dense_loss(network.runs(np.array([i])), run) for i, run in enumerate(runs)]
+    levels = np.stack([task.syy / 2, task.syy / 2 - taken], axis=1)
+    return levels, np.where(alive, np.maximum(off.time, 0), np.inf), curves
+
+
+def mean_drop(
+    network: Pointwise, theta0: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+    """Levels, begin and curves as of `ray_drop`, for activations that do not vanish at zero.
+
+    With small u the map is the constant m = c_0 sum_i v_i, and dm = H c_0^2 (E y - m): the loss
+    falls at once to that of the mean, at the rate 2 H c_0^2.  Units share the mean, and each has
+    1 / H of it, so the next drops come without a plateau.  This holds up to 1 / H.
+    """
+    if network.patches != 1:
+        raise ValueError("the mean of a convolution is not predicted: one patch only")
+    rate = theta0.shape[1] * taylor(network.phi)[0] ** 2
+    left = network.y.mean(-1) - taylor(network.phi)[0] * network.split(theta0)[0].sum(1)
+    top = (network.y**2).mean(-1).sum(-1) / 2
+    bottom = top - (network.y.mean(-1) ** 2).sum(-1) / 2
+    times = np.linspace(0, 10 / rate, 2001)
+    fall = (left**2).sum(-1)[:, None] / 2 * np.exp(-2 * rate * times)
+    curves = [(times, low + part) for low, part in zip(bottom, fall, strict=True)]
+    return np.stack([top, bottom], axis=1), np.zeros(len(theta0)), curves
