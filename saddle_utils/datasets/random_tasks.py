@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -36,6 +37,44 @@ def prediction_tasks(seed: int, count: int) -> dict[str, Network]:
         drawn = [make(rng) for _ in range(count)] if make else covariance_tasks(seed, count)
         tasks[kind] = stacked(drawn)
     return tasks
+
+
+OTHER_DROPS = {  # number of drops of each kind of `other_tasks`
+    "linear, 6 correlated": 3,
+    "deep linear": 3,
+    "merged heads": 1,
+    "ReLU, 6 inputs": 2,
+    "ReLU, 3 outputs": 2,
+    "tanh": 1,
+    "sine": 1,
+    "gelu": 1,
+    "softplus": 1,
+    "x_tanh": 2,
+    "cubic": 2,
+}
+
+
+def other_tasks(seed: int, count: int) -> dict[str, Network]:
+    """`count` random tasks of each of the kinds of `OTHER_DROPS`, stacked (`networks.stacked`).
+
+    Linear tasks of 6 inputs with condition numbers 30 to 7e5, 4 outputs and noise; deep linear
+    networks of three layers on correlated inputs; attention with merged key and query; ReLU tasks
+    of two teacher units with 6 inputs, or with 4 inputs and 3 outputs; and tasks of two teacher
+    units of three inputs for other activations, labels of unit variance with noise .1.
+    """
+    rng = np.random.default_rng([seed, 15])
+    makers = {
+        "linear, 6 correlated": correlated_task, "deep linear": _deep_task,
+        "merged heads": partial(_attention_task, build=networks.merged_attention),
+        "ReLU, 6 inputs": partial(_teacher_task, inputs=6),
+        "ReLU, 3 outputs": partial(_teacher_task, inputs=4, outputs=3),
+    }  # fmt: skip
+    return {
+        kind: stacked(
+            [makers.get(kind, partial(_smooth_task, phi=kind))(rng) for _ in range(count)]
+        )
+        for kind in OTHER_DROPS
+    }
 
 
 def random_tasks(seed: int, draw: int = 0) -> dict[str, Network]:
@@ -98,10 +137,10 @@ def _quadratic_task(rng: np.random.Generator) -> networks.Quadratic:
     return networks.quadratic(x, y / y.std() + 0.1 * rng.standard_normal(50))
 
 
-def _attention_task(rng: np.random.Generator) -> networks.Attention:
+def _attention_task(rng: np.random.Generator, build: Callable = networks.attention) -> Network:
     prompts, w = rng.standard_normal((200, 9, 2)), rng.standard_normal((200, 2))
     prompts *= np.sqrt(rng.uniform(0.3, 1.0, 2))
-    return networks.attention(prompts, np.einsum("snd,sd->sn", prompts, w))
+    return build(prompts, np.einsum("snd,sd->sn", prompts, w))
 
 
 def _ray_task(rng: np.random.Generator, patches: int = 1) -> networks.Pointwise:
@@ -111,3 +150,38 @@ def _ray_task(rng: np.random.Generator, patches: int = 1) -> networks.Pointwise:
     teacher = np.column_stack([heads, np.cos(angles), np.sin(angles)])
     noise = 0.1 * rng.standard_normal((30, 1))
     return networks.pointwise(x, networks.pointwise(x, noise).output(teacher).T + noise)
+
+
+def correlated_task(rng: np.random.Generator) -> networks.Linear:
+    """A linear task of 6 correlated inputs and 4 outputs, a random teacher, and noise of .3.
+
+    The standard deviations of the inputs fall geometrically, over a factor of 5 to 800.
+    """
+    axes = np.linalg.qr(rng.standard_normal((6, 6)))[0]
+    mix = axes * np.logspace(0, -rng.uniform(0.7, 2.9), 6)
+    x = rng.standard_normal((100, 6)) @ mix.T
+    y = x @ rng.standard_normal((6, 4)) + 0.3 * rng.standard_normal((100, 4))
+    return networks.linear(x, y)
+
+
+def _deep_task(rng: np.random.Generator) -> Network:
+    x = rng.standard_normal((80, 4)) @ (np.eye(4) + 0.3 * rng.standard_normal((4, 4)))
+    q, r = np.linalg.qr(rng.standard_normal((2, 4, 4)))[0]
+    strengths = np.cumprod([1.5, *rng.uniform(0.3, 0.6, 2)])
+    return networks.deep_linear((4, 8, 8, 3), x, x @ (q[:, :3] * strengths) @ r[:3, :3])
+
+
+def _teacher_task(
+    rng: np.random.Generator, inputs: int, outputs: int = 1, phi: str = "relu", size: float = 1.0
+) -> networks.Pointwise:
+    x, u = rng.standard_normal((60, inputs)), rng.standard_normal((2, inputs))
+    v = rng.standard_normal((2, outputs))
+    v *= np.array([[1.0], [0.8]]) / np.linalg.norm(v, axis=1, keepdims=True)
+    u *= size / np.linalg.norm(u, axis=1, keepdims=True)
+    net = networks.pointwise(x, np.zeros((60, outputs)), phi)
+    y = net.output(np.concatenate([v, u], axis=1)).T
+    return networks.pointwise(x, y / y.std() + 0.1 * rng.standard_normal(y.shape), phi)
+
+
+def _smooth_task(rng: np.random.Generator, phi: str) -> networks.Pointwise:
+    return _teacher_task(rng, 3, phi=phi)

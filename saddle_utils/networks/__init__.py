@@ -142,6 +142,15 @@ def _prompts(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
     return (z[:, :, None] * x[:, -1, None, :]).reshape(len(z), -1), x[:, -1], y[:, -1:]
 
 
+def merged_attention(x: np.ndarray, y: np.ndarray) -> Linear:
+    """Linear self-attention with merged key and query, f = sum_i v_i z' A_i x_q, data as above.
+
+    It is a two-layer linear network, u_i = A_i, in the cubic feature z x_q' (arXiv 2501.16265).
+    """
+    merged = attention(x, y)
+    return Linear(merged.syz, merged.szz, merged.syy)
+
+
 def attention_population(covariance: np.ndarray, context: int) -> Attention:
     """Linear self-attention with the moments of infinitely many prompts (section 5.2).
 

@@ -11,19 +11,19 @@ have a mean: it is learned at once.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
-from scipy.integrate import solve_ivp
 from scipy.interpolate import CubicSpline
 
 from ..dynamics import flows
 from ..networks import Linear, Pointwise, concat
 from ..observables import dense_loss
 from .activations import lowest_order, taylor
+from .divergence import diverging_times, grown_units
 from .linear.path import first_linear_escape
 from .waiting import Drop, Escape, FirstEscape, arrived, best_amplitude
 
-GONE = 1e4  # times its size when a unit is taken to have diverged
 RAY = 1e-3  # size at which units of lowest order 1 are no longer followed as a linear network
 
 
@@ -40,7 +40,8 @@ def first_power_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
     nets = [rest.runs(np.array([i])).squeezed() for i in runs]
     for i, net in enumerate(nets):
         if dormant[i].any() and np.abs(net.y).max() > 0:
-            ends[i], ways[i], paces[i] = diverging_times(net, dormant[i], order)
+            force = partial(power_field, net, order=order)
+            ends[i], ways[i], paces[i] = diverging_times(force, dormant[i], order)
     recruit, end = ends.argmin(-1), ends.min(-1)
     pace = np.maximum(paces[runs, recruit], 1e-300)
     safe = np.where(np.isfinite(end), end, 0)
@@ -48,7 +49,10 @@ def first_power_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
     def at(size: np.ndarray) -> Escape:
         left = np.maximum(size, 1e-300) ** (1 - order) / ((order - 1) * pace)
         begin = np.maximum(safe - left, 0)
-        grown = [power_units(*each, order) for each in zip(nets, dormant, begin, strict=True)]
+        grown = [
+            grown_units(partial(power_field, net, order=order), units, time, order)
+            for net, units, time in zip(nets, dormant, begin, strict=True)
+        ]
         others = np.stack(grown)
         unit = others[runs, recruit][:, None].copy()
         others[runs, recruit] = 0
@@ -76,65 +80,6 @@ def power_field(rest: Pointwise, theta: np.ndarray, order: int) -> np.ndarray:
     dv = (by_patch @ r.mT).reshape(*theta.shape[:-1], rest.patches, -1).mT
     back = (v_rows @ r).reshape(a.shape) * slope
     return concat([dv.reshape(*theta.shape[:-1], rest.n_v), back @ rest.flat_x])
-
-
-def diverging_times(
-    rest: Pointwise, theta: np.ndarray, order: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Times t_inf (units,) at which units diverge, inf if never; last directions, and rates k.
-
-    Each unit is followed by its own clock s, ds = r^(p - 1) dt, in which the direction moves at a
-    rate of order one and r exponentially: t_inf = int r^(1 - p) ds.
-    """
-    norm = np.linalg.norm(theta, axis=1)
-    live = norm > 0
-    way = theta[live] / norm[live, None]
-    unit = np.abs(power_field(rest, way, order)).max()
-    state = np.concatenate([way, 0 * way[:, :2]], axis=1)  # direction, ln r, time
-
-    def field(_: float, flat: np.ndarray) -> np.ndarray:
-        now = flat.reshape(state.shape)
-        way = now[:, :-2] / np.linalg.norm(now[:, :-2], axis=1, keepdims=True)
-        force = power_field(rest, way, order) / unit
-        pace = (way * force).sum(1)
-        clock = np.exp(np.clip((1 - order) * now[:, -2], -700, 700))
-        out = np.concatenate([force - pace[:, None] * way, pace[:, None], clock[:, None]], axis=1)
-        return out.ravel()
-
-    ends, ways, paces = np.full(len(theta), np.inf), np.zeros_like(theta), np.zeros(len(theta))
-    for _ in range(200):
-        run = solve_ivp(field, (0, 10), state.ravel(), method="DOP853", rtol=1e-9, atol=1e-11)
-        state = run.y[:, -1].reshape(state.shape)
-        way = state[:, :-2] / np.linalg.norm(state[:, :-2], axis=1, keepdims=True)
-        state[:, :-2] = way
-        force = power_field(rest, way, order) / unit
-        pace = (way * force).sum(1)
-        settled = np.linalg.norm(force - pace[:, None] * way, axis=1) < 1e-6 * np.abs(pace)
-        gone = settled & (pace > 0) & (state[:, -2] > np.log(GONE) / (order - 1))
-        left = np.exp(np.clip((1 - order) * state[:, -2], -700, 700))
-        end = state[:, -1] + left / np.where(gone, (order - 1) * pace, 1)
-        here = np.flatnonzero(live)[gone]
-        ends[here] = (end / unit * norm[live] ** (1 - order))[gone]
-        ways[here], paces[here] = way[gone], (pace * unit)[gone]
-        first = ends.min()
-        running = state[:, -1] / unit * norm[live] ** (1 - order) < first
-        if not (running & ~gone).any():
-            break
-    return ends, ways, paces
-
-
-def power_units(rest: Pointwise, theta: np.ndarray, time: float, order: int) -> np.ndarray:
-    """Dormant units theta after a time at which none has diverged, each by itself, its shape."""
-    scale = np.linalg.norm(theta, axis=1).max()
-    if not time or not scale:
-        return theta.copy()
-    pace = time * scale ** (order - 1)
-
-    def field(_: float, flat: np.ndarray) -> np.ndarray:
-        return pace * power_field(rest, flat.reshape(theta.shape), order).ravel()
-
-    run = solve_ivp(field, (0, 1), (theta / scale).ravel(), method="DOP853", rtol=1e-9, atol=1e-12)
-    return run.y[:, -1].reshape(theta.shape) * scale
 
 
 def power_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Drop:

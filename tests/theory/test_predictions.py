@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from saddle_utils import networks
-from saddle_utils.datasets import DROPS, covariance_tasks, panel, prediction_tasks, whitened
+from saddle_utils.datasets import (
+    DROPS,
+    correlated_task,
+    covariance_tasks,
+    panel,
+    prediction_tasks,
+    whitened,
+)
 from saddle_utils.dynamics import descend, flow
 from saddle_utils.networks import initial_units, stacked
 from saddle_utils.observables import dense_loss, first_times
@@ -216,16 +223,8 @@ def test_bad_input_is_refused(call, message):
 
 
 def correlated_tasks(count, seed):
-    """Linear tasks of 6 correlated inputs and 4 outputs, a random teacher and noise."""
-    nets, rng = [], np.random.default_rng([seed, 12])
-    for _ in range(count):
-        mix = np.linalg.qr(rng.standard_normal((6, 6)))[0] * np.logspace(
-            0, -rng.uniform(0.7, 2.9), 6
-        )
-        x = rng.standard_normal((100, 6)) @ mix.T
-        y = x @ rng.standard_normal((6, 4)) + 0.3 * rng.standard_normal((100, 4))
-        nets.append(networks.linear(x, y))
-    return networks.stacked(nets)
+    rng = np.random.default_rng([seed, 12])
+    return stacked([correlated_task(rng) for _ in range(count)])
 
 
 @pytest.mark.parametrize("name", ["fig1b", "fig1d", "fig1f", "fig1g"])

@@ -1,0 +1,74 @@
+"""Units that diverge: dtheta = F(theta), homogeneous of a degree p of 2 or more.
+
+Such a unit takes a finite time t_inf, of order eps^(1 - p) from a start of size eps.  It is found
+by a clock of the unit's own, ds = r^(p - 1) dt with the norm r, in which the direction moves at a
+rate of order one and r grows exponentially: t_inf = int r^(1 - p) ds, exact at any eps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+Force = Callable[[np.ndarray], np.ndarray]  # of units (units, features), each by itself
+GONE = 1e4  # how much less time is left than at the start when a unit is on its last direction
+SPAN, SPANS = 10.0, 200  # e-folds between checks, and how often
+
+
+def diverging_times(
+    force: Force, theta: np.ndarray, degree: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Times t_inf (units,), inf if never; last directions (units, features); their rates (units,).
+
+    On its last direction a unit obeys dr = k r^p with the rate k, so that (p - 1) k (t_inf - t) =
+    r^(1 - p).  Units that take longer than the first of them are given up, and have inf as well.
+    """
+    norm = np.linalg.norm(theta, axis=1)
+    live = np.flatnonzero(norm > 0)
+    ends, ways, paces = np.full(len(theta), np.inf), np.zeros_like(theta), np.zeros(len(theta))
+    way = theta[live] / norm[live, None]
+    rate = np.abs(force(way)).max(initial=0)
+    if not rate:
+        return ends, ways, paces
+    slowness = norm[live] ** (1 - degree) / rate  # of the clock
+    state = np.concatenate([way, 0 * way[:, :1], 0 * way[:, :1]], axis=1)  # direction, ln r, time
+
+    def parts(now: np.ndarray) -> tuple[np.ndarray, ...]:
+        way = now[:, :-2] / np.linalg.norm(now[:, :-2], axis=1, keepdims=True)
+        pull = force(way) / rate
+        pace = (way * pull).sum(1)
+        left = np.exp(np.clip((1 - degree) * now[:, -2], -700, 700))
+        return way, pull - pace[:, None] * way, pace, left
+
+    def field(_: float, flat: np.ndarray) -> np.ndarray:
+        _, turn, pace, left = parts(flat.reshape(state.shape))
+        return np.concatenate([turn, pace[:, None], left[:, None]], axis=1).ravel()
+
+    for _ in range(SPANS):
+        run = solve_ivp(field, (0, SPAN), state.ravel(), method="DOP853", rtol=1e-9, atol=1e-11)
+        state = run.y[:, -1].reshape(state.shape)
+        state[:, :-2], turn, pace, left = parts(state)
+        gone = (np.linalg.norm(turn, axis=1) < 1e-6 * pace) & (left < 1 / GONE)
+        end = state[:, -1] + left / np.where(gone, (degree - 1) * pace, 1)
+        ends[live[gone]] = (end * slowness)[gone]
+        ways[live[gone]], paces[live[gone]] = state[gone, :-2], rate * pace[gone]
+        if not (~gone & (state[:, -1] * slowness < ends.min())).any():
+            break
+    return ends, ways, paces
+
+
+def grown_units(force: Force, theta: np.ndarray, time: float, degree: int) -> np.ndarray:
+    """Units theta (units, features) after a time at which none has diverged, in its shape."""
+    scale = np.linalg.norm(theta, axis=1).max()
+    if not time or not scale:
+        return theta.copy()
+    pace = time * scale ** (degree - 1)
+
+    def field(_: float, flat: np.ndarray) -> np.ndarray:
+        return pace * force(flat.reshape(theta.shape)).ravel()
+
+    begin = (theta / scale).ravel()
+    run = solve_ivp(field, (0, 1), begin, method="DOP853", rtol=1e-9, atol=1e-12)
+    return run.y[:, -1].reshape(theta.shape) * scale

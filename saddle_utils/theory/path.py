@@ -1,0 +1,175 @@
+"""The path of saddles of an ensemble, and the prediction that is read off it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..networks import Network
+from ..observables import first_times
+from .activations import lowest_order
+from .waiting import Escape, FirstEscape
+
+TIE = {1: 0.9, 2: 0.5, 3: 0.5}  # a rival closer than this is a reason for doubt, by degree
+SMALL = 1e-3  # and so is a drop of less than this fraction of the initial loss
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What is known of an ensemble of runs before training.
+
+    levels : loss at the saddles, of which the first has no active unit, (runs, drops + 1)
+    times : when the loss is half way between two levels, inf if nothing escapes, (runs, drops)
+    recruits : index of the escaping unit, -1 for linear networks, (runs, drops)
+    rivals : how close the runner-up is, 1 for a tie, see `waiting.Escape`, (runs, drops)
+    doubtful : whether the time of a drop is in doubt, (runs, drops), because at this drop or one
+        before it a rival is closer than `TIE`; or the time is negative or not after that of the
+        drop before, so that the unit was no longer small at the saddle; or the loss is half way at
+        once; or it falls by less than `SMALL`, which the narrow network at rest does not resolve
+    after : when the unit after the last drop escapes, inf if none does, (runs,)
+    saddles : active units at each of the drops + 1 saddles, (runs, units, features)
+    falls : for each drop and run, times and loss of the narrow network
+    rests : whether there are saddles to rest at behind the drops.  Where the activation is smooth
+        and of order 0 or 1 at zero, units that learn together are no narrow network (Theorem 3):
+        the theory has the first drop, and no plateau behind it
+    """
+
+    levels: np.ndarray
+    times: np.ndarray
+    recruits: np.ndarray
+    rivals: np.ndarray
+    doubtful: np.ndarray
+    after: np.ndarray
+    saddles: list[np.ndarray]
+    falls: list[list[tuple[np.ndarray, np.ndarray]]]
+    rests: bool = True
+
+    def loss(self, run: int, times: np.ndarray) -> np.ndarray:
+        """Predicted loss curve of a run at these times, (T,): the sum of its successive drops."""
+        total = np.full(np.shape(times), self.levels[run, 0])
+        for falls in self.falls:
+            total += np.interp(times, *falls[run]) - falls[run][1][0]
+        return total
+
+
+def degree_at_zero(network: Network) -> int:
+    """Degree of dormant units in u: that of phi, or its lowest order at zero."""
+    return int(network.degree or lowest_order(network.phi))  # type: ignore[attr-defined]
+
+
+def plain_prediction(
+    levels: np.ndarray, groups: Sequence[list], after: np.ndarray, rests: bool
+) -> Prediction:
+    """A prediction without recruits or rivals, from levels (runs, drops + 1) and `half_times`."""
+    times, falls = half_times(levels, groups)
+    runs, drops = times.shape
+    odd = np.isfinite(times) & (-np.diff(levels) < SMALL * levels[:, :1])
+    return Prediction(
+        levels, times, np.full(times.shape, -1), np.zeros(times.shape),
+        np.logical_or.accumulate(odd, axis=1), after,
+        [np.zeros((runs, 0, 0))] * (drops + 1), falls, rests,
+    )  # fmt: skip
+
+
+def half_times(
+    levels: np.ndarray, groups: Sequence[list]
+) -> tuple[np.ndarray, list[list[tuple[np.ndarray, np.ndarray]]]]:
+    """Times (runs, drops) when the loss is half way between levels; inf where there is no drop.
+
+    `groups` has for each run its falls in order: how many drops there are up to its end, times, and
+    losses.  Drops of one fall have merged; its curve is that of the last of them.
+    """
+    runs, drops = levels.shape[0], levels.shape[1] - 1
+    times, nothing = np.full((runs, drops), np.inf), (np.zeros(1), np.zeros(1))
+    falls = [[nothing] * runs for _ in range(drops)]
+    for i, fallen in enumerate(groups):
+        first = 0
+        for last, when, loss in fallen:
+            for k in range(first, min(last, drops)):
+                middle = (levels[i, k] + levels[i, k + 1]) / 2
+                if loss[0] > middle > loss[-1]:
+                    times[i, k] = first_times(when, -loss, -middle)
+                falls[k][i] = when[:1], loss[:1]
+            if first < drops:
+                falls[min(last, drops) - 1][i] = when, loss
+            first = last
+    return times, falls
+
+
+class Path:
+    """The saddles that an ensemble has come to, and what is dormant there.
+
+    Where a unit is due before the drop before it is over, that drop is repeated with this unit
+    among those that fall, from the size that it had when the drop began: they merge.
+    """
+
+    def __init__(self, network: Network, theta0: np.ndarray) -> None:
+        runs = len(theta0)
+        self.network, self.dormant, self.clock = network, theta0, np.zeros(runs)
+        self.saddles, self.levels = [theta0[:, :0]], [network.loss(0 * theta0)]
+        self.begin, self.start, self.others = np.zeros(runs), theta0[:, :0], theta0
+        self.head = np.zeros(runs, dtype=int)  # the first of the drops that have merged
+        self.arrival = np.full(runs, -np.inf)  # when the last drop is over, by the clock
+        self.late = np.full(theta0.shape[:2], np.nan)  # and the direction in which it is
+        self.found: list[tuple[np.ndarray, ...]] = []
+        self.curves: list[list[tuple[np.ndarray, np.ndarray]]] = []
+
+    def fall(
+        self, fall: Callable, first: FirstEscape, off: Escape, moves: np.ndarray, late: np.ndarray
+    ) -> None:
+        """The drop of the unit that is `off` in the runs that move; with that before it if late."""
+        again, on = late[:, None, None], moves[:, None, None]
+        wait = np.where(np.isnan(self.arrival), off.time, np.maximum(off.time, 0))
+        begin = np.where(late, self.begin, self.clock + wait)
+        begin = np.where(moves, begin, np.inf)
+        share = np.where(np.isnan(self.late), first.share, self.late)
+        row = share[:, None] @ self.others
+        unit = np.where(again, row, np.where(on, off.unit, 0))
+        lead = np.where(again, self.start, self.saddles[-1])
+        rest = self.others - share[..., None] @ row
+        start, others = np.concatenate([lead, unit], axis=1), np.where(again, rest, off.others)
+        drop = fall(self.network, start, others)
+        self.head = np.where(late, self.head, len(self.curves))
+        self.found.append((first.recruit, off.rival, self.head, moves))
+        self.curves.append([(b + t, loss) for b, (t, loss) in zip(begin, drop.curves, strict=True)])
+        self.begin, self.start, self.others = begin, start, others
+        self.dormant, self.clock = drop.dormant, begin + drop.duration
+        self.arrival, self.late = drop.arrival - drop.duration, drop.late
+        self.saddles.append(drop.saddle)
+        self.levels.append(self.network.loss(drop.saddle))
+
+    def changes(self, drops: int) -> np.ndarray:
+        """Whether a unit that is late can change any of so many drops, (runs,).
+
+        It cannot if the loss was half way of the last one while the unit was still small.
+        """
+        middle = (self.levels[drops] + self.levels[drops - 1]) / 2
+        return np.array(
+            [
+                not np.any(losses[times < clock] < half)
+                for (times, losses), clock, half in zip(
+                    self.curves[-1], self.clock, middle, strict=True
+                )
+            ]
+        )
+
+    def prediction(self, drops: int, after: np.ndarray) -> Prediction:
+        """What is predicted of so many drops."""
+        levels = np.stack(self.levels, axis=1)
+        recruits, rivals, heads, moves = (np.stack(c, 1) for c in zip(*self.found, strict=True))
+        groups = []
+        for i, head in enumerate(heads):  # of falls with one head the last has all of them
+            ends = {head[k]: k for k in np.flatnonzero(moves[i])}.values()
+            groups.append([(k + 1, *self.curves[k][i]) for k in ends])
+        levels = levels[:, : drops + 1]
+        times, falls = half_times(levels, groups)
+        odd = (np.diff(times, prepend=0) <= 0) | ~np.isfinite(times)
+        odd |= -np.diff(levels) < SMALL * levels[:, :1]
+        odd |= rivals[:, :drops] > TIE[degree_at_zero(self.network)]
+        doubtful = np.logical_or.accumulate(odd & moves[:, :drops], axis=1)
+        return Prediction(
+            levels, times, recruits[:, :drops], rivals[:, :drops], doubtful,
+            after, self.saddles[: drops + 1], falls,
+        )  # fmt: skip
