@@ -27,13 +27,17 @@ class Prediction:
     doubtful : whether the time of a drop is in doubt, (runs, drops), because at this drop or one
         before it a rival is closer than `TIE`; or the time is negative or not after that of the
         drop before, so that the unit was no longer small at the saddle; or the loss is half way at
-        once; or it falls by less than `SMALL`, which the narrow network at rest does not resolve
+        once; or it falls by less than `SMALL`, which the narrow network at rest does not resolve;
+        or rays tear (`tearing`)
     after : when the unit after the last drop escapes, inf if none does, (runs,)
     saddles : active units at each of the drops + 1 saddles, (runs, units, features)
     falls : for each drop and run, times and loss of the narrow network
     rests : whether there are saddles to rest at behind the drops.  Where the activation is smooth
         and of order 0 or 1 at zero, units that learn together are no narrow network (Theorem 3):
         the theory has the first drop, and no plateau behind it
+    tearing : of ReLU networks, e-folds of the growth of differences within a ray while it waits for
+        the drop, (runs, drops)
+    width : half of the interval of each time over the time, (runs, drops), see `intervals`
     """
 
     levels: np.ndarray
@@ -45,6 +49,18 @@ class Prediction:
     saddles: list[np.ndarray]
     falls: list[list[tuple[np.ndarray, np.ndarray]]]
     rests: bool = True
+    tearing: np.ndarray | None = None
+    width: np.ndarray | None = None
+
+    @property
+    def lower(self) -> np.ndarray:
+        """Lower ends of the intervals that hold nine of ten times, (runs, drops)."""
+        return self.times * (1 - np.minimum(self.width, 1))
+
+    @property
+    def upper(self) -> np.ndarray:
+        """Upper ends of the intervals, (runs, drops)."""
+        return self.times * (1 + self.width)
 
     def loss(self, run: int, times: np.ndarray) -> np.ndarray:
         """Predicted loss curve of a run at these times, (T,): the sum of its successive drops."""

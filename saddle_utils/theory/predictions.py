@@ -15,12 +15,16 @@ saddle to come to, the first drop alone is followed (`pointwise_path`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 
 from ..networks import DeepLinear, Linear, Network, Pointwise, Quadratic
 from . import pointwise_path, relu
 from .activations import lowest_order
 from .deep_path import deep_drops
+from .intervals import family, widths
 from .linear.path import first_linear_escape, linear_drop
 from .path import Path, Prediction, degree_at_zero, plain_prediction
 from .quadratic.path import first_quadratic_escape, quadratic_drop
@@ -34,6 +38,7 @@ FAMILIES = {
     Pointwise: (relu.first_relu_escape, relu.relu_drop),
 }
 POWERS = (pointwise_path.first_power_escape, pointwise_path.power_drop)
+TEARS = 4.0  # e-folds of the growth of differences within a ray that are a reason for doubt
 MEAN, RAY = (pointwise_path.mean_drop, None), (pointwise_path.ray_drop, None)
 ORDERS = {0: MEAN, 1: RAY, 2: POWERS, 3: POWERS}  # of smooth activations, by lowest order at zero
 
@@ -56,10 +61,22 @@ def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
     """
     theta0 = np.asarray(network.check(theta0), dtype=float)
     if isinstance(network, DeepLinear):
-        return _deep(network, theta0, drops)
-    escape, fall = _family(network, theta0, drops)
-    if fall is None:
-        return _first_drop(*escape(network, theta0), drops)
+        found = _deep(network, theta0, drops)
+    else:
+        escape, fall = _family(network, theta0, drops)
+        if fall is None:
+            found = _first_drop(*escape(network, theta0), drops)
+        else:
+            found = _saddles(network, theta0, drops, escape, fall)
+    if family(network) == "ReLU":
+        found = _torn(network, found)
+    return replace(found, width=widths(network, theta0, found))
+
+
+def _saddles(
+    network: Network, theta0: np.ndarray, drops: int, escape: Callable, fall: Callable
+) -> Prediction:
+    """The prediction by a path of saddles, from one `escape` and `fall` to the next."""
     degree = degree_at_zero(network)
     path, after = Path(network, theta0), np.full(len(theta0), np.inf)
     for count in range(max(drops, theta0.shape[1]) + 1):
@@ -78,6 +95,18 @@ def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
                 break
         path.fall(fall, first, off, due, late)
     return path.prediction(drops, after)
+
+
+def _torn(network: Pointwise, found: Prediction) -> Prediction:
+    """The prediction of ReLU networks, in doubt where rays tear while they wait (TEARS)."""
+    torn = np.zeros(found.times.shape)
+    for k in range(1, torn.shape[1]):
+        with np.errstate(invalid="ignore"):
+            wait = found.times[:, k] - found.times[:, k - 1]
+        wait = np.where(np.isfinite(wait), wait, 0)
+        torn[:, k] = relu.tearing_rate(network, found.saddles[k]) * wait
+    late = np.logical_or.accumulate(torn > TEARS, axis=1) & np.isfinite(found.times)
+    return replace(found, tearing=torn, doubtful=found.doubtful | late)
 
 
 def _family(network: Network, theta0: np.ndarray, drops: int) -> tuple:

@@ -1,0 +1,59 @@
+"""How far a predicted time may be off: intervals that hold nine of ten drops.
+
+The error of a time has a known form.  Where units diverge (degree p of 2 and more, and L - 1 for
+deep linear networks) theory is off by what units of size eps change while an active unit of size
+one is there, so by a multiple of (eps / size)^(p - 1).  Linear networks have no such error, for
+what is no longer small falls with the rest; their error, as that of the first drop of activations
+of order 1, is that of the integrators.  ReLU units are followed by steps of fixed size, and
+directions may meet kinks.  How large the multiple is, no theory says: FACTORS are the 92nd
+percentiles over random tasks (`studies.predicting_plateaus.factors` finds them again), and are
+tested on tasks of other seeds and kinds.  The times themselves have nothing fitted.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..networks import DeepLinear, Linear, Network, Pointwise
+from .activations import lowest_order
+from .path import Prediction
+
+FLOOR = 3e-8  # relative, of the integrators
+FACTORS = {  # of the relative error over (eps / size)^(p - 1); without doubt, and with
+    "linear": (2e-6, 1e-3), "deep": (0.2, 1.0), "quadratic": (1.0, 10.0), "order 0": (1e-3, 1e-3),
+    "order 1": (1e-4, 1e-3), "order 2": (1.0, 1.0), "order 3": (1.0, 1.0), "ReLU": (6e-3, 0.1),
+}  # fmt: skip
+
+
+def family(network: Network) -> str:
+    """The name of the mechanism by which the drops of a network are predicted."""
+    if isinstance(network, Pointwise):
+        return "ReLU" if not network.smooth else f"order {lowest_order(network.phi)}"
+    if isinstance(network, DeepLinear) and network.depth > 2:
+        return "deep"
+    return "linear" if isinstance(network, (Linear, DeepLinear)) else "quadratic"
+
+
+def smallness(network: Network, theta0: np.ndarray, found: Prediction) -> np.ndarray:
+    """(eps / size)^(p - 1) of each run, (runs,), 1 where units grow exponentially.
+
+    eps is the root mean square of theta0 (runs, units, features), size the norm of the first
+    active unit, or for deep networks the L-th root of the map.
+    """
+    scale = np.sqrt(np.mean(theta0**2, axis=(1, 2)))
+    if family(network) == "deep":
+        strength = np.linalg.norm(network.syz, 2, axis=(1, 2))
+        strength = strength / np.linalg.norm(network.szz, 2, axis=(1, 2))
+        return (scale / strength ** (1 / network.depth)) ** (network.depth - 2)
+    degree = {"quadratic": 2, "order 2": 2, "order 3": 3}.get(family(network), 1)
+    if degree == 1:
+        return np.ones(len(theta0))
+    size = np.linalg.norm(found.saddles[1], axis=(1, 2))
+    return (scale / np.where(size > 0, size, 1)) ** (degree - 1)
+
+
+def widths(network: Network, theta0: np.ndarray, found: Prediction) -> np.ndarray:
+    """Relative half-widths of the intervals, (runs, drops): nine of ten errors are smaller."""
+    sure, doubted = FACTORS[family(network)]
+    factor = np.where(found.doubtful, doubted, sure)
+    return FLOOR + factor * smallness(network, theta0, found)[:, None]
