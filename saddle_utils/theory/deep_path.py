@@ -53,7 +53,7 @@ def deep_drops(
             return levels, found, clock + wait
         start = big + grown_units(frozen.field, small, wait, degree)
         fold = 1 / (np.linalg.norm(g, 2) * strength ** (1 - 2 / network.depth))
-        run = flow(network, start, min(left, LONGEST * fold) + LONGEST * fold, rtol=1e-8)
+        run = flow(network, start, min(left, LONGEST * fold) + LONGEST * fold, rtol=1e-7)
         last = _rest(network, run)
         times, losses = dense_loss(network, run)
         shown = times <= run.times[last]

@@ -47,7 +47,7 @@ def diverging_times(
         return np.concatenate([turn, pace[:, None], left[:, None]], axis=1).ravel()
 
     for _ in range(SPANS):
-        run = solve_ivp(field, (0, SPAN), state.ravel(), method="DOP853", rtol=1e-9, atol=1e-11)
+        run = solve_ivp(field, (0, SPAN), state.ravel(), method="DOP853", rtol=1e-7, atol=1e-9)
         state = run.y[:, -1].reshape(state.shape)
         state[:, :-2], turn, pace, left = parts(state)
         gone = (np.linalg.norm(turn, axis=1) < 1e-6 * pace) & (left < 1 / GONE)
@@ -70,5 +70,5 @@ def grown_units(force: Force, theta: np.ndarray, time: float, degree: int) -> np
         return pace * force(flat.reshape(theta.shape)).ravel()
 
     begin = (theta / scale).ravel()
-    run = solve_ivp(field, (0, 1), begin, method="DOP853", rtol=1e-9, atol=1e-12)
+    run = solve_ivp(field, (0, 1), begin, method="DOP853", rtol=1e-7, atol=1e-10)
     return run.y[:, -1].reshape(theta.shape) * scale

@@ -72,7 +72,8 @@ class Prediction:
 
 def degree_at_zero(network: Network) -> int:
     """Degree of dormant units in u: that of phi, or its lowest order at zero."""
-    return int(network.degree or lowest_order(network.phi))  # type: ignore[attr-defined]
+    phi = getattr(network, "phi", "identity")  # deep networks: of each layer
+    return int(network.degree or lowest_order(phi))
 
 
 def plain_prediction(

@@ -9,4 +9,4 @@ from .draw import (
 )
 from .explore import explorer
 from .measure import compare, plateau
-from .tasks import by_kind, degenerate, errors, example, study, tearing
+from .tasks import by_kind, degenerate, errors, example, factors, study, tearing

@@ -8,13 +8,12 @@ import pandas as pd
 from ...dynamics import Trajectory, flows
 from ...networks import Linear, Network, Pointwise
 from ...observables import contributions, dense_loss, first_times
-from ...theory import linear, predictions, relu
-from ...theory.predictions import Prediction
+from ...theory import intervals, linear, predictions
+from ...theory.path import TIE, Prediction, degree_at_zero
 from ...theory.waiting import residual_task
 
 SMALLEST = 0.05  # of the initial loss: what a predicted drop must take to be followed
 FLAT = 0.02  # of the initial loss: a plateau that comes so near to its level is there
-TEARS = 4.0  # and so are so many e-folds of tearing
 SETTLED = 3.0  # a plateau is looked at for so many times what its drop takes to settle
 LONGER = 1.2  # a run is trained for so many times what it is predicted to take
 
@@ -26,16 +25,21 @@ def compare(network: Network, theta0: np.ndarray, drops: int) -> pd.DataFrame:
     levels; "level", the loss where it is slowest behind the drop, as a fraction of the initial one;
     "duration" until the next drop (nan behind the last); each of these also "predicted_...";
     "leading_log", the time to leading logarithm (nan if not linear); "right", whether the unit that
-    escaped is the one predicted; "rival" as predicted; "tearing", e-folds of the growth of
-    differences within a ray while it waits for the drop (0 but for ReLU); and "doubt", the first
-    reason to doubt the drop before any training, or "none": "tie", this or an earlier unit has a
-    rival that is near; "order", it is `Prediction.doubtful` for another reason; "tears", more than
-    `TEARS` e-folds of tearing; "short", the predicted curve does not rest before and behind it.
+    escaped is the one predicted (where none is, whether the drop came); "rival" as predicted;
+    "tearing", e-folds of the growth of differences within a ray while it waits for the drop (0 but
+    for ReLU); and "doubt", the first reason to doubt the drop before any training, or "none":
+    "tie", this or an earlier unit has a rival that is near; "tears", more than `predictions.TEARS`
+    e-folds of tearing; "order", it is `Prediction.doubtful` for another reason; "short", the
+    predicted curve does not rest before and behind it.  "width" is half of the interval of the time
+    over the time, "inside" whether the measured time is in it; "mechanism", "smallness" and
+    "doubtful" say what it was made of (`theory.intervals`).  Where theory knows of no plateau there
+    are no levels.
     """
     theory = predictions.predict(network, theta0, drops)
     due, rows = due_drops(theory), []
     ends = _ends(theory, due)
-    logs = np.full(due.shape, np.nan)
+    small = intervals.smallness(network, theta0, theory)
+    logs, mechanism = np.full(due.shape, np.nan), intervals.family(network)
     if isinstance(network, Linear):
         size = np.sqrt(np.mean(theta0**2, axis=(1, 2)))
         logs = linear.path_leading_log_times(network, theory.saddles[:-1]) * -np.log(size)[:, None]
@@ -43,6 +47,9 @@ def compare(network: Network, theta0: np.ndarray, drops: int) -> pd.DataFrame:
         net, count = network.runs(np.array([i])), int(due[i].sum())
         table = _expected(net, theory, i, count, ends[i]) | {"leading_log": logs[i, :count]}
         table |= _measured(net, run, theory, i, count, ends[i])
+        table |= {"width": theory.width[i, :count], "doubtful": theory.doubtful[i, :count]}
+        gap = np.abs(table["time"] / table["predicted_time"] - 1)
+        table |= {"inside": gap <= table["width"], "smallness": small[i], "mechanism": mechanism}
         rows.append(pd.DataFrame(table).assign(run=i, drop=np.arange(count) + 1))
     return pd.concat(rows, ignore_index=True)
 
@@ -54,21 +61,8 @@ def due_drops(theory: Prediction, smallest: float = SMALLEST) -> np.ndarray:
 
 
 def train_tasks(network: Network, theta0: np.ndarray, ends: np.ndarray) -> list[Trajectory]:
-    """Gradient flow of each run to its own end: `flows`, for ReLU by short steps of fixed size."""
-    if not isinstance(network, Pointwise):
-        return flows(network, theta0, ends)
-    step = relu.STEP * relu.efold_time(network)
-    steps, runs = np.ceil(ends / step).astype(int), {}
-    order = np.argsort(steps)
-    for members in relu.cache_groups(network, theta0.shape[1]):
-        group = order[members]
-        nets = network.runs(group)
-        path = relu.heun_path(nets.field, theta0[group], step[group], steps[group].max())
-        losses = np.stack([nets.loss(theta) for theta in path])  # one by one: they fit the cache
-        for k, i in enumerate(group):
-            own = slice(0, steps[i] + 1)
-            runs[i] = Trajectory(step[i] * np.arange(steps[i] + 1), losses[own, k], path[own, k])
-    return [runs[i] for i in range(len(theta0))]
+    """Gradient flow of each run to its own end, to ten times the accuracy that is claimed."""
+    return flows(network, theta0, ends, rtol=1e-9 if network.smooth else 1e-7)
 
 
 def plateau(times: np.ndarray, losses: np.ndarray, begin: float, end: float) -> tuple[int, float]:
@@ -88,6 +82,7 @@ def _ends(theory: Prediction, due: np.ndarray) -> np.ndarray:
             half, (times, losses) = theory.times[i, count - 1], theory.falls[count - 1][i]
             above, below = theory.levels[i, count - 1 : count + 1]
             settled = times[np.argmax(losses <= below + 0.01 * (above - below))]
+            settled = settled if theory.rests and settled > half else 1.05 * half
             following = np.append(theory.times[i, count:], theory.after[i])[0]
             ends[i] = min(half + SETTLED * (settled - half), max(following, settled))
     return ends
@@ -101,17 +96,16 @@ def _expected(network: Network, theory: Prediction, i: int, count: int, end: flo
         ahead = np.linspace(bounds[k], bounds[k + 1], 1001)
         _, flat = plateau(ahead, theory.loss(i, ahead), bounds[k], bounds[k + 1])
         rest.append(abs(flat - level) < FLAT * levels[0])
-    tearing = np.zeros(count)
-    if isinstance(network, Pointwise):
-        rays = [theory.saddles[k][i : i + 1] for k in range(1, count)]
-        rates = [0.0, *(relu.tearing_rate(network, ray)[0] for ray in rays)]
-        tearing = np.array(rates[:count]) * waits
+    tearing = np.zeros(count) if theory.tearing is None else theory.tearing[i, :count]
     short = ~np.array(rest, dtype=bool) | ~np.array([True, *rest][:count], dtype=bool)
-    tie = np.maximum.accumulate(theory.rivals[i, :count]) > predictions.TIE[network.degree]
-    reasons = {"tie": tie, "order": theory.doubtful[i, :count], "tears": tearing > TEARS}
+    tie = np.maximum.accumulate(theory.rivals[i, :count]) > TIE.get(degree_at_zero(network), 1)
+    short &= theory.rests
+    torn = np.maximum.accumulate(tearing) > predictions.TEARS
+    reasons = {"tie": tie, "tears": torn, "order": theory.doubtful[i, :count]}
     doubt = np.select([*reasons.values(), short], [*reasons, "short"], "none")
     return {
-        "predicted_time": times, "predicted_level": levels[1:] / levels[0],
+        "predicted_time": times,
+        "predicted_level": np.where(theory.rests, levels[1:] / levels[0], np.nan),
         "predicted_duration": np.append(waits[1:], np.nan)[:count],
         "rival": theory.rivals[i, :count], "tearing": tearing, "doubt": doubt,
     }  # fmt: skip
@@ -130,13 +124,15 @@ def _measured(
     for k in range(count):
         onset = int(np.argmax(run.losses <= levels[k] - (levels[k] - levels[k + 1]) / 4))
         saddle, path = theory.saddles[k][i : i + 1], run.theta[[before, onset]]
-        right = np.isfinite(half[k]) and _right(network, saddle, path, theory.recruits[i, k])
+        right = float(np.isfinite(half[k]))
+        if isinstance(network, Linear) or theory.recruits[i, k] >= 0:
+            right *= _right(network, saddle, path, theory.recruits[i, k])
         here, level = plateau(times, losses, bounds[k], bounds[k + 1])
         before = np.searchsorted(run.times, times[here])
         found.append((level / levels[0], right))
     level, right = np.array(found).reshape(-1, 2).T
     duration = np.append(np.diff(half), np.nan)[:count]
-    return {"time": half, "level": level, "duration": duration, "right": right.astype(bool)}
+    return {"time": half, "level": level, "duration": duration, "right": right > 0}
 
 
 def _right(network: Network, saddle: np.ndarray, path: np.ndarray, recruit: int) -> bool:

@@ -12,21 +12,26 @@ from ...datasets import whitened
 from ...dynamics import sweep_over
 from ...networks import Network, initial_units, stacked
 from ...observables import dense_loss, first_times
-from ...theory import linear, predictions, relu
+from ...theory import intervals, linear, predictions, relu
 from .measure import LONGER, compare, due_drops, plateau, train_tasks
 
+LOWEST = {"deep linear": 1e-3, "x_tanh": 1e-4, "cubic": 1e-2}  # scale over the largest: long waits
 BATCH = 100  # tasks that one worker of a sweep predicts and trains at a time
 
 
-def study(seed: int, count: int, width: int, scales: tuple[float, float]) -> pd.DataFrame:
+def study(
+    seed: int, count: int, width: int, scales: tuple[float, float], others: bool = False
+) -> pd.DataFrame:
     """`compare` on `count` random tasks of each kind, from scales drawn log-uniformly.
 
-    Columns as there, with "kind" (see `random_tasks.prediction_tasks`) and "scale".
+    Columns as there, with "kind" (`random_tasks.prediction_tasks`, or `other_tasks`) and "scale".
     """
+    make = datasets.other_tasks if others else datasets.prediction_tasks
     rng, batches = np.random.default_rng([seed, 41]), []
-    for kind, network in datasets.prediction_tasks(seed, count).items():
-        drawn = np.exp(rng.uniform(*np.log(scales), count))
-        theta0 = initial_units(network, width, 1.0, range(seed, seed + count))
+    for kind, network in make(seed, count).items():
+        lowest = max(scales[0], scales[1] * LOWEST.get(kind, 0))
+        drawn = np.exp(rng.uniform(*np.log((lowest, scales[1])), count))
+        theta0 = initial_units(network, width if network.n_v else 1, 1.0, range(seed, seed + count))
         for first in range(0, count, BATCH):
             some = np.arange(first, min(first + BATCH, count))
             batches.append((kind, network.runs(some), theta0[some], drawn[some], some))
@@ -37,8 +42,19 @@ def _compare_batch(
     kind: str, network: Network, theta0: np.ndarray, drawn: np.ndarray, runs: np.ndarray
 ) -> pd.DataFrame:
     """`compare` on some tasks of a kind, whose numbers are `runs`, at the scales `drawn`."""
-    table = compare(network, theta0 * drawn[:, None, None], datasets.DROPS[kind])
+    drops = {**datasets.DROPS, **datasets.OTHER_DROPS}[kind]
+    table = compare(network, theta0 * drawn[:, None, None], drops)
     return table.assign(kind=kind, scale=drawn[table["run"]], run=runs[table["run"]])
+
+
+def factors(table: pd.DataFrame, share: float = 0.92) -> pd.DataFrame:
+    """What `intervals.FACTORS` should be for this share of the drops of `errors` to be inside.
+
+    A row for each mechanism, a column for drops without doubt and with it.
+    """
+    gap = table["time_error"].abs().fillna(np.inf) - intervals.FLOOR
+    size = (gap / table["smallness"]).groupby([table["mechanism"], table["doubtful"]])
+    return size.quantile(share, interpolation="higher").unstack("doubtful")
 
 
 def errors(table: pd.DataFrame) -> pd.DataFrame:
@@ -77,8 +93,9 @@ def example(kind: str, seed: int, width: int, scale: float) -> dict:
     "times" and "losses" of the run, "grid" and "theory" of the predicted curve, predicted "levels"
     and "drops", losses as fractions of the initial one.
     """
-    network, drops = datasets.prediction_tasks(seed, 1)[kind], datasets.DROPS[kind]
-    theta0 = scale * initial_units(network, width, 1.0, [seed])
+    make = datasets.prediction_tasks if kind in datasets.DROPS else datasets.other_tasks
+    network, drops = make(seed, 1)[kind], {**datasets.DROPS, **datasets.OTHER_DROPS}[kind]
+    theta0 = scale * initial_units(network, width if network.n_v else 1, 1.0, [seed])
     expected = predictions.predict(network, theta0, drops)
     due = expected.times[0, : due_drops(expected, 0.01).sum()]
     end = LONGER * due.max(initial=1.0)
