@@ -128,7 +128,7 @@ class Path:
         self.saddles, self.levels = [theta0[:, :0]], [network.loss(0 * theta0)]
         self.begin, self.start, self.others = np.zeros(runs), theta0[:, :0], theta0
         self.head = np.zeros(runs, dtype=int)  # the first of the drops that have merged
-        self.arrival = np.full(runs, -np.inf)  # when the last drop is over, by the clock
+        self.arrival = np.full(runs, -np.inf if network.smooth else np.nan)  # of the last drop
         self.late = np.full(theta0.shape[:2], np.nan)  # and the direction in which it is
         self.found: list[tuple[np.ndarray, ...]] = []
         self.curves: list[list[tuple[np.ndarray, np.ndarray]]] = []

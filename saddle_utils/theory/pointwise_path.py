@@ -92,7 +92,7 @@ def power_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Dr
     size = np.maximum(np.linalg.norm(start[:, -1], axis=-1), 1e-300)
     pull = np.abs(power_field(network, start[:, -1:] / size[:, None, None], order)).max((1, 2))
     fold = 1 / np.maximum(pull * size ** (order - 1), 1e-300)
-    ends = np.where(moves, 1000 * fold, 1.0)
+    ends = np.where(moves, 1e5 * fold, 1.0)
     runs = flows(network, start, ends, rtol=1e-8)
     nets = [network.runs(np.array([i])) for i in range(len(start))]
     kicks = []

@@ -19,6 +19,7 @@ from .waiting import Drop, Escape, FirstEscape, best_amplitude, residual_task
 
 STEP = 0.07  # length of a step over the time in which the fastest unit grows e-fold
 TURN, FALL, SETTLE = 200, 400, 800  # numbers of steps: to align, during a drop, and after it
+ALIGNED = 0.9  # part of the squared norm of all units along a ray when this has its full size
 CACHED = 100_000  # bytes: arrays of activations above that size are several times slower
 TINY = 1e-100  # size of units whose own part in the output is below rounding
 TOLERANCE = 1e-9  # of angles and slopes where an extremum lies on a kink
@@ -29,14 +30,16 @@ def first_relu_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
 
     `rest` is the residual task there and `dormant` the units (runs, units, features).  These are
     followed until they have aligned, for 14 e-folds of the fastest direction; from there on each
-    grows at the rate that it has.
+    grows at the rate that it has.  Where at the full size of the ray a tenth of all units' squared
+    norm is not along it, it is in doubt, as by a rival.
     """
     fold = efold_time(rest)
-    aligned = [
-        heun_path(partial(_alone, rest.runs(g)), dormant[g], STEP * fold[g], TURN)[-1]
+    paths = [
+        heun_path(partial(_alone, rest.runs(g)), dormant[g], STEP * fold[g], TURN)
         for g in cache_groups(rest, dormant.shape[1])
     ]
-    dormant = np.concatenate(aligned)
+    path = np.concatenate(paths, axis=1)
+    dormant = path[-1]
     field, norm = _alone(rest, dormant), np.linalg.norm(dormant, axis=-1)
     ray = dormant / np.maximum(norm, 1e-300)[..., None]
     rates = (ray * field).sum(-1) / np.maximum(norm, 1e-300)
@@ -52,13 +55,25 @@ def first_relu_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
     direction, rate = concat(parts) / np.sqrt(2), np.maximum(rates[runs, recruit], 1e-300)
     total = np.linalg.norm(np.where(same, norm, 0), axis=-1)
     rival = np.where(growing & ~same, rates, 0).max(-1) / rate
+    with np.errstate(divide="ignore", invalid="ignore"):
+        place = TURN + np.log(reach / np.maximum(total, 1e-300)) / rate / (STEP * fold)
+    place = np.clip(np.nan_to_num(place, nan=TURN), 0, TURN).astype(int)
+    then = path[place, runs]
+    along = np.where(same, (then * ray).sum(-1) ** 2, 0)
+    unsettled = along.sum(-1) < ALIGNED * (then**2).sum((-2, -1))
+    rival = np.where(unsettled, 1, rival)
 
     def at(size: np.ndarray) -> Escape:
         with np.errstate(divide="ignore", invalid="ignore"):
             more = np.where(growing.any(-1), np.log(size / total) / rate, np.inf)
         grown = np.exp(rates * np.where(np.isfinite(more), more, 0)[:, None])
-        others = np.where(same, 0, grown)[..., None] * dormant
-        return Escape(more + TURN * STEP * fold, size[:, None, None] * direction, others, rival)
+        others, time = grown[..., None] * dormant, more + TURN * STEP * fold
+        for i in np.flatnonzero((more < 0) & (time > 0)):  # others still turn when it escapes
+            place = time[i] / (STEP * fold[i])
+            k = int(place)
+            others[i] = path[k, i] + (place - k) * (path[k + 1, i] - path[k, i])
+        others = np.where(same[..., None], 0, others)
+        return Escape(time, size[:, None, None] * direction, others, rival)
 
     share = np.where(same, norm, 0) / np.maximum(total, 1e-300)[:, None]
     return FirstEscape(direction, recruit, share, at)

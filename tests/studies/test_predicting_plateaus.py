@@ -59,12 +59,12 @@ def test_errors_of_quadratic_units_vanish_with_the_scale():
 
 @pytest.mark.parametrize("kind", ["ReLU", "ReLU conv"])
 def test_first_rays_and_their_levels(kind):
-    """Times within 2% without doubt, for units that are not balanced, on fresh seeds."""
+    """Times within 1%, levels within 3% without doubt: units not balanced, fresh seeds."""
     net = prediction_tasks(908, 8)[kind]
     table = predicting_plateaus.compare(net, 1e-6 * initial_units(net, 15, 1.0, range(8)), 2)
     first = predicting_plateaus.errors(table[(table["drop"] == 1) & (table["doubt"] == "none")])
     assert len(first) >= 2 and first["right"].all()
-    assert first["time_error"].abs().max() < 0.02 and first["level_error"].abs().max() < 0.02
+    assert first["time_error"].abs().max() < 0.01 and first["level_error"].abs().max() < 0.03
 
 
 def test_the_predicted_curve_of_a_run():

@@ -10,9 +10,10 @@ import pandas as pd
 from ... import datasets
 from ...datasets import whitened
 from ...dynamics import sweep_over
-from ...networks import Network, initial_units, stacked
+from ...networks import Network, Pointwise, initial_units, stacked
 from ...observables import dense_loss, first_times
 from ...theory import intervals, linear, predictions, relu
+from ...theory.activations import lowest_order
 from .measure import LONGER, compare, due_drops, plateau, train_tasks
 
 LOWEST = {"deep linear": 1e-3, "x_tanh": 1e-4, "cubic": 1e-2}  # scale over the largest: long waits
@@ -31,11 +32,19 @@ def study(
     for kind, network in make(seed, count).items():
         lowest = max(scales[0], scales[1] * LOWEST.get(kind, 0))
         drawn = np.exp(rng.uniform(*np.log((lowest, scales[1])), count))
-        theta0 = initial_units(network, width if network.n_v else 1, 1.0, range(seed, seed + count))
+        theta0 = initial_units(network, units(network, width), 1.0, range(seed, seed + count))
         for first in range(0, count, BATCH):
             some = np.arange(first, min(first + BATCH, count))
             batches.append((kind, network.runs(some), theta0[some], drawn[some], some))
     return pd.concat(sweep_over(_compare_batch, *zip(*batches, strict=True)), ignore_index=True)
+
+
+def units(network: Network, width: int) -> int:
+    """Number of units of a task: half as many where each waits by itself, at great length."""
+    if not network.n_v:
+        return 1  # a deep network is one row of weights
+    slow = isinstance(network, Pointwise) and network.smooth and lowest_order(network.phi) > 1
+    return max(width // 2, 1) if slow else width
 
 
 def _compare_batch(
@@ -95,7 +104,7 @@ def example(kind: str, seed: int, width: int, scale: float) -> dict:
     """
     make = datasets.prediction_tasks if kind in datasets.DROPS else datasets.other_tasks
     network, drops = make(seed, 1)[kind], {**datasets.DROPS, **datasets.OTHER_DROPS}[kind]
-    theta0 = scale * initial_units(network, width if network.n_v else 1, 1.0, [seed])
+    theta0 = scale * initial_units(network, units(network, width), 1.0, [seed])
     expected = predictions.predict(network, theta0, drops)
     due = expected.times[0, : due_drops(expected, 0.01).sum()]
     end = LONGER * due.max(initial=1.0)
