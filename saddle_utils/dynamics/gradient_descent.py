@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ..networks import Array, Network, runs_last
-from .fields import problem
+from ..networks import Array, Network
+from .fields import problems
 from .optimisers import Rule, gradient
 from .runs import descend_run
-from .trajectories import RunFailedError, Trajectory
+from .trajectories import RunFailedError, Trajectory, in_threads
 
-LARGE = 200_000  # numbers of data times units, from which array code with BLAS is faster
 CHECK = 50  # steps after which divergence is looked for
 
 
@@ -72,66 +69,60 @@ def descend(
     theta, basis = network.check(theta0), None
     if reduce and rule is gradient and isinstance(theta, np.ndarray):
         basis, theta = network.reduce(theta)
+    run = None
     if device == "cpu" and batches is None and isinstance(theta, np.ndarray):
         run = _compiled(network, np.asarray(theta, dtype=float), lr, steps, every, rule)
-        if run is not None:
-            return Trajectory(lr * every * np.arange(steps // every + 1), *run, basis)
-    if device != "cpu" or not isinstance(theta, np.ndarray):
-        import torch
+    if run is None:
+        if device != "cpu" or not isinstance(theta, np.ndarray):
+            import torch
 
-        places = {"cuda": "cuda", "torch": "cpu"}
-        device = places[device] if device in places else str(theta.device)
-        theta, network = torch.as_tensor(theta, device=device), network.to(device)
-        batches = batches and (batch.to(device) for batch in batches)
-    else:
-        theta = runs_last(theta)
-    stream = None if batches is None else iter(batches)
-    recorded, state = [], None
-    with np.errstate(over="ignore", invalid="ignore"):
-        for step in range(steps + 1):
-            now, last = step % every == 0, step == steps
-            shared = network.forward(theta) if now or not (last or stream) else None
-            if now:
-                recorded.append((step, network.loss(theta, shared), theta))
-            if last or step % CHECK == 0:
-                _refuse_divergence(theta, step, lr)
-            if not last:
-                field = next(stream).field(theta) if stream else network.field(theta, shared)
-                move, state = rule(field, state)
-                theta = theta + lr * move
-    index, losses, thetas = zip(*recorded, strict=True)
-    return Trajectory(lr * np.array(index), _stack(losses), _stack(thetas), basis)
+            places = {"cuda": "cuda", "torch": "cpu"}
+            device = places[device] if device in places else str(theta.device)
+            theta, network = torch.as_tensor(theta, device=device), network.to(device)
+            batches = batches and (batch.to(device) for batch in batches)
+        run = _by_arrays(network, theta, lr, steps, every, batches and iter(batches), rule)
+    return Trajectory(lr * every * np.arange(steps // every + 1), *run, basis)
 
 
 def _compiled(
     network: Network, theta: np.ndarray, lr: float, steps: int, every: int, rule: Rule
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Losses and units of the runs by the compiled loop, on all cores; None where it has no kernel,
-    or where arrays are so large that BLAS is faster."""
-    kernel, shape = getattr(rule, "kernel", None), theta.shape[:-2]
-    starts = theta.reshape(-1, *theta.shape[-2:])
-    own = [network.runs(np.array([i])) for i in range(len(starts))]
-    known = [problem(net if net is network else net.squeezed()) for net in own]
-    if kernel is None or None in known or known[0][2].size * theta.shape[-2] > LARGE:
+    """Losses and units of the runs by the compiled loop, on all cores; None where it has none."""
+    shape, starts = theta.shape[:-2], theta.reshape(-1, *theta.shape[-2:])
+    kernel, data = getattr(rule, "kernel", None), problems(network, starts)
+    if kernel is None or data is None:
         return None
-
-    def run(task: tuple) -> tuple:
-        data, start = task
-        return descend_run(*data, np.ascontiguousarray(start.T), lr, steps, every, *kernel)
-
-    tasks = [*zip(known, starts, strict=True)]
-    if len(tasks) == 1:
-        found = [run(tasks[0])]
-    else:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            found = list(pool.map(run, tasks))
+    columns = np.ascontiguousarray(starts.swapaxes(1, 2))
+    found = in_threads(
+        lambda i: descend_run(data[i], columns[i], lr, steps, every, *kernel), len(starts)
+    )
     stopped, losses, thetas = zip(*found, strict=True)
     bad = [i for i, step in enumerate(stopped) if step >= 0]
     if bad:
         _diverged(min(stopped[i] for i in bad), lr, bad, len(stopped) if shape else 0)
-    losses = np.stack(losses, axis=1).reshape(-1, *shape)
-    thetas = np.stack(thetas, axis=1).swapaxes(-1, -2)
-    return losses, np.ascontiguousarray(thetas.reshape(len(losses), *theta.shape))
+    losses, thetas = np.stack(losses, axis=1), np.stack(thetas, axis=1)
+    return losses.reshape(-1, *shape), thetas.reshape(-1, *theta.shape)
+
+
+def _by_arrays(
+    network: Network, theta: Array, lr: float, steps: int, every: int, batches, rule: Rule
+) -> tuple[np.ndarray, np.ndarray]:
+    """Losses and units by a network's own `field`: numpy or torch, full batches or mini-batches."""
+    losses, thetas, state = [], [], None
+    with np.errstate(over="ignore", invalid="ignore"):
+        for step in range(steps + 1):
+            now, last = step % every == 0, step == steps
+            shared = network.forward(theta) if now or not (last or batches) else None
+            if now:
+                losses.append(network.loss(theta, shared))
+                thetas.append(theta)
+            if last or step % CHECK == 0:
+                _refuse_divergence(theta, step, lr)
+            if not last:
+                field = next(batches).field(theta) if batches else network.field(theta, shared)
+                move, state = rule(field, state)
+                theta = theta + lr * move
+    return _stack(losses), _stack(thetas)
 
 
 def minibatches(network: Network, size: int, rng: np.random.Generator) -> Iterator[Network]:

@@ -3,32 +3,38 @@
 Every run takes steps of its own, as long as the accuracy allows: a few dozen a drop.  It begins
 with explicit steps; where stability limits them for long, as on the plateaus of units that wait for
 1 / eps and for badly scaled data, it turns implicit, with the exact Jacobian.  ReLU networks jump
-where a unit passes a sample: steps end there (`kinks`).  A linear network moves in as many units as
-it has features, exactly (`Linear.reduce`).
+where a unit passes a sample: steps end there (`kinks`).  Times that are asked for are interpolated,
+to the accuracy of the steps.  A linear network moves in as many units as it has features, exactly
+(`Linear.reduce`).
 
-The three families of `networks` run in compiled kernels (`runs`), the runs of an ensemble on all
-cores, with results that do not depend on their number.  Other networks go through scipy's LSODA.
+The families of `networks` run in compiled kernels (`runs`), the runs of an ensemble on all cores,
+with results that do not depend on their number.  Other networks go through scipy.
 """
 
 from __future__ import annotations
 
 import itertools
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.integrate import solve_ivp
 
 from ..networks import Network
-from .fields import problem
-from .gradient_descent import LARGE
-from .runs import DONE, flow_run
-from .trajectories import RunFailedError, Trajectory, why_stuck
+from .fields import problems
+from .runs import flow_run
+from .trajectories import RunFailedError, Trajectory, in_threads
 
 MAX_STEPS = 200_000  # of one run, besides the times asked for; three drops take about 300
 MAX_EVALUATIONS = 100_000  # of the field of a network without a kernel, in one run
 DENSE = 1000  # weights of such a run up to which a dense Jacobian pays
+KINK = "its units cross and slide along so many samples that events do not end: use `descend`"
+ROUNDING = (
+    "the initial scale is so small that rounding drowns the units that are dormant, or the time of "
+    "a drop in the time of the plateau before it: start from larger units"
+)
+FAR = (
+    "this network has no compiled kernel, and its end is too many times its fastest time scale "
+    f"for {MAX_EVALUATIONS} evaluations of the field: end the run earlier, or use `descend`"
+)
 
 
 def flow(
@@ -64,22 +70,10 @@ def flow(
         raise ValueError("times must be finite, increasing and not negative")
     if theta0.ndim > 2 and np.ndim(times) == 0:
         raise ValueError("runs of an ensemble take steps of their own: use `dynamics.flows`")
-    if np.ndim(times) == 1 and len(grid) == 1:
-        grid = np.append(0.0, grid)  # a grid of one time is not an end
-        return _last(flow(network, theta0, grid, rtol, reduce))
-    starts = theta0.reshape(-1, *theta0.shape[-2:])
-    runs = _all(network, starts, [grid] * len(starts), rtol, reduce)
-    if theta0.ndim == 2:
-        return runs[0]
-    losses, core = (np.stack([getattr(r, k) for r in runs], 1) for k in ("losses", "core"))
-    basis = None if runs[0].basis is None else np.stack([run.basis for run in runs])
-    shape = theta0.shape[:-2]
-    return Trajectory(
-        grid,
-        losses.reshape(-1, *shape),
-        core.reshape(len(grid), *shape, *core.shape[2:]),
-        None if basis is None else basis.reshape(*shape, *basis.shape[1:]),
-    )
+    shape, starts = theta0.shape[:-2], theta0.reshape(-1, *theta0.shape[-2:])
+    ends, grid = np.full(len(starts), grid[-1]), grid[: np.ndim(times) * grid.size]
+    runs = _all(network, starts, grid, ends, rtol, reduce)
+    return Trajectory.together(runs, shape) if shape else runs[0]
 
 
 def flows(
@@ -106,58 +100,55 @@ def flows(
     ends = np.broadcast_to(np.asarray(ends, dtype=float), len(theta0))
     if not (np.isfinite(ends) & (ends > 0)).all():
         raise ValueError("a run must end at a finite, positive time")
-    return _all(network, theta0, [np.array([end]) for end in ends], rtol, True)
+    return _all(network, theta0, np.empty(0), ends, rtol, True)
 
 
 def _all(
-    network: Network, starts: np.ndarray, grids: list, rtol: float, reduce: bool
+    network: Network,
+    starts: np.ndarray,
+    grid: np.ndarray,
+    ends: Sequence[float],
+    rtol: float,
+    reduce: bool,
 ) -> list[Trajectory]:
-    """The runs of all starts, each at the times of its grid, on all cores."""
-    count = range(len(starts))
-    nets = [network.runs(np.array([i])) for i in count]
-    nets = [network if net is network else net.squeezed() for net in nets]
-    known = [problem(network)] * len(nets) if nets[0] is network else [*map(problem, nets)]
-    scales = np.sqrt(np.mean(starts**2, axis=(1, 2)))
+    """The runs of all starts, at the times of a grid or their own, on all cores."""
+    floors = rtol * np.sqrt(np.mean(starts**2, axis=(1, 2)))
     bases, cores = network.reduce(starts) if reduce else (None, starts)
-    columns = np.ascontiguousarray(cores.swapaxes(1, 2))
+    data, columns = problems(network, cores), np.ascontiguousarray(cores.swapaxes(1, 2))
 
     def run(i: int) -> Trajectory:
         basis = None if bases is None else bases[i]
-        if known[i] is None or known[i][2].size * columns.shape[2] > LARGE:
-            return _by_scipy(nets[i], cores[i], grids[i], rtol, scales[i], basis)
-        kernel = *known[i], columns[i], grids[i], rtol, rtol * scales[i], MAX_STEPS + len(grids[i])
-        status, times, losses, thetas = flow_run(*kernel)
-        units = np.ascontiguousarray(thetas.swapaxes(1, 2))
-        if status != DONE:
-            raise RunFailedError(_why(nets[i], i, times, units, cores[i], grids[i]))
-        return Trajectory(times, losses, units, basis)
+        if data is None:
+            net = network.runs(i)
+            return Trajectory(*by_scipy(net, cores[i], grid, ends[i], rtol, floors[i]), basis)
+        limit = MAX_STEPS + len(grid)
+        done, *found = flow_run(data[i], columns[i], grid, ends[i], rtol, floors[i], limit)
+        if not done:
+            reached, why = (
+                found[0][-1] if len(found[0]) else 0.0,
+                ROUNDING if network.smooth else KINK,
+            )
+            raise RunFailedError(f"run {i} is stuck at time {reached:.6g}: {why}")
+        return Trajectory(*found, basis)
 
-    if len(starts) == 1:
-        return [run(0)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(run, count))
-
-
-def _why(network: Network, run: int, times, units, start, grid) -> str:
-    """What the error of a run says that is stuck."""
-    reached, last = (times[-1], units[-1]) if len(times) else (0.0, start)
-    step = times[-1] - times[-2] if len(grid) == 1 and len(times) > 1 else 0.0
-    kink = "its units cross and slide along so many samples that events do not end: use `descend`"
-    why = why_stuck(network, last, step, grid[-1], kink)
-    return f"run {run} is stuck at time {reached:.6g}: {why}"
+    return in_threads(run, len(starts))
 
 
-def _by_scipy(network, theta0, grid, rtol, scale, basis) -> Trajectory:
-    """A run by scipy: of a network without a kernel, or so large that array code is faster."""
+def by_scipy(
+    network: Network, theta0: np.ndarray, grid: np.ndarray, end: float, rtol: float, floor: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Times, losses and units of one run by scipy, from a network's `field` and `jacobian`.
+
+    For networks without a kernel, or so large that array code is faster.
+    """
+    from scipy.integrate import solve_ivp
+
     left = itertools.count(MAX_EVALUATIONS, -1)
 
     def field(time: float, flat: np.ndarray) -> np.ndarray:
-        theta = flat.reshape(theta0.shape)
         if next(left) <= 0:
-            step, kink = time / MAX_EVALUATIONS, "its field jumps: use `descend`"
-            why = why_stuck(network, theta, step, grid[-1], kink)
-            raise RunFailedError(f"gradient flow is stuck at time {time:.6g}: {why}")
-        return network.field(theta).ravel()
+            raise RunFailedError(f"gradient flow is stuck at time {time:.6g}: {FAR}")
+        return network.field(flat.reshape(theta0.shape)).ravel()
 
     def jacobian(time: float, flat: np.ndarray) -> np.ndarray:
         return network.jacobian(flat.reshape(theta0.shape))
@@ -165,15 +156,11 @@ def _by_scipy(network, theta0, grid, rtol, scale, basis) -> Trajectory:
     solver: dict[str, str | Callable] = {"method": "DOP853" if network.smooth else "RK45"}
     if network.smooth and theta0.size <= DENSE:
         solver = {"method": "LSODA", "jac": jacobian}
+    times = grid if len(grid) else None
     solution = solve_ivp(
-        field, (0.0, grid[-1]), theta0.ravel(), t_eval=grid if len(grid) > 1 else None,
-        rtol=rtol, atol=rtol * scale, **solver,
-    )  # fmt: skip
+        field, (0.0, end), theta0.ravel(), t_eval=times, rtol=rtol, atol=floor, **solver
+    )
     theta = solution.y.T.reshape(-1, *theta0.shape)
     if not solution.success or not np.isfinite(theta).all():
-        raise RunFailedError(f"gradient flow stopped before {grid[-1]:.4g}: {solution.message}")
-    return Trajectory(solution.t, network.loss(theta), theta, basis)
-
-
-def _last(run: Trajectory) -> Trajectory:
-    return Trajectory(run.times[1:], run.losses[1:], run.core[1:], run.basis)
+        raise RunFailedError(f"gradient flow stopped before {end:.4g}: {solution.message}")
+    return solution.t, network.loss(theta), theta

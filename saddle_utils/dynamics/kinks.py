@@ -1,6 +1,6 @@
 """Compiled kernels: ReLU units that cross a sample, slide along it, or rest at u = 0.
 
-Between two crossings of u_i . x_s = 0 the pattern of active samples is constant and the field is
+Between two crossings of u_i . x_e = 0 the pattern of active samples is constant and the field is
 smooth.  At a crossing the field jumps.  Where it points back from either side, the unit slides
 along the sample (Filippov), which counts with a factor between 0 and 1; the unit leaves when the
 factor reaches 0 or 1.  A unit that shrinks to u = 0, as one with |v| > |u| may in finite time,
@@ -10,258 +10,350 @@ positive.  All of it is the limit of gradient descent with a vanishing learning 
 
 from __future__ import annotations
 
+from collections import namedtuple
+
 import numpy as np
 
-from .fields import POINTWISE, compiled, field, inlined, invert, times, times_turned
-from .steps import project
+from .compiling import compiled, creating
+from .fields import POINTWISE, RAMP, clear, field, inputs
+from .tableaux import DP_P, RODAS_D
 
 OVERSHOOT, EXIT = 4.0, 1e-6
+# State of the units at the samples (patches * samples, units): the pattern `on`, whether the unit
+# slides along the sample, with which factor it counts, now and before the step, and whether that
+# ends (`turns`); `count` of samples along which a unit slides, and whether it rests at u = 0.
+# `basis` is scratch: orthonormal rows, then the triangle, the products and the samples they span.
+Kinks = namedtuple("Kinks", "on held factor before turns count resting basis")
 
 
-@inlined
-def events(dims, x, y, slopes, theta, new, on, held, count, resting, h, ks, rtol, work):
-    """What a good step ran into: the part of it to keep, and whether the pattern changed.
+@creating
+def first_kinks(data, theta):
+    """The state at the start of a run; empty for networks without kinks."""
+    units, nu = theta.shape[1], data.n_right
+    kinked = data.kind == POINTWISE and data.phi == RAMP and data.low != data.high
+    size = (data.a.shape[0] if kinked else 0, units)
+    on, held = np.zeros(size), np.zeros(size, np.bool_)
+    kinks = Kinks(
+        on, held, np.zeros(size), np.zeros(size), np.zeros(size, np.int64),
+        np.zeros(units, np.int64), np.zeros(units, np.bool_), np.empty((nu, 2 * nu + 2))
+    )  # fmt: skip
+    set_pattern(data, kinks, theta)
+    return kinks
 
-    A part below 1 ends the step at its first crossing or exit, and changes nothing.
-    """
-    nv, nu, units, every = dims[2], dims[3], theta.shape[1], x.shape[0]
-    part, changed = 1.0, False
-    crossed = np.zeros((every, units), np.bool_)
-    for i in range(units):
-        if resting[i]:
+
+@compiled
+def set_pattern(data, kinks, theta):
+    """The pattern of units that do not slide or rest."""
+    for i in range(theta.shape[1]):
+        kinks.count[i], kinks.resting[i] = 0, False
+    for e in range(kinks.on.shape[0]):
+        inputs(data, theta, e, kinks.on[e])
+        for i in range(theta.shape[1]):
+            kinks.on[e, i] = 1.0 if kinks.on[e, i] > 0 else 0.0
+            kinks.held[e, i] = False
+
+
+@compiled
+def span(data, kinks, i):
+    """An orthonormal basis of the samples along which a unit slides (Gram and Schmidt, twice)."""
+    basis, nu, m = kinks.basis, data.n_right, 0
+    for e in range(kinks.held.shape[0]):
+        if not kinks.held[e, i] or m == nu:
             continue
-        size = 0.0
-        for k in range(nv + nu):
-            size += new[k, i] ** 2
-        size = np.sqrt(size)
-        for s in range(every):
-            if held[s, i]:
-                continue
-            a1 = norm = 0.0
-            for k in range(nu):
-                a1 += x[s, k] * new[nv + k, i]
-                norm += x[s, k] ** 2
-            if (a1 > 0) == (on[s, i] > 0) or norm == 0:
-                continue
-            if abs(a1) <= OVERSHOOT * rtol * size * np.sqrt(norm):
-                crossed[s, i] = changed = True
-                continue
-            a0 = d0 = d1 = 0.0
-            for k in range(nu):
-                a0 += x[s, k] * theta[nv + k, i]
-                d0 += h * x[s, k] * ks[0, nv + k, i]
-                d1 += h * x[s, k] * ks[6, nv + k, i]
-            part = min(part, min(max(first_root(a0, a1, d0, d1) + rtol, 0.0), 0.9))
-    leaving = np.zeros((every, units), np.int8)
-    if count.sum():
-        both = np.empty((2, every, units))
-        for k in range(2):  # behind the step, and before it
-            factors(dims, x, y, slopes, theta if k else new, on, held, count, work, both[k])
-        for i in range(units):
-            for s in range(every):
-                after, before = both[0, s, i], both[1, s, i]
-                if held[s, i] and (after < 0 or after > 1):
-                    border = 1.0 if after > 1 else 0.0
-                    if abs(after - border) > EXIT and 0 < before < 1:
-                        root = (border - before) / (after - before)
-                        part = min(part, min(max(root, 0.05), 0.9))
-                    else:
-                        leaving[s, i], changed = (1 if after > 1 else -1), True
-    if part < 1:
-        return part, False
-    for i in range(units):
-        if count[i]:
-            for s in range(every):
-                if held[s, i] and leaving[s, i]:
-                    held[s, i], on[s, i] = False, 1.0 if leaving[s, i] > 0 else 0.0
-                    count[i] -= 1
-        u2 = v2 = inward = 0.0
-        for k in range(nv):
-            v2 += new[k, i] ** 2
+        size = left = 0.0
         for k in range(nu):
-            u2 += new[nv + k, i] ** 2
-            inward += new[nv + k, i] * ks[6, nv + k, i]
-        if (
-            not resting[i]
-            and (inward <= 0 or count[i])
-            and u2 <= (OVERSHOOT * rtol) ** 2 * (u2 + v2)
-        ):
-            resting[i], count[i], changed = True, 0, True
+            basis[m, k] = data.a[e, k]
+            basis[m, nu + k] = 0.0
+            size += data.a[e, k] ** 2
+        for j in range(2 * m):
+            along = 0.0
             for k in range(nu):
-                new[nv + k, i] = 0.0
-            for s in range(every):
-                on[s, i], held[s, i], crossed[s, i] = 0.0, False, False
-        for s in range(every):
-            if crossed[s, i]:
-                on[s, i] = 1 - on[s, i]
-    out = ks[0]
-    if changed or resting.any():
-        field(POINTWISE, dims, x, y, slopes, new, on, out, work)
-    for i in range(units):
-        if resting[i]:
-            changed |= release(dims, x, y, slopes, new, on, resting, i, rtol, work)
-    if changed:
-        project(nv, x, held, count, out)
-        for i in range(units):
-            for s in range(every):
-                if crossed[s, i]:
-                    speed = a = norm = 0.0
-                    for k in range(nu):
-                        speed += x[s, k] * out[nv + k, i]
-                        a += x[s, k] * new[nv + k, i]
-                        norm += x[s, k] ** 2
-                    if speed * (2 * on[s, i] - 1) < 0:  # the field points back from either side
-                        held[s, i], on[s, i] = True, 0.0
-                        count[i] += 1
-                        for k in range(nu):
-                            new[nv + k, i] -= a / norm * x[s, k]
-    return 1.0, changed
+                along += basis[m, k] * basis[j % m, k]
+            basis[m, nu + j % m] += along
+            for k in range(nu):
+                basis[m, k] -= along * basis[j % m, k]
+        for k in range(nu):
+            left += basis[m, k] ** 2
+        if left > 1e-18 * size:
+            for k in range(nu):
+                basis[m, k] /= np.sqrt(left)
+            basis[m, nu + m], basis[m, 2 * nu + 1] = np.sqrt(left), e
+            m += 1
+    return m
 
 
 @compiled
-def first_root(a0, a1, d0, d1):
-    """Where the cubic with these ends and slopes at 0 and 1 vanishes, by Newton's method."""
-    c2, c3 = 3 * (a1 - a0) - 2 * d0 - d1, 2 * (a0 - a1) + d0 + d1
-    root = min(max(a0 / (a0 - a1), 0.0), 1.0) if a0 != a1 else 0.0
-    for _ in range(6):
-        slope = d0 + root * (2 * c2 + 3 * root * c3)
-        value = a0 + root * (d0 + root * (c2 + root * c3))
-        if slope != 0:
-            root = min(max(root - value / slope, 0.0), 1.0)
-    return root
+def hold(data, work, kinks, theta, out):
+    """Take from du what would carry units off the samples along which they slide, or off u = 0.
 
-
-@compiled
-def factors(dims, x, y, slopes, theta, on, held, count, work, found):
-    """The factors (samples, units) with which samples count for units that slide along them, into
-    `found`: between 0 and 1 for as long as they do."""
-    outputs, patches, nv, nu, units, every = (
-        dims[0],
-        dims[1],
-        dims[2],
-        dims[3],
-        theta.shape[1],
-        x.shape[0],
-    )
-    samples = y.shape[1]
-    raw = np.empty_like(theta)
-    field(POINTWISE, dims, x, y, slopes, theta, on, raw, work)
-    n = units * every
-    r = work[3 * n : 3 * n + every * outputs].reshape(patches, samples, outputs)[0]
-    for i in range(units):
-        if count[i] == 0:
+    What holds a unit is a part of the pull of these samples, their `factor`.
+    """
+    nu, u, basis, samples = data.n_right, data.right, kinks.basis, data.b.shape[1]
+    for i in range(theta.shape[1]):
+        if kinks.resting[i]:
+            for k in range(nu):
+                out[u + k, i] = 0.0
+        if kinks.count[i] == 0:
             continue
-        rows, where, m = np.empty((count[i], nu)), np.empty(count[i], np.int64), 0
-        for s in range(every):
-            if held[s, i]:
-                for k in range(nu):
-                    rows[m, k] = x[s, k]
-                where[m] = s
-                m += 1
-        along, force = np.zeros((m, 1)), np.empty((m, 1))
-        gram, dual = np.empty((m, m)), np.empty((m, m))
+        m = span(data, kinks, i)
         for j in range(m):
+            along = 0.0
             for k in range(nu):
-                along[j, 0] += rows[j, k] * raw[nv + k, i]
-        times_turned(rows, rows, gram)
-        invert(gram, dual)
-        times(dual, along, force)
-        for j in range(m):
-            s, pull = where[j], 0.0
-            p = s // samples
-            for o in range(outputs):
-                pull += theta[o * patches + p, i] * r[s % samples, o]
-            pull *= slopes[1] - slopes[0]
-            found[s, i] = -force[j, 0] / pull if pull != 0 else 0.5
+                along += basis[j, k] * out[u + k, i]
+            for k in range(nu):
+                out[u + k, i] -= along * basis[j, k]
+            basis[j, 2 * nu] = along
+        for j in range(m - 1, -1, -1):
+            for k in range(j + 1, m):
+                basis[j, 2 * nu] -= basis[k, nu + j] * basis[k, 2 * nu]
+            basis[j, 2 * nu] /= basis[j, nu + j]
+            e, pull = int(basis[j, 2 * nu + 1]), 0.0
+            for o in range(data.outputs):
+                row = o * data.patches + e // samples
+                pull += (data.high - data.low) * theta[row, i] * work.g[o * samples + e % samples]
+            kinks.factor[e, i] = -basis[j, 2 * nu] / pull if pull != 0 else 0.5
 
 
 @compiled
-def release(dims, x, y, slopes, theta, on, resting, i, rtol, work):
+def hold_curvature(data, kinks, blocks, d):
+    """Take the same from both sides of the Jacobian, in its parts."""
+    f, u = blocks.shape[1], data.right
+    for i in range(blocks.shape[0]):
+        rows, block = d[i * f : (i + 1) * f], blocks[i]
+        if kinks.resting[i]:
+            clear(rows)
+            clear(block)
+        m = span(data, kinks, i) if kinks.count[i] else 0
+        for j in range(m):
+            project(kinks.basis[j], u, rows)
+            project(kinks.basis[j], u, block)
+            for k in range(f):
+                for c in range(k):
+                    block[k, c], block[c, k] = block[c, k], block[k, c]
+            project(kinks.basis[j], u, block)
+
+
+@compiled
+def project(direction, u, rows):
+    """Take the part along a direction from the rows of a matrix that belong to u."""
+    for c in range(rows.shape[1]):
+        along = 0.0
+        for k in range(rows.shape[0] - u):
+            along += direction[k] * rows[u + k, c]
+        for k in range(rows.shape[0] - u):
+            rows[u + k, c] -= along * direction[k]
+
+
+@compiled
+def kink_after(data, work, kinks, stiff, theta, new, h, ks, s, at, rtol):
+    """The part of a step from theta to new up to which no unit crosses or leaves a sample.
+
+    That is at most the part s, where the units are `at`.  It is s if units cross or leave no sooner
+    than there, to the tolerance; then `turns` says which.
+    """
+    part, a = s, work.rows[0]
+    for e in range(kinks.on.shape[0]):
+        inputs(data, at, e, a)
+        for i in range(a.size):
+            kinks.turns[e, i] = 0
+            if kinks.held[e, i]:
+                after, before = kinks.factor[e, i], kinks.before[e, i]
+                if 0 <= after <= 1:
+                    continue
+                border = 1.0 if after > 1 else 0.0
+                if abs(after - border) > EXIT and 0 < before < 1:
+                    root = (border - before) / (after - before)
+                    part = min(part, s * min(max(root, 0.05), 0.9))
+                else:
+                    kinks.turns[e, i] = 1 if after > 1 else -1
+            elif (a[i] > 0) != (kinks.on[e, i] > 0) and not kinks.resting[i]:
+                root = crossing(data, kinks, stiff, theta, new, h, ks, s, at, e, i, rtol)
+                part = min(part, root)
+                kinks.turns[e, i] = root == s
+    return part
+
+
+@compiled
+def crossing(data, kinks, stiff, theta, new, h, ks, s, at, e, i, rtol):
+    """The part of a step at which a unit is just behind a sample; s if it is no further there.
+
+    Found by bisection of the polynomial by which `between` interpolates the step.
+    """
+    a0 = a1 = reached = norm = size = p1 = p2 = p3 = p4 = 0.0
+    for k in range(theta.shape[0]):
+        size += at[k, i] ** 2
+        if k >= data.right:
+            x = data.a[e, k - data.right]
+            norm += x * x
+            a0 += x * theta[k, i]
+            a1 += x * new[k, i]
+            reached += x * at[k, i]
+            for m in range(7):
+                slope = x * ks[m, k, i]
+                if stiff:
+                    p1 += RODAS_D[0, m] * slope
+                    p2 += (RODAS_D[1, m] - RODAS_D[0, m]) * slope
+                    p3 -= RODAS_D[1, m] * slope
+                else:
+                    p1 += h * DP_P[0, m] * slope
+                    p2 += h * DP_P[1, m] * slope
+                    p3 += h * DP_P[2, m] * slope
+                    p4 += h * DP_P[3, m] * slope
+    band = OVERSHOOT * rtol * np.sqrt(size * norm)
+    if abs(reached) <= band or (a0 > 0) != (kinks.on[e, i] > 0):
+        return s
+    p1 += a1 - a0 if stiff else 0.0
+    low, high, middle = 0.0, s, a0 + (0.5 if a0 > 0 else -0.5) * band
+    for _ in range(50):
+        root = (low + high) / 2
+        value = middle + root * (p1 + root * (p2 + root * (p3 + root * p4)))
+        if (value > 0) == (a0 > 0):
+            low = root
+        else:
+            high = root
+    return min(high, 0.999999 * s)
+
+
+@compiled
+def turn(data, work, kinks, new, ks, rtol):
+    """Units at the end of a step cross, slide, leave, rest or are released; whether any does."""
+    u, nu, changed, rest = data.right, data.n_right, False, False
+    for i in range(new.shape[1]):
+        for e in range(kinks.on.shape[0]):
+            if kinks.turns[e, i]:
+                changed = True
+                if kinks.held[e, i]:
+                    kinks.held[e, i], kinks.on[e, i] = False, max(kinks.turns[e, i], 0)
+                    kinks.turns[e, i] = 0
+                    kinks.count[i] -= 1
+                else:
+                    kinks.on[e, i] = 1 - kinks.on[e, i]
+        if comes_to_rest(data, kinks, new, ks[6], i, rtol):
+            changed, kinks.resting[i], kinks.count[i] = True, True, 0
+            for k in range(nu):
+                new[u + k, i] = 0.0
+            for e in range(kinks.on.shape[0]):
+                kinks.on[e, i], kinks.held[e, i], kinks.turns[e, i] = 0.0, False, 0
+        rest |= kinks.resting[i]
+    if changed:
+        field(data, work, kinks.on, new, ks[0])
+    if rest:
+        for i in range(new.shape[1]):
+            changed |= kinks.resting[i] and release(data, work, kinks, new, i, rtol)
+    if changed:
+        hold(data, work, kinks, new, ks[0])
+        for e in range(kinks.on.shape[0]):
+            for i in range(new.shape[1]):
+                if kinks.turns[e, i]:
+                    begin_to_slide(data, kinks, new, ks[0], e, i)
+    return changed
+
+
+@compiled
+def remember(kinks):
+    """Keep the factors of the samples along which units slide until after the next step."""
+    for i in range(kinks.count.size):
+        if kinks.count[i]:
+            for e in range(kinks.on.shape[0]):
+                kinks.before[e, i] = kinks.factor[e, i]
+
+
+@compiled
+def begin_to_slide(data, kinks, new, out, e, i):
+    """Let a unit that has just crossed a sample slide if the field points back from either side."""
+    speed = a = norm = 0.0
+    for k in range(data.n_right):
+        x = data.a[e, k]
+        speed += x * out[data.right + k, i]
+        a += x * new[data.right + k, i]
+        norm += x * x
+    if speed * (2 * kinks.on[e, i] - 1) < 0:
+        kinks.held[e, i], kinks.on[e, i], kinks.factor[e, i] = True, 0.0, 0.5
+        kinks.count[i] += 1
+        for k in range(data.n_right):
+            new[data.right + k, i] -= a / norm * data.a[e, k]
+
+
+@compiled
+def comes_to_rest(data, kinks, new, out, i, rtol):
+    """Whether a unit has shrunk to u = 0, to the tolerance, and does not grow again."""
+    u2 = v2 = inward = 0.0
+    for k in range(new.shape[0]):
+        if k < data.right:
+            v2 += new[k, i] ** 2
+        else:
+            u2 += new[k, i] ** 2
+            inward += new[k, i] * out[k, i]
+    small = u2 <= (OVERSHOOT * rtol) ** 2 * (u2 + v2)
+    return small and not kinks.resting[i] and (inward <= 0 or kinks.count[i] > 0)
+
+
+@creating
+def release(data, work, kinks, theta, i, rtol):
     """Whether a unit at u = 0 leaves: along the direction d of largest E[v . r sigma(d . x)], if
     that is positive.  It gets a length of the order of the tolerance."""
-    outputs, patches, nv, nu, every = dims[0], dims[1], dims[2], dims[3], x.shape[0]
-    samples, n = y.shape[1], theta.shape[1] * x.shape[0]
-    r = work[3 * n : 3 * n + every * outputs].reshape(patches, samples, outputs)[0]
-    pull, scale = np.zeros(every), 0.0
-    for s in range(every):
-        for o in range(outputs):
-            pull[s] += theta[o * patches + s // samples, i] * r[s % samples, o]
-    best, top = np.zeros(nu), -np.inf
-    d, along = np.empty(nu), np.empty(nu)
-    for start in range(2 * every):  # uphill from every sample, and from its opposite ...
+    every, nu, samples, scale, v2 = data.a.shape[0], data.n_right, data.b.shape[1], 0.0, 0.0
+    pull, best, d, along = np.zeros(every), np.zeros(nu), np.empty(nu), np.empty(nu)
+    for e in range(every):
+        for o in range(data.outputs):
+            v = theta[o * data.patches + e // samples, i]
+            pull[e] += v * work.g[o * samples + e % samples]
+        scale += abs(pull[e]) * length(data.a[e])
+    top = -np.inf
+    for start in range(2 * every + 1):  # uphill from every sample, and from its opposite ...
+        last = start == 2 * every
         for k in range(nu):
-            d[k] = x[start // 2, k] if start % 2 else -x[start // 2, k]
-        before = -np.inf
-        for _ in range(5):
-            if not normalise(d):
+            d[k] = best[k] if last else (1 - 2 * (start % 2)) * data.a[start // 2, k]
+        for step in range(100 if last else 5):
+            size = length(d)  # ... then by ever shorter steps, for maxima may lie on kinks
+            if size == 0:
                 break
-            value = pull_along(x, pull, slopes, d, along)
+            for k in range(nu):
+                d[k] /= size
+            value = pull_along(data, pull, d, along)
             if value > top:
                 top = value
                 for k in range(nu):
                     best[k] = d[k]
-            if value <= before * (1 + 1e-12):
-                break
-            before = value
+            size = max(length(along), 1e-300)
             for k in range(nu):
-                d[k] = along[k]
-    for k in range(nu):
-        d[k] = best[k]
-    for step in range(100):  # ... then by ever shorter steps, for maxima may lie on kinks
-        if not normalise(d):
-            break
-        value = pull_along(x, pull, slopes, d, along)
-        if value > top:
-            top = value
-            for k in range(nu):
-                best[k] = d[k]
-        if normalise(along):
-            for k in range(nu):
-                d[k] += 0.5 * 0.93**step * along[k]
-    for s in range(every):
-        norm = 0.0
-        for k in range(nu):
-            norm += x[s, k] ** 2
-        scale += abs(pull[s]) * np.sqrt(norm)
+                d[k] = 0.5 * 0.93**step * along[k] / size + d[k] if last else along[k]
     if top <= 1e-9 * scale:
         return False
-    v2 = 0.0
-    for k in range(nv):
+    for k in range(data.right):
         v2 += theta[k, i] ** 2
     for k in range(nu):
-        theta[nv + k, i] = 2 * OVERSHOOT * rtol * np.sqrt(v2) * best[k]
-    for s in range(every):
+        theta[data.right + k, i] = 2 * OVERSHOOT * rtol * np.sqrt(v2) * best[k]
+    for e in range(every):
         a = 0.0
         for k in range(nu):
-            a += best[k] * x[s, k]
-        on[s, i] = 1.0 if a > 0 else 0.0
-    resting[i] = False
+            a += best[k] * data.a[e, k]
+        kinks.on[e, i] = 1.0 if a > 0 else 0.0
+    kinks.resting[i] = False
     return True
 
 
 @compiled
-def pull_along(x, pull, slopes, d, along):
-    """sum_s pull_s sigma(d . x_s), and its gradient with respect to d into `along`."""
+def pull_along(data, pull, d, along):
+    """sum_e pull_e sigma(d . x_e), and its gradient with respect to d into `along`."""
     value = 0.0
     for k in range(d.size):
         along[k] = 0.0
-    for s in range(x.shape[0]):
+    for e in range(pull.size):
         a = 0.0
         for k in range(d.size):
-            a += d[k] * x[s, k]
-        weight = pull[s] * (slopes[1] if a > 0 else slopes[0])
+            a += d[k] * data.a[e, k]
+        weight = pull[e] * (data.high if a > 0 else data.low)
         value += weight * a
         for k in range(d.size):
-            along[k] += weight * x[s, k]
+            along[k] += weight * data.a[e, k]
     return value
 
 
 @compiled
-def normalise(d):
-    """Give d the length 1; False if it has none."""
-    size = 0.0
+def length(d):
+    """Length of a vector."""
+    total = 0.0
     for k in range(d.size):
-        size += d[k] ** 2
-    for k in range(d.size):
-        d[k] /= np.sqrt(size)
-    return size > 0
+        total += d[k] ** 2
+    return np.sqrt(total)

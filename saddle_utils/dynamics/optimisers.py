@@ -20,7 +20,7 @@ def gradient(field: Array, state: None) -> tuple[Array, None]:
     return field, state
 
 
-gradient.kernel = (0, 0.0, 0.0, 0.0)  # what the compiled loop takes of a rule
+gradient.kernel = (0, 0.0, 0.0, 0.0)  # what the compiled loop takes of a rule: momentum 0
 
 
 def momentum(beta: float = 0.9) -> Rule:
@@ -30,7 +30,7 @@ def momentum(beta: float = 0.9) -> Rule:
         move = field if state is None else beta * state + field
         return move, move
 
-    rule.kernel = (1, beta, 0.0, 0.0)
+    rule.kernel = (0, beta, 0.0, 0.0)
     return rule
 
 
@@ -48,5 +48,5 @@ def adam(betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8) -> Rule:
         root = (square / (1 - betas[1] ** step)) ** 0.5
         return mean / (1 - betas[0] ** step) / (root + eps), (step, mean, square)
 
-    rule.kernel = (2, *betas, eps)
+    rule.kernel = (1, *betas, eps)
     return rule

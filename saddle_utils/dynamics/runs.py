@@ -2,133 +2,141 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
+
 import numpy as np
 
-from .fields import LINEAR, POINTWISE, RAMP, compiled, field, inlined, pattern, put, workspace
-from .fields import times as product
-from .kinks import events
-from .steps import explicit, implicit, slide_field
+from .compiling import compiled, creating, kernel, merged
+from .fields import LINEAR, clear, field, workspace
+from .kinks import first_kinks, kink_after, remember, set_pattern, turn
+from .steps import between, explicit, implicit, slide_field
 
 EDGE = 3.0  # step times rate at which stability limits the explicit method, 3.3, less a margin
 PATIENCE = 10  # explicit steps at that edge before a run turns implicit for good
-PAYS = 400  # explicit steps to the end of a run for which it would not
-CHATTER, FINE = 50, 2e-3  # attempts between two looks at whether events crowd; steps where they do
+PAYS = 40  # explicit steps to the end of a run for which it would not, over 10 + the rank
+CHATTER, FINE = 50, 2e-3  # attempts between two looks at whether kinks crowd; steps where they do
 ROUNDING = 1e-11  # relative tolerance below which implicit steps only measure rounding
-DONE, STUCK = 0, 1
+
+Tape = namedtuple("Tape", "times losses units")  # what a run records, (T,) and (T, units, F)
 
 
-@compiled
-def flow_run(kind, dims, a, b, numbers, theta, grid, rtol, floor, limit):
-    """Gradient flow from units theta (F, units) at time 0 to the last time of `grid`.
+@kernel
+def flow_run(data, start, grid, end, rtol, floor, limit):
+    """Gradient flow from units `start` (F, units) at time 0 to `end`.
 
-    Recorded are the times of the grid, or, if it holds one time, all steps of the solver.  Returns
-    DONE or STUCK, times (T,), losses (T,) and units (T, F, units).
+    Recorded are the times of the grid, or all steps of the solver where it is empty.  Returns
+    whether the end was reached, times (T,), losses (T,) and units (T, units, F).
     """
-    f, units = theta.shape
-    ramp = kind == POINTWISE and dims[4] == RAMP
-    relu, every = ramp and numbers[0] != numbers[1], a.shape[0] if ramp else 0
-    on, held = np.zeros((every, units)), np.zeros((every, units), np.bool_)
-    count, resting = np.zeros(units if relu else 0, np.int64), np.zeros(units, np.bool_)
-    work, turn, theta = np.empty(workspace(kind, a, b, theta)), np.eye(units), theta.copy()
-    ks, new, error = np.empty((7, f, units)), np.empty((f, units)), np.empty((f, units))
-    own, end = grid.size == 1, grid[-1]
-    room = 256 if own else grid.size
-    times, losses, thetas = np.empty(room), np.empty(room), np.empty((room, f, units))
-    t, step, mark, loss, filled, limited, tries = 0.0, -1.0, 0.0, 0.0, 0, 0, 0
-    stiff, stale, ready, crowd, fastest = False, True, own or grid[0] == 0, 0, 1e-300
-    if relu:
-        pattern(dims[2], a, theta, on, work)
-    while tries < limit and (step < 0 or step >= 1e-14 * t or relu):
-        if stale:
-            loss = slide_field(kind, dims, a, b, numbers, theta, on, held, count, ks[0], work)
-            stale = False
-        if ready:
-            if filled == times.size:
-                times, losses, thetas = doubled(times), doubled(losses), doubled_rows(thetas)
-            times[filled], losses[filled], ready = t, loss, False
-            product(theta, turn, thetas[filled]) if stiff else put(theta, thetas[filled])
-            filled += 1
-            if t >= end:
-                return DONE, times[:filled], losses[:filled], thetas[:filled]
-        if step < 0:
-            speed = root_mean_square(ks[0])
-            step = min(0.01 * root_mean_square(theta) / max(speed, 1e-300), end)
-        tries += 1
-        target = end if own else grid[filled]
-        if relu and tries % CHATTER == 0:
-            ahead = CHATTER * min(FINE * time_scale(theta, ks[0]), 0.5 / fastest)
-            many, crowd, fastest = crowd > CHATTER // 4, 0, 1e-300
-            if many and t - mark < ahead:  # events crowd: steps of a fixed size advance no less
-                ready, ahead = own or t + ahead >= target, min(ahead, target - t)
-                heun(
-                    dims,
-                    a,
-                    b,
-                    numbers,
-                    theta,
-                    ahead / CHATTER,
-                    on,
-                    held,
-                    count,
-                    resting,
-                    ks,
-                    new,
-                    work,
-                )
-                t, step = t + ahead, ahead / CHATTER
-                stale, mark = True, t
-                t = target if ready and not own else t
-                continue
-            mark = t
+    f, units = start.shape
+    work, spare, kinks = workspace(data, units), workspace(data, units), first_kinks(data, start)
+    theta, new, error, ks = start.copy(), start.copy(), start.copy(), np.zeros((8, f, units))
+    point, aside, weights = start.copy(), np.empty((f, units)), np.empty(7)
+    own, relu = grid.size == 0, kinks.on.shape[0] > 0
+    tape, filled, crowd = blank(256 if own else grid.size, units, f), 0, np.array([0, 0, 1e-300])
+    rotation, limited = np.eye(units if data.kind == LINEAR and units <= f else 0), 0
+    stiff = limit < 0  # False, but no literal, for which kernels would be compiled twice
+    loss, t = slide_field(data, work, kinks, theta, ks[0]), 0.0
+    step = min(0.01 * root_mean_square(theta) / max(root_mean_square(ks[0]), 1e-300), end)
+    pays = PAYS * (10 + min(work.g.size, theta.size))
+    if own or grid[0] == 0:
+        filled = write(tape, filled, t, loss, theta, rotation)
+    for tries in range(1, limit + 1):
+        if t >= end or (step < 1e-14 * t and not relu):
+            break
+        stride = crowded(crowd, theta, ks[0], t) if relu and tries % CHATTER == 0 else 0.0
         h = min(step, growth_limit(theta, ks[0], rtol)) if stiff else step
-        clipped = t + h * (1 + 1e-12) >= target
-        h = target - t if clipped else h
-        if stiff:
-            new_loss, rate = implicit(kind, dims, a, b, numbers, theta, on, h, ks, new, error, work)
+        h = min(stride, end if own else grid[filled] - t) if stride else h
+        last = t + h * (1 + 1e-12) >= end
+        h = end - t if last else h
+        if stride:
+            loss = creep(data, work, kinks, theta, new, ks, h / CHATTER)
+            rate, factor, good = 0.0, 1 / CHATTER, True
         else:
-            new_loss, rate = explicit(
-                kind, dims, a, b, numbers, theta, on, held, count, h, ks, new, error, work
+            loss, rate, factor, good = attempt(
+                data, work, kinks, stiff, theta, h, ks, new, error, rtol, floor
             )
-        coarser = max(1.0, ROUNDING / rtol) if stiff else 1.0
-        size = error_norm(theta, new, error, coarser * floor, coarser * rtol)
-        factor = min(max(0.9 * max(size, 1e-10) ** (-0.25 if stiff else -0.2), 0.2), 5.0)
-        part, changed = (1.0 if size <= 1 else 0.0), False
-        if relu and part == 1:
-            part, changed = events(
-                dims, a, b, numbers, theta, new, on, held, count, resting, h, ks, rtol, work
-            )
-            factor = part if part < 1 else factor
-            crowd, fastest = crowd + (changed or part < 1), max(fastest, min(rate, 1 / h))
-        if not relu and not stiff:
-            limited = limited + 1 if h * rate > EDGE and end - t > PAYS * h else 0
-        if part < 1:
-            step = h * factor
+        limited = limited + 1 if h * rate > EDGE and end - t > pays * h else 0
+        step = h * factor
+        crowd[2] = max(crowd[2], min(rate, 1 / h))
+        if not good:
             continue
-        t, loss, stale, ready = (target if clipped else t + h), new_loss, changed, own or clipped
+        part = 1.0
+        if relu and not stride:
+            loss, part = up_to_kink(
+                data, work, kinks, stiff, theta, new, h, ks, point, rtol, loss, weights
+            )
+        before, t = t, end if last and part == 1 else t + part * h
+        while not own and filled < grid.size and grid[filled] <= t * (1 + 1e-15):
+            s = (grid[filled] - before) / h
+            between(stiff or stride > 0, theta, new, ks, h, s, weights, error)
+            at = field(data, spare, kinks.on, error, aside)
+            filled = write(tape, filled, grid[filled], at, error, rotation)
+        if part < 1:
+            new, point = point, new
+            copy(ks[7], ks[6])
+        changed = relu and not stride and turn(data, work, kinks, new, ks, rtol)
+        crowd[1] += changed
         theta, new = new, theta
-        put(ks[6], ks[0])
-        step = h * factor if not clipped or factor < 1 else step
+        copy(ks[6], ks[0])
         if limited >= PATIENCE and not stiff:
-            stiff, step = True, h
-            if kind == LINEAR and units <= f:
-                grade(theta, turn)
-                stale = True
-    return STUCK, times[:filled], losses[:filled], thetas[:filled]
+            stiff, changed = True, True
+            grade(theta, rotation)
+        if changed:
+            loss = slide_field(data, work, kinks, theta, ks[0])
+        remember(kinks)
+        if own:
+            tape = longer(tape, filled)
+            filled = write(tape, filled, t, loss, theta, rotation)
+    return t >= end, tape.times[:filled], tape.losses[:filled], tape.units[:filled]
+
+
+@creating
+def attempt(data, work, kinks, stiff, theta, h, ks, new, error, rtol, floor):
+    """A step from theta to `new`: the loss there, the fastest rate of decay, the factor of the next
+    step, and whether this one is good; if not, it is to be made again, shorter."""
+    if stiff:
+        loss, rate = implicit(data, work, kinks, theta, h, ks, new, error)
+        coarser = max(1.0, ROUNDING / rtol)
+        size = error_norm(theta, new, error, coarser * floor, coarser * rtol, work.rows[0])
+    else:
+        loss, rate = explicit(data, work, kinks, theta, h, ks, new, error)
+        size = error_norm(theta, new, error, floor, rtol, work.rows[0])
+    if size == np.inf:
+        for stage in range(1, 7):
+            clear(ks[stage])
+    factor = min(max(0.9 * max(size, 1e-10) ** (-0.25 if stiff else -0.2), 0.2), 5.0)
+    return loss, rate, factor, size <= 1
 
 
 @compiled
-def error_norm(theta, new, error, floor, rtol):
+def up_to_kink(data, work, kinks, stiff, theta, new, h, ks, point, rtol, loss, weights):
+    """The loss and the part of a good step that ends where the first unit crosses or leaves a
+    sample, to the tolerance: `point`, its field ks[7].  The loss of the step and 1 where none does.
+    """
+    s, part = 1.0, kink_after(data, work, kinks, stiff, theta, new, h, ks, 1.0, new, rtol)
+    while part < s and s > 1e-12:
+        s = part
+        between(stiff, theta, new, ks, h, s, weights, point)
+        loss = slide_field(data, work, kinks, point, ks[7])
+        part = kink_after(data, work, kinks, stiff, theta, new, h, ks, s, point, rtol)
+    return loss, s
+
+
+@merged
+def error_norm(theta, new, error, floor, rtol, largest):
     """Root mean square of the error of a step over what is tolerated; inf for what is no number.
 
     Tolerated is `floor`, `rtol` of each weight, and what rounding makes of the largest of its unit.
     """
     total = 0.0
     for i in range(theta.shape[1]):
-        largest = 0.0
-        for k in range(theta.shape[0]):
-            largest = max(largest, abs(new[k, i]))
-        for k in range(theta.shape[0]):
-            tolerated = floor + rtol * max(abs(theta[k, i]), abs(new[k, i])) + 1e-15 * largest
+        largest[i] = 0.0
+    for k in range(theta.shape[0]):
+        for i in range(theta.shape[1]):
+            largest[i] = max(largest[i], abs(new[k, i]))
+    for k in range(theta.shape[0]):
+        for i in range(theta.shape[1]):
+            tolerated = floor + rtol * max(abs(theta[k, i]), abs(new[k, i])) + 1e-15 * largest[i]
             total += (error[k, i] / tolerated) ** 2
     size = np.sqrt(total / theta.size)
     return size if np.isfinite(size) else np.inf
@@ -139,67 +147,6 @@ def growth_limit(theta, out, rtol):
     """The longest implicit step in which every unit changes by little: an L-stable method would
     damp the growth of dormant units that it steps over."""
     return min(0.5, 10 * rtol**0.25) * time_scale(theta, out)
-
-
-@compiled
-def doubled(a):
-    """A copy with room for as much again."""
-    out = np.empty(2 * a.size)
-    for i in range(a.size):
-        out[i] = a[i]
-    return out
-
-
-@compiled
-def doubled_rows(a):
-    """A copy (2 T, F, units) with room for as much again."""
-    out = np.empty((2 * a.shape[0], a.shape[1], a.shape[2]))
-    for i in range(a.shape[0]):
-        put(a[i], out[i])
-    return out
-
-
-@compiled
-def root_mean_square(a):
-    """Root mean square of a matrix."""
-    total = 0.0
-    for i in range(a.shape[0]):
-        for k in range(a.shape[1]):
-            total += a[i, k] ** 2
-    return np.sqrt(total / a.size)
-
-
-@compiled
-def grade(theta, turn):
-    """Rotate the units of a linear network into orthogonal ones, theta into theta @ turn.T.
-
-    What has been learned and what is still small are then different units, each known to its own
-    size.  By Jacobi rotations of pairs of columns.
-    """
-    f, units = theta.shape
-    for _ in range(12):
-        for i in range(units):
-            for j in range(i):
-                aa = bb = ab = 0.0
-                for k in range(f):
-                    aa += theta[k, i] ** 2
-                    bb += theta[k, j] ** 2
-                    ab += theta[k, i] * theta[k, j]
-                if abs(ab) <= 1e-16 * np.sqrt(aa * bb) or ab == 0:
-                    continue
-                zeta = (bb - aa) / (2 * ab)
-                tangent = (1.0 if zeta >= 0 else -1.0) / (abs(zeta) + np.sqrt(1 + zeta * zeta))
-                c = 1 / np.sqrt(1 + tangent * tangent)
-                rotate(theta, i, j, c, c * tangent)
-                rotate(turn.T, i, j, c, c * tangent)
-
-
-@compiled
-def rotate(columns, i, j, c, s):
-    """Rotate two columns of a matrix in their plane."""
-    for k in range(columns.shape[0]):
-        a, b = columns[k, i], columns[k, j]
-        columns[k, i], columns[k, j] = c * a - s * b, s * a + c * b
 
 
 @compiled
@@ -216,64 +163,143 @@ def time_scale(theta, out):
     return 1 / np.sqrt(fastest) if fastest > 0 else np.inf
 
 
-@inlined
-def heun(dims, x, y, slopes, theta, step, on, held, count, resting, ks, new, work):
-    """CHATTER steps of second order of a ReLU network, whatever samples its units pass."""
-    for i in range(theta.shape[1]):
-        count[i], resting[i] = 0, False
-        for s in range(on.shape[0]):
-            held[s, i] = False
-    for half in range(2 * CHATTER):
-        second = half % 2
-        at = new if second else theta
-        pattern(dims[2], x, at, on, work)
-        field(POINTWISE, dims, x, y, slopes, at, on, ks[second], work)
-        for k in range(theta.shape[0]):
-            for i in range(theta.shape[1]):
-                if second:
-                    theta[k, i] += step * (ks[0, k, i] + ks[1, k, i]) / 2
-                else:
-                    new[k, i] = theta[k, i] + step * ks[0, k, i]
-    pattern(dims[2], x, theta, on, work)
+@compiled
+def crowded(crowd, theta, out, t):
+    """The time of CHATTER steps of a fixed size where kinks crowd so that these advance no less,
+    else 0.  `crowd` holds the time of the last look, and the kinks and fastest rate since."""
+    stride = CHATTER * min(FINE * time_scale(theta, out), 0.5 / crowd[2])
+    crowds = crowd[1] > CHATTER // 4 and t - crowd[0] < stride
+    crowd[0], crowd[1], crowd[2] = t, 0.0, 1e-300
+    return stride if crowds else 0.0
 
 
 @compiled
-def descend_run(kind, dims, a, b, numbers, theta, lr, steps, every, rule, beta, beta2, eps):
-    """Gradient descent, heavy ball or Adam (rule 0, 1, 2) from units theta (F, units).
+def creep(data, work, kinks, theta, new, ks, step):
+    """CHATTER steps of Heun's method to `new`, whatever samples its units pass; the loss there."""
+    copy(theta, new)
+    for _ in range(CHATTER):
+        field(data, work, kinks.on[:0], new, ks[1])
+        for k in range(theta.shape[0]):
+            for i in range(theta.shape[1]):
+                ks[3, k, i] = new[k, i] + step * ks[1, k, i]
+        field(data, work, kinks.on[:0], ks[3], ks[2])
+        for k in range(theta.shape[0]):
+            for i in range(theta.shape[1]):
+                new[k, i] += step * (ks[1, k, i] + ks[2, k, i]) / 2
+    set_pattern(data, kinks, new)
+    return field(data, work, kinks.on, new, ks[6])
 
-    Returns the step by which the loss was no number, or -1, and losses (T,) and units (T, F, units)
+
+@compiled
+def root_mean_square(a):
+    """Root mean square of a matrix."""
+    total = 0.0
+    for i in range(a.shape[0]):
+        for k in range(a.shape[1]):
+            total += a[i, k] ** 2
+    return np.sqrt(total / a.size)
+
+
+@compiled
+def copy(values, out):
+    """out = values; a loop, for compiling an assignment of arrays takes long."""
+    for i in range(out.shape[0]):
+        for k in range(out.shape[1]):
+            out[i, k] = values[i, k]
+
+
+@creating
+def blank(size, units, f):
+    """A tape with room for so many records."""
+    return Tape(np.empty(size), np.empty(size), np.empty((size, units, f)))
+
+
+@creating
+def longer(tape, filled):
+    """The tape, or, where it is full, a copy with room for as much again."""
+    if filled < tape.times.size:
+        return tape
+    out = blank(2 * filled, tape.units.shape[1], tape.units.shape[2])
+    for i in range(filled):
+        out.times[i], out.losses[i] = tape.times[i], tape.losses[i]
+        copy(tape.units[i], out.units[i])
+    return out
+
+
+@compiled
+def write(tape, filled, t, loss, theta, rotation):
+    """Record the units, rotated back (`grade`); the number of records."""
+    tape.times[filled], tape.losses[filled] = t, loss
+    for i in range(theta.shape[1]):
+        for k in range(theta.shape[0]):
+            total = theta[k, i]
+            if rotation.size:
+                total = 0.0
+                for j in range(theta.shape[1]):
+                    total += theta[k, j] * rotation[j, i]
+            tape.units[filled, i, k] = total
+    return filled + 1
+
+
+@compiled
+def grade(theta, rotation):
+    """Rotate the units of a linear network into orthogonal ones, theta into theta @ rotation.T.
+
+    What has been learned and what is still small are then different units, each known to its own
+    size.  By Jacobi rotations of pairs of columns; nothing where `rotation` is empty.
+    """
+    for _ in range(12):
+        for i in range(rotation.shape[0]):
+            for j in range(i):
+                aa = bb = ab = 0.0
+                for k in range(theta.shape[0]):
+                    aa += theta[k, i] ** 2
+                    bb += theta[k, j] ** 2
+                    ab += theta[k, i] * theta[k, j]
+                if abs(ab) <= 1e-16 * np.sqrt(aa * bb) or ab == 0:
+                    continue
+                zeta = (bb - aa) / (2 * ab)
+                tangent = (1.0 if zeta >= 0 else -1.0) / (abs(zeta) + np.sqrt(1 + zeta * zeta))
+                c = 1 / np.sqrt(1 + tangent * tangent)
+                s = c * tangent
+                for k in range(theta.shape[0]):
+                    a, b = theta[k, i], theta[k, j]
+                    theta[k, i], theta[k, j] = c * a - s * b, s * a + c * b
+                for k in range(rotation.shape[1]):
+                    a, b = rotation[i, k], rotation[j, k]
+                    rotation[i, k], rotation[j, k] = c * a - s * b, s * a + c * b
+
+
+@kernel
+def descend_run(data, start, lr, steps, every, rule, beta, beta2, eps):
+    """Gradient descent with momentum or Adam (rule 0, 1) from units `start` (F, units).
+
+    Returns the step by which the loss was no number, or -1, and losses (T,) and units (T, units, F)
     of every so many steps.
     """
-    n = steps // every + 1
-    losses, thetas = np.empty(n), np.empty((n, *theta.shape))
-    theta, out = theta.copy(), np.empty_like(theta)
-    first, second = np.zeros_like(theta), np.zeros_like(theta)
-    work = np.empty(workspace(kind, a, b, theta))
-    relu = kind == POINTWISE and dims[4] == RAMP
-    on = np.empty((a.shape[0] if relu else 0, theta.shape[1]))
+    f, units = start.shape
+    tape, work = blank(steps // every + 1, units, f), workspace(data, units)
+    theta, out, first, second = (
+        start.copy(),
+        start.copy(),
+        np.zeros((f, units)),
+        np.zeros((f, units)),
+    )
+    none = np.zeros((0, units))
     for step in range(steps + 1):
-        if relu:
-            pattern(dims[2], a, theta, on, work)
-        loss = field(kind, dims, a, b, numbers, theta, on, out, work)
+        loss = field(data, work, none, theta, out)
         if step % every == 0:
-            losses[step // every] = loss
-            put(theta, thetas[step // every])
+            write(tape, step // every, step * lr, loss, theta, none)
         if not np.isfinite(loss):
-            return step, losses, thetas
-        if rule == 0:
-            for k in range(theta.shape[0]):
-                for i in range(theta.shape[1]):
-                    theta[k, i] += lr * out[k, i]
-        elif rule == 1:
-            for k in range(theta.shape[0]):
-                for i in range(theta.shape[1]):
+            return step, tape.losses, tape.units
+        one, two = 1 - beta ** (step + 1), 1 - beta2 ** (step + 1)
+        for k in range(f):
+            for i in range(units):
+                if rule == 0:
                     first[k, i] = beta * first[k, i] + out[k, i]
                     theta[k, i] += lr * first[k, i]
-        else:
-            one, two = 1 - beta ** (step + 1), 1 - beta2 ** (step + 1)
-            for k in range(theta.shape[0]):
-                for i in range(theta.shape[1]):
+                else:
                     first[k, i] = beta * first[k, i] + (1 - beta) * out[k, i]
                     second[k, i] = beta2 * second[k, i] + (1 - beta2) * out[k, i] ** 2
                     theta[k, i] += lr * first[k, i] / one / (np.sqrt(second[k, i] / two) + eps)
-    return -1, losses, thetas
+    return -1, tape.losses, tape.units

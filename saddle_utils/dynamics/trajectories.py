@@ -1,13 +1,17 @@
-"""What the engines return, and why they fail."""
+"""What the engines return, and why they fail; the runs of an ensemble in threads."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from ..networks import Network
+CHUNKS = 4  # for each core: runs may take different times
 
 
 @dataclass(frozen=True)
@@ -40,38 +44,31 @@ class Trajectory:
         basis = None if self.basis is None else self.basis[index]
         return Trajectory(self.times, self.losses[:, *index], self.core[:, *index], basis)
 
+    @classmethod
+    def together(cls, runs: Sequence[Trajectory], shape: tuple[int, ...]) -> Trajectory:
+        """The ensemble of this shape, of runs that were recorded at the same times."""
+        losses = np.stack([run.losses for run in runs], axis=1)
+        core = np.stack([run.core for run in runs], axis=1)
+        bases = [run.basis for run in runs if run.basis is not None]
+        basis = np.stack(bases).reshape(*shape, *bases[0].shape) if bases else None
+        return cls(
+            runs[0].times,
+            losses.reshape(-1, *shape),
+            core.reshape(-1, *shape, *core.shape[2:]),
+            basis,
+        )
+
+
+def in_threads(run: Callable[[int], Any], count: int) -> list:
+    """What `run` returns for 0, 1, ... count - 1, on all cores, for kernels release the GIL."""
+    cores = os.cpu_count() or 1
+    if count == 1 or cores == 1:
+        return [run(i) for i in range(count)]
+    parts = np.array_split(np.arange(count), min(count, CHUNKS * cores))
+    with ThreadPoolExecutor(cores) as pool:
+        found = pool.map(lambda part: [run(i) for i in part], parts)
+        return [one for part in found for one in part]
+
 
 class RunFailedError(RuntimeError):
     """A run could not be carried to its end: it diverged, or its integration is stuck."""
-
-
-def why_stuck(network: Network, theta: np.ndarray, step: float, end: float, kink: str = "") -> str:
-    """Why explicit steps of this size do not bring units (units, features) to the end: a clause.
-
-    The problem is stiff, where the step is near the limit of stability, 3.3 over the fastest rate;
-    or the field jumps, for which the engine has its own words, `kink`; or rounding prevents it.
-    """
-    rate = _fastest_rate(network, theta)
-    if step * rate > 0.3:
-        advice = "use `flow`, or end" if network.smooth else "end"
-        return (
-            f"it is stiff, for its end, {end:.3g}, is {end * rate:.1e} times its fastest time "
-            f"scale, {1 / rate:.1e}, which limits a step: {advice} the run earlier"
-        )
-    if not network.smooth:
-        return kink
-    return (
-        "the initial scale is so small that rounding drowns the units that are dormant, or the "
-        "time of a drop in the time of the plateau before it: start from larger units"
-    )
-
-
-def _fastest_rate(network: Network, theta: np.ndarray) -> float:
-    """Largest |eigenvalue| of the Jacobian of the field at theta, by power iteration."""
-    size = 1e-6 * np.linalg.norm(theta)
-    move, rate = np.random.default_rng(0).standard_normal(theta.shape), 0.0
-    for _ in range(30):
-        move *= size / max(np.linalg.norm(move), 1e-300)
-        move = (network.field(theta + move) - network.field(theta - move)) / 2
-        rate = float(np.linalg.norm(move) / size)
-    return rate

@@ -29,7 +29,7 @@ from dataclasses import replace
 import numpy as np
 
 from .autograd import Autograd
-from .base import Array, Network, concat, dots, product, runs_last
+from .base import Array, Network, concat, dots
 from .deep import Completion, Deep, DeepLinear
 from .layers import Layered, pack
 from .moments import Linear

@@ -1,4 +1,4 @@
-"""The interface that all families of networks share (Eq. 1), and products of small matrices."""
+"""The interface that all families of networks share (Eq. 1)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 Array = Any  # a numpy array or a torch tensor
-FEW, LARGE = 32, 2000  # `runs_last` does not pay for fewer runs, or for more weights a run
 
 
 class Network:
@@ -100,27 +99,11 @@ class Network:
         """The network on these samples alone."""
         raise NotImplementedError
 
-    def runs(self, index: np.ndarray) -> Network:
-        """The network with the data of these runs, or itself if all runs have the same data.
-
-        Matrices come in the order of memory for which `product` is fast.
-        """
-        leading = {
-            name: getattr(self, name)[index]
-            for name, axes in self.axes.items()
-            if np.ndim(getattr(self, name)) > axes
-        }
-        leading = {k: runs_last(a) if a.ndim == 3 else a for k, a in leading.items()}
+    def runs(self, index: np.ndarray | int) -> Network:
+        """The network with the data of these runs, or itself if all runs have the same data."""
+        own = {name: np.ndim(getattr(self, name)) > axes for name, axes in self.axes.items()}
+        leading = {name: getattr(self, name)[index] for name in own if own[name]}
         return dataclasses.replace(self, **leading) if leading else self  # type: ignore[type-var]
-
-    def squeezed(self) -> Network:
-        """The network of one run without the leading axis of runs; see `runs`."""
-        alone = {
-            name: getattr(self, name)[0]
-            for name, axes in self.axes.items()
-            if np.ndim(getattr(self, name)) > axes
-        }
-        return dataclasses.replace(self, **alone)  # type: ignore[type-var]
 
     def to(self, device: str) -> Network:
         """This network with its arrays as torch tensors on `device` ("cpu", "cuda")."""
@@ -142,44 +125,6 @@ class Network:
         if not bool((abs(theta) < float("inf")).all()):
             raise ValueError("theta holds values that are not finite")
         return theta
-
-
-def runs_last(theta: np.ndarray) -> np.ndarray:
-    """The same array (\\*ensemble, units, features), runs fastest in memory if `product` gains."""
-    runs = theta[..., 0, 0].size
-    if theta.ndim == 2 or runs < FEW or theta.size > LARGE * runs:
-        return theta
-    return _runs_in_front(np.ascontiguousarray(_runs_at_the_end(theta)))
-
-
-def product(a: Array, b: Array) -> Array:
-    """The matrix product a @ b for each run, fast for many small matrices too.
-
-    numpy multiplies the matrices of an ensemble one after the other, at 40 ns each.  Where the runs
-    are fastest in memory (`runs_last`), einsum goes through all runs for each pair of entries
-    instead, and a matrix b that the runs share is one call of BLAS.
-    """
-    if not isinstance(a, np.ndarray):
-        return a @ b
-    if a.ndim == b.ndim == 2:
-        return a.dot(b)  # the same, with half the overhead of @
-    if a.ndim == 2 or a.strides[-3] != a.itemsize:
-        return a @ b
-    if b.ndim > 2:
-        return np.einsum("...ij,...jk->...ik", a, b)
-    columns = _runs_at_the_end(a)
-    out = b.mT @ columns.reshape(*columns.shape[:2], -1)
-    return _runs_in_front(out.reshape(*out.shape[:2], *columns.shape[2:]))
-
-
-def _runs_at_the_end(a: np.ndarray) -> np.ndarray:
-    """View (rows, columns, \\*ensemble) of matrices (\\*ensemble, rows, columns)."""
-    return a.transpose(a.ndim - 2, a.ndim - 1, *range(a.ndim - 2))
-
-
-def _runs_in_front(a: np.ndarray) -> np.ndarray:
-    """View (\\*ensemble, rows, columns) of matrices (rows, columns, \\*ensemble)."""
-    return a.transpose(*range(2, a.ndim), 0, 1)
 
 
 def dots(a: Array, b: Array) -> Array:

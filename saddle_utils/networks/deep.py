@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .base import Array, product
+from .base import Array
 from .layers import Layered, pack
 from .pointwise import ACTIVATIONS
 
@@ -36,7 +36,7 @@ class Backpropagation(Layered):
         """Weights; W_l h_{l-1} and sigma of it, of hidden layers; h_0 to h_L; the residual."""
         weights, pre, post, h = self.weights(theta), [], [], [self.columns]
         for layer, w in enumerate(weights, 1):
-            out = product(w, h[-1])
+            out = w @ h[-1]
             if layer < self.depth:
                 out = self._by_patch(out) if layer == 1 else out
                 pre.append(out)
@@ -51,7 +51,7 @@ class Backpropagation(Layered):
     def field(self, theta: Array, forward: tuple | None = None) -> Array:
         weights, pre, post, h, r = forward or self.forward(theta)
         errors, _ = self.backward(weights, pre, post, r)
-        return pack([product(g, a.mT) for g, a in zip(errors, h, strict=False)])
+        return pack([g @ a.mT for g, a in zip(errors, h, strict=False)])
 
     def backward(self, weights: list, pre: list, post: list, r: Array) -> tuple[list, list]:
         """-dL/d(W_l h_{l-1}) of each layer l from 1, and -dL/dh_l of each l from 0, from `forward`.
@@ -70,7 +70,7 @@ class Backpropagation(Layered):
                 g = self._by_unit(g) if layer == 1 else g
             out.append(g)
             if layer > 1:
-                through = product(weights[layer - 1].mT, g)
+                through = weights[layer - 1].mT @ g
                 back[layer - 1] = through if back[layer - 1] is None else back[layer - 1] + through
         return out[::-1], back
 
@@ -83,8 +83,8 @@ class Backpropagation(Layered):
         (errors, totals), moves = self.backward(weights, pre, post, r), self.weights(move)
         dh, dpre = [None], []
         for layer, (w, dw) in enumerate(zip(weights, moves, strict=True), 1):
-            out = product(dw, h[layer - 1])
-            out = out if layer == 1 else out + product(w, dh[-1])
+            out = dw @ h[layer - 1]
+            out = out if layer == 1 else out + w @ dh[-1]
             if layer < self.depth:
                 out = self._by_patch(out) if layer == 1 else out
                 dpre.append(out)
@@ -101,11 +101,11 @@ class Backpropagation(Layered):
                 if act.d2f is not None:
                     g = g + totals[layer] * act.d2f(*at) * dpre[layer - 1]
                 g = self._by_unit(g) if layer == 1 else g
-            change = product(g, h[layer - 1].mT)
+            change = g @ h[layer - 1].mT
             if layer > 1:
-                change = change + product(errors[layer - 1], dh[layer - 1].mT)
-                back[layer - 1] = back[layer - 1] + product(weights[layer - 1].mT, g)
-                back[layer - 1] = back[layer - 1] + product(moves[layer - 1].mT, errors[layer - 1])
+                change = change + errors[layer - 1] @ dh[layer - 1].mT
+                back[layer - 1] = back[layer - 1] + weights[layer - 1].mT @ g
+                back[layer - 1] = back[layer - 1] + moves[layer - 1].mT @ errors[layer - 1]
             found.append(change)
         return pack(found[::-1])
 
@@ -201,10 +201,10 @@ class DeepLinear(Backpropagation):
         return torch.as_tensor(unit, device=self.syz.device)
 
     def residual(self, f: Array) -> Array:
-        return self.syz - product(f, self.szz)
+        return self.syz - f @ self.szz
 
     def residual_along(self, df: Array) -> Array:
-        return -product(df, self.szz)
+        return -df @ self.szz
 
     def loss(self, theta: Array, forward: tuple | None = None) -> Array:
         *_, h, g = forward or self.forward(theta)

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .base import Array, Network, concat, product
+from .base import Array, Network, concat
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Moments(Network):
 
     def _map(self, v: Array, u: Array) -> Array:
         """M of units that are split into v and u."""
-        m = product(v.mT, self.features(u))
+        m = v.mT @ self.features(u)
         return m if self.patches == 1 else m.reshape(*m.shape[:-2], *self.syz.shape[-2:])
 
     def output(self, theta: Array) -> Array:
@@ -47,7 +47,7 @@ class Moments(Network):
 
     def residual(self, m: Array) -> Array:
         """Residual matrix G = Syz - M Szz (Eq. 9), shape (\\*ensemble, n_v, N / patches)."""
-        g = self.syz - product(m, self.szz)
+        g = self.syz - m @ self.szz
         return g if self.patches == 1 else g.reshape(*g.shape[:-2], self.n_v, -1)
 
     def forward(self, theta: Array) -> tuple[Array, Array]:
@@ -96,7 +96,7 @@ class Linear(Moments):
     def field(self, theta: Array, forward: tuple[Array, Array] | None = None) -> Array:
         v, u = self.split(theta)
         g = forward[1] if forward else self.residual(self._map(v, u))
-        return concat([product(u, g.mT), product(v, g)])
+        return concat([u @ g.mT, v @ g])
 
     def reduce(self, theta: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
         """Basis (\\*ensemble, units, n) and units R (\\*ensemble, n, n), theta = basis @ R by QR.

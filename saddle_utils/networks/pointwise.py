@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .base import Array, Network, concat, product
+from .base import Array, Network, concat
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ class Pointwise(Network):
 
     def kinks(self, theta: Array) -> Array:
         """u . x of each unit and sample, (\\*ensemble, units, patches * samples), 0 at a kink."""
-        return product(theta[..., self.n_v :], self.flat_x.mT)
+        return theta[..., self.n_v :] @ self.flat_x.mT
 
     @cached_property
     def flat_x(self) -> Array:
@@ -187,13 +187,13 @@ class Pointwise(Network):
         """v (units * patches, outputs), a = u . x and sigma(a) (units, patches * samples), f."""
         v, u = self.split(theta)
         flat = self.flat_x if x is self.x else x.reshape(*x.shape[:-3], -1, x.shape[-1])
-        a = product(u, flat.mT)
+        a = u @ flat.mT
         phi = ACTIVATIONS[self.phi].f(a) if on is None else a * on
         if self.patches > 1:
             v = concat([v])  # a copy in the same order, where a reshape would reorder it
             v = v.reshape(*v.shape[:-1], -1, self.patches).mT
             v = v.reshape(*v.shape[:-3], -1, v.shape[-1])
-        return v, a, phi, product(v.mT, self._by_patch(phi))
+        return v, a, phi, v.mT @ self._by_patch(phi)
 
     def _by_patch(self, of_units: Array) -> Array:
         """An array (units, patches * samples) as (units * patches, samples)."""
@@ -233,13 +233,13 @@ class Pointwise(Network):
             parts = (block.field(theta, block._forward(theta)) * block.samples for block in blocks)
             return sum(parts) / self.samples
         v, a, phi, r = forward or self._forward(theta, on)
-        dv = product(self._by_patch(phi), r.mT)
+        dv = self._by_patch(phi) @ r.mT
         if self.patches > 1:
             dv = dv.reshape(*theta.shape[:-1], self.patches, -1).mT
             dv = dv.reshape(*theta.shape[:-1], self.n_v)
         slope = ACTIVATIONS[self.phi].df(a, phi) if on is None else on
-        back = product(v, r).reshape(a.shape) * slope
-        return concat([dv, product(back, self.flat_x)])
+        back = (v @ r).reshape(a.shape) * slope
+        return concat([dv, back @ self.flat_x])
 
     def curvature(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         act = ACTIVATIONS[self.phi]

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .base import Array, concat, dots, product
+from .base import Array, concat, dots
 from .moments import Moments
 
 
@@ -38,7 +38,7 @@ class Quadratic(Moments):
     def _map(self, v: Array, u: Array) -> Array:
         left, right = self.sides(u)
         if self.n_v == 1:
-            m = product((v * left).mT, right)
+            m = (v * left).mT @ right
             return m.reshape((*m.shape[:-2], 1, -1))
         m = (v.mT[..., None] * left[..., None, :, :]).mT @ right[..., None, :, :]
         return m.reshape(*m.shape[:-2], -1)
@@ -55,7 +55,7 @@ class Quadratic(Moments):
 
     def force(self, u: Array, g: Array) -> Array:
         """Half the gradient of <g, psi(u)> with respect to u, shape of u."""
-        return product(u, g.reshape((*g.shape[:-1], self.n_u, self.n_u)))
+        return u @ g.reshape((*g.shape[:-1], self.n_u, self.n_u))
 
     def matrix(self, g: Array) -> Array:
         """The symmetric matrix S of <g, psi(u)> = u' S u, (\\*ensemble, n_v, n_u, n_u)."""
@@ -92,7 +92,7 @@ class Attention(Quadratic):
     def force(self, u: Array, g: Array) -> Array:
         d = self.n_u // 2
         g = g.reshape((*g.shape[:-1], d, d)) / 2
-        return concat([product(u[..., d:], g.mT), product(u[..., :d], g)])
+        return concat([u[..., d:] @ g.mT, u[..., :d] @ g])
 
     def draw(self, rng: np.random.Generator, width: int) -> np.ndarray:
         """One set of units (width, 1 + 2 d), query, key and value drawn in this order.

@@ -249,17 +249,24 @@ def test_units_that_slide_along_samples_are_carried_on():
 
 
 def test_a_flow_that_is_stuck_says_why(monkeypatch):
-    """Out of steps where an explicit one is at its limit, or of evaluations without a kernel."""
+    """Out of steps, or of evaluations of the field where there is no kernel."""
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((30, 2)), rng.standard_normal((30, 1))
-    monkeypatch.setattr(gradient_flow, "MAX_STEPS", 300)
-    alone = networks.pointwise(x[:1], np.array([1.0]))
-    with pytest.raises(RunFailedError, match=r"stuck at time .*: it is stiff, .* end the run"):
-        flow(alone, np.array([[0.5], [0.7]]) * np.append(1, x[0]), 1e5)  # both units stay active
+    monkeypatch.setattr(gradient_flow, "MAX_STEPS", 20)
+    net = whitened([2, 1])
+    with pytest.raises(RunFailedError, match=r"stuck at time .*rounding drowns"):
+        flow(net, initial_units(net, 5, 1e-8), 100.0)
     monkeypatch.setattr(gradient_flow, "MAX_EVALUATIONS", 50)
     deep = networks.deep([2, 3, 1], x, y, "tanh")
-    with pytest.raises(RunFailedError, match=r"gradient flow is stuck at time .*rounding drowns"):
+    with pytest.raises(RunFailedError, match=r"stuck at time .*has no compiled kernel"):
         flow(deep, 1e-8 * rng.standard_normal((1, deep.n_u)), 1e3)
+
+
+def test_a_stiff_relu_network_turns_implicit():
+    """A unit that stays active on one sample, until 1e5 of its time scales."""
+    alone = networks.pointwise(np.array([[1.0, 2.0]]), np.array([1.0]))
+    run = flow(alone, np.array([[0.5, 0.5, 1.0], [0.7, 0.7, 1.4]]), 1e5)
+    assert len(run.times) < 300 and run.losses[-1] < 1e-20
 
 
 @pytest.mark.parametrize("phi", ACTIVATIONS)

@@ -8,8 +8,12 @@ from scipy.integrate import solve_ivp
 
 from saddle_utils import networks
 from saddle_utils.datasets import PANELS, panel, whitened
-from saddle_utils.dynamics import RunFailedError, descend, flow, flows, gradient_flow, steps
-from saddle_utils.dynamics.fields import SMOOTH, problem, workspace
+from saddle_utils.dynamics import RunFailedError, descend, flow, flows, gradient_flow, trajectories
+from saddle_utils.dynamics.compiling import kernel
+from saddle_utils.dynamics.fields import curvature, problem, workspace
+from saddle_utils.dynamics.kinks import first_kinks
+from saddle_utils.dynamics.runs import attempt
+from saddle_utils.dynamics.steps import between, slide_field, solve, solver
 from saddle_utils.networks import initial_units
 from saddle_utils.theory.linear import whitened_half_times
 
@@ -40,31 +44,47 @@ def test_every_run_equals_a_tight_integration(name):
         np.testing.assert_allclose(run.losses, p.network.loss(run.theta), atol=1e-14)
 
 
-@pytest.mark.parametrize(("name", "order"), [("fig1b", 5), ("fig1g", 4)])
-def test_steps_have_their_order(name, order):
-    """Halving a step divides the error of one step by 2^(order + 1)."""
+@pytest.mark.parametrize(("name", "order", "h"), [("fig1b", 5, 0.01), ("fig1g", 4, 0.005)])
+def test_steps_have_their_order(name, order, h):
+    """Halving a step divides its error by 2^(order + 1), and that of values inside by 2^order."""
     p = panel(name)
     theta = initial_units(p.network, 4, 0.5, [3])
-    attempt = steps.implicit if order == 4 else steps.explicit
-    errors = []
-    for step in (0.01, 0.005):
-        new, _ = one_step(attempt, p.network, theta[0], step)
-        errors.append(np.abs(new - tight(p.network, theta[0], np.array([0, step]))[-1]).max())
+    errors, inside = [], []
+    for step in (h, h / 2):
+        new, half, _ = one_step(problem(p.network), theta[0].T.copy(), step, order == 4)
+        whole = tight(p.network, theta[0], np.array([0, step / 2, step]))
+        inside.append(np.abs(half.T - whole[1]).max())
+        errors.append(np.abs(new.T - whole[2]).max())
     assert np.log2(errors[0] / errors[1]) == pytest.approx(order + 1, abs=0.3)
+    assert np.log2(inside[0] / inside[1]) > order - 0.5
 
 
-def one_step(attempt, network, theta, step):
-    """New units and the field there, by a kernel that takes the units as columns."""
-    kind, dims, a, b, syy = problem(network)
-    columns = np.ascontiguousarray(theta.T)
-    none, ks = np.zeros((0, len(theta))), np.empty((7, *columns.shape))
-    ks[0] = network.field(theta).T
-    new, error = np.empty_like(columns), np.empty_like(columns)
-    held, count = none.astype(bool), np.zeros(0, dtype=np.int64)
-    work = np.empty(workspace(kind, a, b, columns))
-    slides = (held, count) if attempt is steps.explicit else ()
-    attempt(kind, dims, a, b, syy, columns, none, *slides, step, ks, new, error, work)
-    return new.T, ks[6].T
+@kernel
+def one_step(data, theta, h, stiff):
+    """New units (F, units), those half-way, and the field at the end, of one step."""
+    work, kinks, weights = workspace(data, theta.shape[1]), first_kinks(data, theta), np.empty(7)
+    new, error, half = theta.copy(), theta.copy(), theta.copy()
+    ks = np.zeros((8, theta.shape[0], theta.shape[1]))
+    slide_field(data, work, kinks, theta, ks[0])
+    attempt(data, work, kinks, stiff, theta, h, ks, new, error, 1e-6, 1e-9)
+    between(stiff, theta, new, ks, h, 0.5, weights, half)
+    return new, half, ks[6]
+
+
+@kernel
+def one_solve(data, theta, step, rhs):
+    """(1 / step - J)^-1 rhs, for rhs (F, units), unit by unit."""
+    work, kinks, (f, units) = workspace(data, theta.shape[1]), first_kinks(data, theta), theta.shape
+    blocks, d, x = np.zeros((units, f, f)), np.zeros((theta.size, work.g.size)), rhs.copy()
+    slide_field(data, work, kinks, theta, x)
+    curvature(data, work, kinks.on, theta, blocks, d)
+    x = np.empty((2, theta.size))
+    inverse, left, inner = solver(data, step, blocks, d)
+    solve(inverse, left, inner, rhs, np.empty(work.g.size), x)
+    return x[0]
+
+
+SMOOTH = [name for name, act in networks.ACTIVATIONS.items() if act.smooth]
 
 
 @pytest.mark.parametrize("name", ["fig1b", "fig1c", "fig1f", "fig1g", *SMOOTH])
@@ -75,21 +95,13 @@ def test_kernels_have_the_field_and_the_hessian_of_the_network(name):
     net = net or networks.pointwise(
         rng.standard_normal((9, 2, 3)), rng.standard_normal((9, 2)), name
     )
-    theta = initial_units(net, 5, 0.4, 1)
-    _, field = one_step(steps.explicit, net, theta, 0.0)
-    np.testing.assert_allclose(field, net.field(theta), atol=1e-14)
-    kind, dims, a, b, syy = problem(net)
-    columns, size = np.ascontiguousarray(theta.T), theta.shape[1]
-    blocks = np.zeros((len(theta), size, size))
-    d = np.zeros((theta.size, b.size if name in SMOOTH else a.size))
-    none, work = np.zeros((0, len(theta))), np.empty(workspace(kind, a, b, columns))
-    steps.field(kind, dims, a, b, syy, columns, none, np.empty_like(columns), work)
-    e = steps.curvature(kind, dims, a, b, columns, none, blocks, d, work)
-    inverse, left, inner = steps.solver(0.7, blocks, d, e)
-    rhs = rng.standard_normal(theta.size)
-    x = np.concatenate([m @ r for m, r in zip(inverse, rhs.reshape(len(inverse), -1), strict=True)])
-    x = x - left @ (inner @ x) if inner.size else x
-    expected = np.linalg.solve(np.eye(theta.size) / 0.7 - net.jacobian(theta), rhs)
+    theta, rhs = initial_units(net, 5, 0.4, 1), rng.standard_normal((5, net.n_v + net.n_u))
+    data, columns = problem(net), theta.T.copy()
+    np.testing.assert_allclose(
+        one_step(data, columns, 0.0, False)[2].T, net.field(theta), atol=1e-14
+    )
+    x = one_solve(data, columns, 0.7, rhs.T.copy())
+    expected = np.linalg.solve(np.eye(theta.size) / 0.7 - net.jacobian(theta), rhs.ravel())
     np.testing.assert_allclose(x, expected, rtol=1e-8, atol=1e-10)
 
 
@@ -139,7 +151,7 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
     p = panel("fig1e")
     start = initial_units(p.network, 10, p.init_scale, range(5))
     many = flows(p.network, start, p.epochs * p.step)
-    monkeypatch.setattr(gradient_flow.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(trajectories.os, "cpu_count", lambda: 1)
     for one, other in zip(flows(p.network, start, p.epochs * p.step), many, strict=True):
         np.testing.assert_array_equal(one.theta, other.theta)
 
@@ -229,11 +241,11 @@ def test_badly_scaled_labels_run(kind):
 
 
 def test_a_run_that_is_stuck_says_why_and_which(monkeypatch):
-    monkeypatch.setattr(gradient_flow, "MAX_STEPS", 300)
+    monkeypatch.setattr(gradient_flow, "MAX_STEPS", 30)
     nets = [networks.pointwise(X[:1], np.array([1.0])) for _ in range(3)]
     start = np.stack(3 * [np.array([[0.5], [0.7]]) * np.append(1, X[0])])
-    with pytest.raises(RunFailedError, match=r"run 1 is stuck at time .* it is stiff, for its end"):
-        flows(networks.stacked(nets), start, [1.0, 1e5, 1.0])
+    with pytest.raises(RunFailedError, match=r"run 1 is stuck at time .* its units cross"):
+        flows(networks.stacked(nets), start, [0.1, 1e5, 0.1])
 
 
 @pytest.mark.parametrize("slopes", [(-1.0, 1.0), (1.0, -0.5), (1.0, 0.0)])

@@ -14,7 +14,7 @@ from support import random_network, relative
 from saddle_utils import networks
 from saddle_utils.datasets import PANELS, panel
 from saddle_utils.dynamics import descend
-from saddle_utils.networks import ACTIVATIONS, initial_units, product, runs_last
+from saddle_utils.networks import ACTIVATIONS, initial_units
 
 SETTINGS = settings(max_examples=60, deadline=None, derandomize=True)
 architectures = st.sampled_from(["linear", "quadratic", *ACTIVATIONS])
@@ -61,29 +61,6 @@ def test_jacobian_equals_autograd(architecture, patches, outputs, seed):
     assert relative(net.jacobian(theta), reference.jacobian(theta)) < 1e-11
 
 
-@pytest.mark.parametrize("ensemble", [(40,), (5, 9)])
-@pytest.mark.parametrize(
-    ("architecture", "patches", "outputs"),
-    [("attention", 1, 1), ("quadratic", 1, 1), ("quadratic", 1, 2)]
-    + [(name, *n) for name in ("linear", "relu") for n in ((1, 1), (1, 2), (3, 1), (2, 2))],
-)
-def test_runs_fastest_in_memory_change_nothing(architecture, ensemble, patches, outputs):
-    rng = np.random.default_rng(4)
-    if architecture == "attention":
-        net = networks.attention(rng.standard_normal((8, 4, 3)), rng.standard_normal((8, 4)))
-    else:
-        net = random_network(architecture, rng, 6, patches, 3, outputs)[0]
-    theta = rng.standard_normal((*ensemble, 4, net.n_v + net.n_u))
-    moved = runs_last(theta)
-    assert moved.strides[-3] == theta.itemsize
-    np.testing.assert_array_equal(moved, theta)
-    shared = net.forward(moved)
-    np.testing.assert_allclose(net.field(moved, shared), net.field(theta), rtol=1e-11, atol=1e-12)
-    np.testing.assert_allclose(net.loss(moved, shared), net.loss(theta), rtol=1e-11)
-    few = theta[(slice(0, 3),) * len(ensemble)]
-    assert runs_last(few) is few
-
-
 @pytest.mark.parametrize("patches", [1, 3])
 def test_many_samples_are_seen_in_blocks(patches, monkeypatch):
     """Loss, field, Jacobian and a descent are those of all samples at once (301 leave a rest)."""
@@ -102,18 +79,6 @@ def test_many_samples_are_seen_in_blocks(patches, monkeypatch):
     run = descend(net, theta, 0.01, 3)
     np.testing.assert_allclose(run.losses[0], whole[0], rtol=1e-12)
     np.testing.assert_allclose(run.theta[1], theta + 0.01 * whole[1], rtol=1e-12)
-
-
-@pytest.mark.parametrize("shared", [True, False])
-@pytest.mark.parametrize("ensemble", [(), (3,), (64,), (8, 7)])
-def test_products_are_products(ensemble, shared):
-    rng = np.random.default_rng(5)
-    a, b = rng.standard_normal((*ensemble, 3, 4)), rng.standard_normal((*ensemble, 4, 2))
-    b = b[(0,) * len(ensemble)] if shared else b
-    for left in (a, runs_last(a), runs_last(a.mT).mT):
-        np.testing.assert_allclose(product(left, b), a @ b, rtol=1e-12, atol=1e-13)
-    ours = product(torch.as_tensor(a), torch.as_tensor(b))
-    np.testing.assert_allclose(ours.numpy(), a @ b, rtol=1e-12, atol=1e-13)
 
 
 def attention_by_loops(theta, x, y):
@@ -209,7 +174,6 @@ def test_networks_with_data_of_their_own_are_each_alone(architecture, patches, o
         nets = [random_network(architecture, rng, 6, patches, 3, outputs)[0] for _ in range(runs)]
     together = networks.stacked(nets).runs(np.arange(runs))
     theta = rng.standard_normal((runs, 4, together.n_v + together.n_u))
-    theta = runs_last(theta)
     results = {"loss": 0, "field": 0, "jacobian": 0, "output": 0}
     for name in results:
         found = getattr(together, name)(theta)
@@ -218,6 +182,7 @@ def test_networks_with_data_of_their_own_are_each_alone(architecture, patches, o
             np.testing.assert_allclose(its, expected, rtol=1e-9, atol=1e-11, err_msg=name)
     some = together.runs(np.array([2, 0]))
     np.testing.assert_allclose(some.loss(theta[[2, 0]]), together.loss(theta)[[2, 0]])
+    assert together.runs(1).loss(theta[1]) == pytest.approx(nets[1].loss(theta[1]))
     assert nets[0].runs(np.arange(2)) is nets[0]
 
 
@@ -317,12 +282,6 @@ def test_a_network_may_have_one_unit():
     net = networks.linear(*GOOD)
     assert initial_units(net, 1, 1e-3).shape == (1, 3)
     assert initial_units(net, 1, 1e-3, [4, 5]).shape == (2, 1, 3)
-
-
-@pytest.mark.parametrize(("count", "weights", "moved"), [(31, 9, 0), (32, 9, 1), (32, 2001, 0)])
-def test_runs_are_moved_where_that_pays(count, weights, moved):
-    theta = np.ones((count, 1, weights))
-    assert (runs_last(theta) is not theta) == moved
 
 
 GOOD = (np.ones((3, 2)), np.ones(3))

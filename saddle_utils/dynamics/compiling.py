@@ -1,0 +1,68 @@
+"""Compilation of the kernels by numba, once a machine, where numba is installed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+try:
+    from numba import config, njit
+except ImportError:  # the same code then runs as it stands, a few hundred times slower
+    import warnings
+
+    warnings.warn("numba is not installed: the engines run uncompiled, and slowly", stacklevel=2)
+    njit = None
+
+
+def _cache() -> str:
+    """A folder for compiled kernels whose name changes with their source: numba would not notice
+    that a kernel which calls a changed one must be compiled again."""
+    here = Path(__file__).parent
+    source = b"".join(path.read_bytes() for path in sorted(here.glob("*.py")))
+    name = f"kernels-{hashlib.sha256(source).hexdigest()[:12]}"
+    parent = here / "__pycache__"
+    parent.mkdir(exist_ok=True) if os.access(here, os.W_OK) else None
+    writable = os.access(parent, os.W_OK)
+    return str((parent if writable else Path(tempfile.gettempdir())) / name)
+
+
+CACHE = _cache()
+
+
+def compiled(function: Callable, **more: bool) -> Callable:
+    """The function compiled as part of the kernels that call it.  It creates no arrays, and so need
+    not count who uses those it is given, which takes longer than a step of a small network.
+
+    Sums may be reordered, so that they use vector instructions; not a number stays what it is.
+    """
+    if njit is None:
+        return function
+    maths = {"reassoc", "contract", "nsz"}
+    more = {"_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True} | more
+    return njit(nogil=True, error_model="numpy", fastmath=maths, **more)(function)
+
+
+def merged(function: Callable) -> Callable:
+    """As `compiled`, and made a part of its callers: for what takes no longer than a call."""
+    return compiled(function, forceinline=True)
+
+
+def creating(function: Callable) -> Callable:
+    """As `compiled`, for a function that creates arrays."""
+    return compiled(function, _nrt=True)
+
+
+def kernel(function: Callable) -> Callable:
+    """The function compiled at its first call from Python; kept on disk for later ones."""
+    if njit is None:
+        return function
+    before, config.CACHE_DIR = config.CACHE_DIR, CACHE
+    try:
+        return compiled(
+            function, cache=True, _nrt=True, no_cpython_wrapper=False, no_cfunc_wrapper=False
+        )
+    finally:
+        config.CACHE_DIR = before
