@@ -204,7 +204,7 @@ class DeepLinear(Backpropagation):
         return self.syz - f @ self.szz
 
     def residual_along(self, df: Array) -> Array:
-        return -df @ self.szz
+        return -(df @ self.szz)
 
     def loss(self, theta: Array, forward: tuple | None = None) -> Array:
         *_, h, g = forward or self.forward(theta)

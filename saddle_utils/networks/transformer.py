@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .base import Array, concat, dots, product
+from .base import Array, concat, dots
 from .quadratic import Attention
 
 STEP = 1e-40  # of a complex step, small enough to leave the real part alone
@@ -44,12 +44,12 @@ class Transformer(Attention):
         """Coefficients of f in the features [z x_q'; x_q], (\\*ensemble, 1, d^2 + d)."""
         a, out, u, w = self._parts(theta)
         left, right = self.sides(u)
-        m = product(((out * a).sum(-1)[..., None] * left).mT, right)
+        m = (((out * a).sum(-1)[..., None] * left).mT) @ right
         m = m.reshape(*m.shape[:-2], 1, -1)
         return concat([m, w[..., : self.d]])
 
     def residual(self, m: Array) -> Array:
-        return self.syz - product(m, self.szz)
+        return self.syz - m @ self.szz
 
     def field(self, theta: Array, forward: tuple[Array, Array] | None = None) -> Array:
         g = (forward or self.forward(theta))[1]
