@@ -37,7 +37,7 @@ def first_power_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
     order, runs = lowest_order(rest.phi), np.arange(len(dormant))
     ends = np.full(dormant.shape[:2], np.inf)
     ways, paces = np.zeros_like(dormant), np.zeros(dormant.shape[:2])
-    nets = [rest.runs(np.array([i])).squeezed() for i in runs]
+    nets = [rest.runs(i) for i in runs]
     for i, net in enumerate(nets):
         if dormant[i].any() and np.abs(net.y).max() > 0:
             force = partial(power_field, net, order=order)

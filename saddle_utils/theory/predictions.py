@@ -149,7 +149,7 @@ def _deep(network: DeepLinear, theta0: np.ndarray, drops: int) -> Prediction:
         inner, outer = network.weights(theta0)
         shallow = Linear(network.syz, network.szz, network.syy)
         return predict(shallow, np.concatenate([outer.mT, inner], axis=-1), drops)
-    nets = [network.runs(np.array([i])).squeezed() for i in range(len(theta0))]
+    nets = [network.runs(i) for i in range(len(theta0))]
     found = [deep_drops(net, theta, drops) for net, theta in zip(nets, theta0, strict=True)]
     levels, groups, after = zip(*found, strict=True)
     last = np.minimum(np.arange(drops + 1), len(levels[0]) - 1)
