@@ -116,21 +116,20 @@ def precision_and_recall(shape, noise, relative, log, seeds, n=1000, find=None):
 
 
 def test_random_staircases_in_noise():
-    """Both at least .98 where noise is a tenth of the smallest drop, a record or a fiftieth.
+    """Both at least .98 where the noise of a record is a tenth of the smallest drop.
 
-    In the mean of noise from nothing to a fifth, after averaging over a fiftieth, as well; at a
-    fifth itself, five standard errors for a plateau of two fiftieths, recall is lower.
+    Over noise up to a fifth of it after averaging over a fiftieth, five standard errors for a
+    plateau of two fiftieths, the mean precision is .98 at least, the mean recall .96: at a fifth
+    itself one drop in ten is missed, rather than one reported that is not there.
     """
     for log in (False, True):
         for shape in ("tanh", "escape", "sharp"):
-            np.testing.assert_array_less(
-                0.975, precision_and_recall(shape, "gauss", 0.1 / np.sqrt(20), log, range(16))
-            )
+            found = precision_and_recall(shape, "gauss", 0.1 / np.sqrt(20), log, range(16))
+            assert min(found) >= 0.98, (shape, log)
     levels = np.linspace(0.025, 0.2, 8)
-    mean = np.mean(
-        [precision_and_recall("tanh", "gauss", q, False, range(900, 916)) for q in levels], axis=0
-    )
-    np.testing.assert_array_less(0.97, mean)
+    found = [precision_and_recall("tanh", "gauss", q, False, range(900, 916)) for q in levels]
+    precision, recall = np.mean(found, axis=0)
+    assert precision >= 0.98 and recall >= 0.96
 
 
 @pytest.mark.parametrize("noise", ["laplace", "heavy", "skewed", "smoothed"])
