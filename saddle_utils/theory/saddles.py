@@ -16,6 +16,7 @@ from ..observables import clusters, effective_width
 from .linear import escape_unit
 
 CONSTRUCTIONS = ("copy", "silent", "scaled", "combined")  # cases (i) to (iv) of Theorem 1
+LEARNED = 1e-3  # of the initial loss, which a fixed point must have taken from it
 
 
 def embed(
@@ -116,14 +117,16 @@ def polish(network: Network, theta: np.ndarray, steps: int = 60) -> np.ndarray:
 def fixed_point(network: Network, width: int, seed: int, tries: int = 40) -> np.ndarray:
     """A minimum of the narrow network, (width, features), with a gradient below 1e-10.
 
-    It is found by BFGS from random units, and `polish`.  Minima with a silent unit or with weights
-    on their way to infinity are passed over.  ValueError if `tries` starts find none.
+    It is found by BFGS from random units, and `polish`.  Minima that learned nothing (as of a deep
+    ReLU network whose layer is dead), with a silent unit, or with weights on their way to infinity
+    are passed over.  ValueError if `tries` starts find none.
     """
     for k in range(tries):
         start = network.draw(np.random.default_rng([seed, k]), width)
         theta = polish(network, _minimise(network, start)[0])
         norms = [np.linalg.norm(part, axis=1) for part in network.split(theta) if part.size]
         sound = min(n.min() for n in norms) > 1e-3 and max(n.max() for n in norms) < 1e2
+        sound &= float(network.loss(theta)) < (1 - LEARNED) * network.zero_loss()
         if gradient_norm(network, theta) < 1e-10 and sound:
             return theta
     raise ValueError(f"no fixed point of width {width} found in {tries} tries; try another seed")

@@ -202,3 +202,12 @@ def test_a_walk_has_its_distances_and_indices():
 def test_bad_input_is_refused_in_words(call, words):
     with pytest.raises(ValueError, match=words):
         call(random_tasks(0)["tanh"])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_fixed_point_of_a_deep_network_is_not_a_dead_one(seed):
+    rng = np.random.default_rng(seed)
+    net = deep([2, 2, 2, 1], rng.standard_normal((20, 2)), rng.standard_normal((20, 1)))
+    found = saddles.fixed_point(net, 1, seed)
+    assert net.loss(found) < 0.999 * net.zero_loss()
+    assert saddles.gradient_norm(net, found) < 1e-10
