@@ -29,7 +29,13 @@ COLOURS = {
     "linear, whitened": BLUE, "linear": SKY, "linear conv": GREEN, "quadratic": ORANGE,
     "attention": RED, "ReLU": PURPLE, "ReLU conv": BROWN,
 }  # fmt: skip
+OTHERS = {
+    "linear, 6 correlated": SKY, "deep linear": BLUE, "merged heads": RED, "ReLU, 6 inputs": PURPLE,
+    "ReLU, 3 outputs": BROWN, "tanh": GREEN, "sine": GREEN, "gelu": GREEN, "softplus": INK,
+    "x_tanh": ORANGE, "cubic": ORANGE,
+}  # fmt: skip
 FLOOR = 1e-8  # smaller errors are drawn there
+ALL = COLOURS | OTHERS
 Groups = Mapping[str, Mapping[str, np.ndarray]]  # the columns of `errors`, for each kind
 
 
@@ -57,7 +63,7 @@ def example_figure(shown: dict) -> Figure:
     for time in shown["drops"]:
         ax.axvline(time, color=FAINT, lw=0.7, ls=DASHED)
     ax.set(xlabel="time", ylabel="loss / initial loss")
-    draw_words(ax, [("trained", COLOURS[shown["kind"]]), ("dashed: predicted", INK)])
+    draw_words(ax, [("trained", ALL[shown["kind"]]), ("dashed: predicted", INK)])
     return fig
 
 
@@ -68,10 +74,10 @@ def draw_example(
     """One loss curve, the predicted one and its levels dashed over it."""
     for level in levels:
         ax.axhline(level, color=FAINT, lw=0.7, ls=DASHED)
-    ax.plot(times, losses, color=COLOURS[kind], lw=2.6, alpha=0.75)
+    ax.plot(times, losses, color=ALL[kind], lw=2.6, alpha=0.75)
     dashed(ax, grid, theory, 1.1)
     ax.set(xlim=(0, times[-1]), ylim=(-0.03, 1.06))
-    ax.set_title(kind, color=COLOURS[kind], fontweight="bold")
+    ax.set_title(kind, color=ALL[kind], fontweight="bold")
     ax.ticklabel_format(axis="x", scilimits=(-3, 4))
 
 
@@ -83,7 +89,7 @@ def summary_figure(groups: Groups) -> Figure:
     """
     fig, (ax, below) = plt.subplots(2, 1, figsize=(7.2, 8.8), height_ratios=[5, 3])
     for kind, drops in groups.items():
-        _dots(ax, drops, drops["predicted_time"], drops["time"], COLOURS[kind])
+        _dots(ax, drops, drops["predicted_time"], drops["time"], ALL[kind])
     both = np.concatenate(
         [drops[of] for drops in groups.values() for of in ("predicted_time", "time")]
     )
@@ -93,7 +99,7 @@ def summary_figure(groups: Groups) -> Figure:
     ax.set(xlabel="time of a drop, predicted before training", ylabel="time of the drop, measured")
     total = sum(len(drops["time"]) for drops in groups.values())
     ax.set_title(f"{total} drops, nothing fitted", fontweight="bold")
-    draw_words(ax, [(kind, COLOURS[kind]) for kind in groups], 0.46, 0.055)
+    draw_words(ax, [(kind, ALL[kind]) for kind in groups], 0.46, 0.055)
     draw_words(ax, [("hollow: the theory is in doubt", FAINT)], 0.06)
     for x, y, text in ((0.17, 0.09, "waits of ln(1/ε)"), (0.72, 0.62, "waits of 1/ε")):
         ax.text(x, y, text, color=FAINT, transform=ax.transAxes)
@@ -106,7 +112,7 @@ def draw_errors(ax: Axes, groups: Groups, column: str, label: str) -> None:
     rng = np.random.default_rng(0)
     for row, (kind, drops) in enumerate(groups.items()):
         gap = np.maximum(np.abs(drops[column]), FLOOR)
-        _dots(ax, drops, gap, row + rng.uniform(-0.28, 0.28, len(gap)), COLOURS[kind])
+        _dots(ax, drops, gap, row + rng.uniform(-0.28, 0.28, len(gap)), ALL[kind])
         middle, end = np.nanquantile(gap, [0.5, 0.95])
         ax.plot([middle, end], [row, row], color=INK, lw=1.2, zorder=4)
         ax.plot([middle, end], [row, row], "|", color=INK, ms=11, mew=1.6, zorder=4)
@@ -116,7 +122,7 @@ def draw_errors(ax: Axes, groups: Groups, column: str, label: str) -> None:
     ax.set_xticks(ticks, [f"{100 * t:g}%" for t in ticks])
     ax.set_yticks(range(len(groups)), groups)
     for tick, kind in zip(ax.get_yticklabels(), groups, strict=True):
-        tick.set(color=COLOURS[kind], fontweight="bold")
+        tick.set(color=ALL[kind], fontweight="bold")
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x", color=FAINT, lw=0.3, alpha=0.5)
 
@@ -126,7 +132,7 @@ def level_figure(groups: Groups) -> Figure:
     fig, axes = plt.subplots(1, 2, figsize=(7.4, 3.9))
     for ax, of in zip(axes, ("level", "duration"), strict=True):
         for kind, drops in groups.items():
-            _dots(ax, drops, drops[f"predicted_{of}"], drops[of], COLOURS[kind])
+            _dots(ax, drops, drops[f"predicted_{of}"], drops[of], ALL[kind])
         both = np.concatenate([d[c] for d in groups.values() for c in (of, f"predicted_{of}")])
         both = both[both > 0]
         ends = (-0.03, 1) if of == "level" else (both.min() / 1.6, both.max() * 1.6)

@@ -10,7 +10,7 @@ def explorer() -> Explorer:
     """The explorer of predicted plateaus: a random task of an architecture, and its prediction."""
     from . import tasks  # here, for it imports pandas, which is slow
 
-    kinds = list(draw.COLOURS)
+    kinds = list(draw.ALL)
 
     def simulate(architecture: str, init_scale: float, seed: int, width: int) -> dict:
         return tasks.example(architecture, seed, width, init_scale)

@@ -62,7 +62,7 @@ def due_drops(theory: Prediction, smallest: float = SMALLEST) -> np.ndarray:
 
 def train_tasks(network: Network, theta0: np.ndarray, ends: np.ndarray) -> list[Trajectory]:
     """Gradient flow of each run to its own end, to ten times the accuracy that is claimed."""
-    return flows(network, theta0, ends, rtol=1e-9 if network.smooth else 1e-7)
+    return flows(network, theta0, ends, rtol=1e-8 if network.smooth else 1e-7)
 
 
 def plateau(times: np.ndarray, losses: np.ndarray, begin: float, end: float) -> tuple[int, float]:
@@ -79,7 +79,9 @@ def _ends(theory: Prediction, due: np.ndarray) -> np.ndarray:
     ends = np.ones(len(due))
     for i, count in enumerate(due.sum(1)):
         if count:
-            half, (times, losses) = theory.times[i, count - 1], theory.falls[count - 1][i]
+            half = theory.times[i, count - 1]
+            falls = (fall[i] for fall in theory.falls[count - 1 :])  # of merged ones the last
+            times, losses = next(fall for fall in falls if len(fall[0]) > 1)
             above, below = theory.levels[i, count - 1 : count + 1]
             settled = times[np.argmax(losses <= below + 0.01 * (above - below))]
             settled = settled if theory.rests and settled > half else 1.05 * half
