@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,8 @@ def machine() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(": ")[1] for line in lines if line.startswith("model name")]
-    packages = {"numpy", "numba", "torch", "jax", "diffrax"} - set(missing().values())
+    known = filter(find_spec, ("numpy", "numba", "torch", "jax", "diffrax"))
+    packages = set(known) - set(missing().values())
     versions = ", ".join(f"{name} {version(name)}" for name in sorted(packages))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     busy, cores = os.getloadavg()[2], os.cpu_count() or 1

@@ -182,7 +182,8 @@ class Path:
             groups.append([(k + 1, *self.curves[k][i]) for k in ends])
         levels = levels[:, : drops + 1]
         times, falls = half_times(levels, groups)
-        odd = (np.diff(times, prepend=0) <= 0) | ~np.isfinite(times)
+        before = np.pad(times, ((0, 0), (1, 0)))[:, :-1]  # inf comes after no drop, nor before one
+        odd = (times <= before) | ~np.isfinite(times)
         odd |= -np.diff(levels) < SMALL * levels[:, :1]
         odd |= rivals[:, :drops] > TIE[degree_at_zero(self.network)]
         doubtful = np.logical_or.accumulate(odd & moves[:, :drops], axis=1)
