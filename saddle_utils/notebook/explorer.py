@@ -98,7 +98,8 @@ class Explorer:
     `simulate` gets those that are no view sliders, by name, and `draw` its result and the view
     sliders.  What a slider cannot do (a run that diverges) is said above the picture.
 
-    `presets` are values by name, one button for each; "reset" and "surprise me" are always there.
+    `presets` are values by name, one button for each; "surprise me" and a way back to the first
+    values are always there: "reset", unless a preset of no values gives it another name.
     `source` is where the explorer comes from, such as "quadratic_units.explorer": the function of
     a study that made it.
     """
@@ -110,8 +111,11 @@ class Explorer:
         self.simulate, self.draw, self.alt, self.sliders = simulate, draw, alt, sliders
         self.source = _maker()
         first = {name: slider.value for name, slider in sliders.items()}
-        self.presets = {"reset": first} | {k: {**first, **v} for k, v in (presets or {}).items()}
+        presets = presets or {}
+        back = {} if {} in presets.values() else {"reset": first}
+        self.presets = back | {name: {**first, **some} for name, some in presets.items()}
         self._last: tuple[dict, Any] | None = None
+        self._places: list = []  # of the axes, as laid out in the first picture
         self.picture = self.render(**first)
 
     def render(self, **values: float | str) -> bytes:
@@ -121,8 +125,13 @@ class Explorer:
         if self._last is None or self._last[0] != knobs:
             self._last = (knobs, self.simulate(**knobs))
         fig = self.draw(self._last[1], **view)
+        if len(self._places) == len(fig.axes):  # laying out anew takes as long as drawing
+            fig.set_layout_engine("none")
+            for axes, place in zip(fig.axes, self._places, strict=True):
+                axes.set_position(place)
         buffer = io.BytesIO()
         fig.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
+        self._places = [axes.get_position() for axes in fig.axes]
         plt.close(fig)
         return buffer.getvalue()
 

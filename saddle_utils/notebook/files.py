@@ -6,7 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[2]
+PROJECT = CHECKOUT if (CHECKOUT / "pyproject.toml").exists() else Path.cwd()  # if installed by pip
 OUTPUT_VARIABLE = "SADDLE_OUTPUT_DIR"  # overrides the default output folder; the tests use it
 MANIFEST_VARIABLE = "SADDLE_MANIFEST"  # a file that lists what was written; the runner uses it
 

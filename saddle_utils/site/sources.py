@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import html
 import json
+import os
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +54,7 @@ def write_sources(folder: Path) -> None:
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         book = json.loads(path.read_text())
         pictures += prepare(book, path.stem, places)
+        book["cells"].insert(1, {**book["cells"][0], "id": "ways-in", "source": ways_in(path.stem)})
         (folder / "notebooks" / path.name).write_text(json.dumps(book))
     names = "\n".join(path.stem for path in sorted(NOTEBOOKS.glob("*.ipynb")))
     index = "# Notebooks\n\nEach can be read on its own.\n\n```{toctree}\n:maxdepth: 1\n\n"
@@ -98,6 +101,28 @@ def prepare(book: dict, name: str, places: dict[str, dict]) -> list[Shown]:
         cells.append(cell)
     book["cells"] = cells
     return shown
+
+
+def repository() -> str:
+    """Owner and name on GitHub, such as "owner/name", of the workflow or the checkout; else ""."""
+    command = ["git", "-C", str(PROJECT), "remote", "get-url", "origin"]
+    address = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    found = re.search(r"github\.com[:/](.+?)(\.git)?\s*$", address)
+    return os.environ.get("GITHUB_REPOSITORY", found.group(1) if found else "")
+
+
+def ways_in(name: str) -> str:
+    """The line that opens a notebook elsewhere, without a machine of one's own where that can be.
+
+    Binder and Colab fetch a public repository: they are offered where its address is known.
+    """
+    own, repo = f"`make lab` opens `notebooks/{name}.ipynb`", repository()
+    if not repo:
+        return f"Run it: {own}."
+    binder = f"https://mybinder.org/v2/gh/{repo}/HEAD?urlpath=lab/tree/notebooks/{name}.ipynb"
+    colab = f"https://colab.research.google.com/github/{repo}/blob/main/notebooks/{name}.ipynb"
+    install = f"`%pip install git+https://github.com/{repo}`"
+    return f"Run it: {own}; or [on Binder]({binder}), or [in Colab]({colab}) after {install}."
 
 
 def _heading(source: str, before: str) -> str:

@@ -172,7 +172,8 @@ def line_explorer() -> Explorer:
         "progress": Slider(0.25, 0.0, 1.0, 0.01, view=True, label="time shown"),
     }
     alt = "Loss over time beside the function that the network has learned at the time chosen"
-    return Explorer(simulate, draw, alt, **sliders)
+    presets = {"no plateau": {"init_scale": 10**-0.5}, "one unit": {"width": 1}}
+    return Explorer(simulate, draw, alt, presets, **sliders)
 
 
 @dataclass(frozen=True)

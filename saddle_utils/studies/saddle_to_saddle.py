@@ -162,7 +162,9 @@ def explorer() -> Explorer:
 
     alt = "Loss surface of two linear units with a run on it, beside the run's loss over time"
     return Explorer(
-        simulate, draw_run, alt, init_scale=Slider(1e-6, -8, -0.3, 0.1, log=True,
+        simulate, draw_run, alt,
+        {"no plateau": {"init_scale": 0.5}, "a long plateau": {"second": 0.3}},
+        init_scale=Slider(1e-6, -8, -0.3, 0.1, log=True,
         label="initial scale"), second=Slider(0.9, 0.3, 1.5, 0.05, label="second strength"),
         seed=Slider(0, 0, 100), angle=Slider(-52, -90, 0, 2, view=True, label="view from"),
     )  # fmt: skip

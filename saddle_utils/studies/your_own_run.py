@@ -157,6 +157,7 @@ def explorer() -> Explorer:
 
     return Explorer(
         simulate, draw, "Loss over epochs with theory's levels and times, beside the weights",
+        {"the paper": {}, "no plateau": {"scale": 1000.0}, "narrow": {"width": 2}},
         network=Choice(panel("fig1b").title, [*names]),
         width=Slider(20, 2, 100), seed=Slider(1, 0, 100),
         scale=Slider(1.0, -1, 3, 0.1, log=True, label="initial scale (× paper's)"),

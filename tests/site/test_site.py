@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urlparse
 
 import pytest
 from bs4 import BeautifulSoup
 
 from saddle_utils.notebook.files import PROJECT
+from saddle_utils.site import sources
+from saddle_utils.site.page import NODE
 
 from .browser import chromium, needs_browser, needs_npm
 
@@ -78,6 +82,41 @@ def test_every_claim_links_to_the_cell_that_checks_it(pages, site):
     names = {row["name"] for ledger in ledgers for row in ledger}
     assert {row.find("a").text for row in rows} == names
     assert all("#" in row.find("a")["href"] for row in rows)
+
+
+def test_binder_and_colab_are_offered_where_the_address_is_known(monkeypatch):
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    for address, name in (
+        ("git@github.com:owner/name.git\n", "owner/name"),
+        ("https://github.com/owner/name\n", "owner/name"),
+        ("https://example.org/owner/name\n", ""),
+        ("", ""),
+    ):
+        found = SimpleNamespace(stdout=address)
+        monkeypatch.setattr(sources.subprocess, "run", lambda *_, found=found, **__: found)
+        assert sources.repository() == name
+    assert "Binder" not in sources.ways_in("01_linear_rank")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "owner/name")
+    links = re.findall(r"\((https[^)]+)\)", sources.ways_in("01_linear_rank"))
+    assert len(links) == 2
+    assert all("owner/name" in at and "notebooks/01_linear_rank.ipynb" in at for at in links)
+
+
+KINDS = ["index", "gallery", "claims", "lecture", "api", "benchmarks", "notebooks/index"]
+
+
+@needs_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_for_readers_who_cannot_see(site, scheme):
+    code = (NODE / "node_modules" / "axe-core" / "axe.min.js").read_text()
+    with chromium() as browser:
+        window = browser.new_page(color_scheme=scheme)
+        for name in (*KINDS, "notebooks/05_quadratic_units"):
+            window.goto((site / f"{name}.html").as_uri())
+            window.evaluate(code)
+            found = window.evaluate("axe.run()")["violations"]
+            serious = [v for v in found if v["impact"] in ("serious", "critical")]
+            assert not serious, (name, [(v["id"], v["nodes"][0]["html"][:200]) for v in serious])
 
 
 @needs_browser

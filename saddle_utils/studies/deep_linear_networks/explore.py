@@ -24,11 +24,12 @@ def explorer() -> Explorer:
         def probe(at: np.ndarray) -> np.ndarray:
             return np.linalg.svd(net.output(at), compute_uv=False)
 
-        return train(net, theta, 1200, probe, chunk=5, end=1e-4), rank_losses(strengths), gamma
+        return train(net, theta, 1200, probe, chunk=20, end=1e-3), rank_losses(strengths), gamma
 
     alt = "Loss of a deep linear network over time, and the singular values of its map"
     return Explorer(
         simulate, run_figure, alt,
+        {"two layers": {"depth": 2}, "five layers": {"depth": 5}, "no plateau": {"gamma": 0.5}},
         gamma=Slider(2.2, 0.4, 3.0, 0.1, label="γ"),
         width=Slider(24, 2, 48),
         depth=Slider(3, 2, 5),

@@ -23,7 +23,7 @@ def explorer() -> Explorer:
 
     alt = "Fixed points of a linear network by rank and loss, and those that a run passes"
     return Explorer(
-        simulate, draw, alt,
+        simulate, draw, alt, {"a tie": {"third": 2.0}, "far apart": {"second": 1.5, "third": 0.5}},
         first=Slider(3.0, 0.5, 4.0, 0.1), second=Slider(2.0, 0.5, 4.0, 0.1),
         third=Slider(1.2, 0.5, 4.0, 0.1), seed=Slider(0, 0, 100),
     )  # fmt: skip

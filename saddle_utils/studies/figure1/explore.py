@@ -33,5 +33,5 @@ def panel_explorer(name: str, **knobs: Slider) -> Explorer:
         "progress": Slider(0.3, 0.0, 1.0, 0.01, view=True, label="time shown"),
     }
     alt = f"{paper.title}: loss over epochs beside the first-layer weights at the time chosen"
-    presets = {"no plateau": {"init_scale": 10.0**high}}
+    presets = {"the paper": {}, "no plateau": {"init_scale": 10.0**high}, "one unit": {"width": 1}}
     return Explorer(simulate, draw, alt, presets, **sliders)

@@ -35,6 +35,8 @@ def explorer() -> Explorer:
         simulate, draw,
         "Loss and singular values over time for two digits, and the first layer's directions as "
         "images at the plateau and at the end",
+        {"the easiest pair": {"first": "0", "second": "1"},
+        "a hard pair": {"first": "4", "second": "9"}, "no plateau": {"init_scale": 0.1}},
         first=Choice("3", DIGITS, label="one digit"), second=Choice("5", DIGITS, label="another"),
         init_scale=Slider(1e-6, -8, -1, 0.5, log=True, label="initial scale"),
         width=Slider(1000, 10, 1000, 10, label="units"),

@@ -28,6 +28,8 @@ def explorer() -> Explorer:
     return Explorer(
         simulate, draw,
         "Distance over time from the relation chosen, for linear, ReLU, quadratic and tanh units",
+        {"equal units": {"gamma_v": 1.0, "gamma_u": 1.0}, "opposite units": {"gamma_v": -1.0,
+        "gamma_u": -1.0}, "two ratios": {"gamma_v": 3.0, "gamma_u": -0.5}},
         gamma_v=Slider(2.0, -3.0, 3.0, 0.5, label="v₁ / v₂"), gamma_u=Slider(2.0, -3.0, 3.0, 0.5,
         label="u₁ / u₂"), width=Slider(12, 2, 50), seed=Slider(0, 0, 100)
     )  # fmt: skip

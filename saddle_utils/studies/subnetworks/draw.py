@@ -268,8 +268,9 @@ def point_figure(found: tuple[Sequence[Mapping[str, Any]], int, int]) -> Figure:
     right.axvline(ranks[0], color=INK, lw=1, ls=":")
     right.axvline(width * rows[0]["inputs"], color=FAINT, lw=1, ls=":")
     right.text(
-        width * rows[0]["inputs"], -0.62, "all but scales", color=FAINT, ha="right", fontsize=8
+        width * rows[0]["inputs"], 4, " all but scales", color=FAINT, va="center", fontsize=8
     )
+    right.set_xlim(0, 1.25 * width * rows[0]["inputs"])
     right.invert_yaxis()
     right.set(xlabel="exact rank", title=f"H = {width}, d = {degree}: {WORDS[row['verdict']]}")
     return fig

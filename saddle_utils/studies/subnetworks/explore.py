@@ -28,6 +28,7 @@ def explorer() -> Explorer:
         simulate,
         point_figure,
         alt,
+        {"just too low a degree": {"degree": 2}, "wide": {"width": WIDTHS[-1]}},
         inputs=Slider(3, 2, 4),
         width=Slider(3, WIDTHS[0], WIDTHS[-1]),
         degree=Slider(4, 1, 2 * WIDTHS[-1] + 1),

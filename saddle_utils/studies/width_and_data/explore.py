@@ -29,6 +29,11 @@ def explorer() -> Explorer:
         simulate,
         draw,
         "Loss over time of a linear network beside that of linear attention, levels dashed",
+        {
+            "wide": {"width": 100},
+            "equal strengths": {"kappa": 0.0},
+            "no plateau": {"kappa": 0.0, "init_scale": 0.1},
+        },
         width=Slider(16, 3, 100, label="units"),
         kappa=Slider(1.0, 0.0, 2.0, 0.05, label="κ"),
         init_scale=Slider(1e-3, -4, -1, 0.1, log=True, label="initial scale"),
