@@ -10,8 +10,10 @@ import pytest
 from saddle_utils import networks
 from saddle_utils.datasets import (
     DROPS,
+    OTHER_DROPS,
     correlated_task,
     covariance_tasks,
+    other_tasks,
     panel,
     prediction_tasks,
     whitened,
@@ -272,3 +274,73 @@ def test_a_late_mode_falls_with_the_one_before():
         half = half_drops(times, closed, linear.linear_levels(task))
         np.testing.assert_allclose(found.times[k], half, rtol=1e-4)
         np.testing.assert_allclose(found.loss(k, times), closed, atol=1e-4)
+
+
+def gaps_to_flow(net, theta0, drops):
+    """Relative errors of the predicted times of drops of 5% and more, by gradient flow."""
+    plan, gaps = predict(net, theta0, drops), []
+    for k in range(len(theta0)):
+        taken = -np.diff(plan.levels[k]) / plan.levels[k, 0]
+        count = int(np.logical_and.accumulate((taken > 0.05) & np.isfinite(plan.times[k])).sum())
+        run = flow(one(net, k), theta0[k], 1.2 * plan.times[k, count - 1] + 1, rtol=1e-8)
+        measured = half_drops(*dense_loss(one(net, k), run), plan.levels[k, : count + 1])
+        gaps += list(np.abs(plan.times[k, :count] / measured - 1))
+    return np.array(gaps), plan
+
+
+@pytest.mark.parametrize(
+    ("kind", "scale", "bound"),
+    [("deep linear", 1e-3, 1e-2), ("tanh", 1e-5, 1e-5), ("sine", 1e-6, 1e-5), ("gelu", 1e-5, 1e-3),
+     ("softplus", 1e-5, 5e-3), ("x_tanh", 1e-3, 2e-2), ("cubic", 1e-3, 1e-3),
+     ("merged heads", 1e-6, 1e-4)],
+)  # fmt: skip
+def test_drops_beyond_the_six_panels(kind, scale, bound):
+    """Times by gradient flow, on a fresh seed; and the theory says where there is no saddle."""
+    net, count = other_tasks(915, 3)[kind], 3
+    width = 8 if net.n_v else 1
+    theta0 = scale * initial_units(net, width, 1.0, range(count))
+    gaps, plan = gaps_to_flow(net, theta0, OTHER_DROPS[kind])
+    assert len(gaps) >= count - 1 and gaps.max() < bound  # a mean may be below 5%
+    assert plan.rests == (kind not in ("tanh", "sine", "gelu", "softplus"))
+    if not plan.rests:
+        more = predict(net, theta0, 4)
+        np.testing.assert_allclose(more.times[:, 0], plan.times[:, 0], rtol=1e-9)
+        assert np.isinf(more.times[:, 1:]).all()
+
+
+def test_errors_of_deep_linear_networks_vanish_with_the_scale():
+    """As the scale, from random starts that are neither balanced nor aligned, for both drops."""
+    net = other_tasks(916, 2)["deep linear"]
+    draw = initial_units(net, 1, 1.0, range(2))
+    large, small = (gaps_to_flow(net, scale * draw, 2)[0].max() for scale in (3e-3, 3e-4))
+    assert small < large / 4 and small < 1e-3
+
+
+def test_a_deep_linear_network_of_two_layers_is_a_linear_one():
+    rng = np.random.default_rng(4)
+    x, y = rng.standard_normal((50, 3)), rng.standard_normal((50, 2))
+    shallow, deep = networks.linear(x, y), networks.deep_linear((3, 6, 2), x, y)
+    theta0 = 1e-5 * initial_units(shallow, 6, 1.0, [3])
+    v, u = shallow.split(theta0)
+    weights = networks.pack([u, v.mT])
+    found, expected = predict(stacked([deep]), weights, 2), predict(stacked([shallow]), theta0, 2)
+    np.testing.assert_allclose(found.times, expected.times, rtol=1e-12)
+
+
+def test_intervals_enclose_their_times_and_widen_with_the_scale():
+    """Ends around each time, never inverted; as wide as eps for units that diverge."""
+    net = other_tasks(917, 3)["cubic"]
+    draw = initial_units(net, 6, 1.0, range(3))
+    large, small = (predict(net, scale * draw, 1) for scale in (3e-2, 3e-3))
+    for plan in (large, small):
+        assert (plan.lower < plan.times).all() and (plan.times < plan.upper).all()
+        assert (plan.lower >= 0).all()
+    np.testing.assert_allclose(large.width / small.width, 100, rtol=0.5)
+
+
+def test_nine_of_ten_times_lie_in_their_intervals():
+    """Linear tasks with correlated inputs, at a seed that was not used to find the widths."""
+    net = correlated_tasks(12, 3023)
+    theta0 = initial_units(net.runs(np.array([0])), 20, 1e-4, range(12))
+    gaps, plan = gaps_to_flow(net, theta0, 2)
+    assert 0.75 < (gaps <= plan.width.max()).mean() and plan.width.max() < 1e-4
