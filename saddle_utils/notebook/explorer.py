@@ -110,13 +110,14 @@ class Explorer:
     ) -> None:  # fmt: skip
         self.simulate, self.draw, self.alt, self.sliders = simulate, draw, alt, sliders
         self.source = _maker()
-        first = {name: slider.value for name, slider in sliders.items()}
+        self.first = {name: slider.value for name, slider in sliders.items()}
         presets = presets or {}
-        back = {} if {} in presets.values() else {"reset": first}
-        self.presets = back | {name: {**first, **some} for name, some in presets.items()}
+        back = {} if {} in presets.values() else {"reset": self.first}
+        self.presets = back | {name: {**self.first, **some} for name, some in presets.items()}
         self._last: tuple[dict, Any] | None = None
+        self._formulas: Any = None  # the first picture's setter of formulas remembers them
         self._places: list = []  # of the axes, as laid out in the first picture
-        self.picture = self.render(**first)
+        self.picture = self.render(**self.first)
 
     def render(self, **values: float | str) -> bytes:
         """The picture (PNG) at these values of the sliders; simulates only if it has to."""
@@ -129,8 +130,11 @@ class Explorer:
             fig.set_layout_engine("none")
             for axes, place in zip(fig.axes, self._places, strict=True):
                 axes.set_position(place)
+        fig.set_dpi(100)
+        canvas = fig.canvas.get_renderer()
+        self._formulas = canvas.mathtext_parser = self._formulas or canvas.mathtext_parser
         buffer = io.BytesIO()
-        fig.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
+        fig.savefig(buffer, format="png", dpi=100, pil_kwargs={"compress_level": 1})
         self._places = [axes.get_position() for axes in fig.axes]
         plt.close(fig)
         return buffer.getvalue()

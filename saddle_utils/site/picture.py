@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..notebook.explorer import Choice, Explorer, Slider
 from ..notebook.files import PROJECT, write_whole
+from ..notebook.look import use_style
 
 
 def explorer_of(source: str) -> Explorer:
@@ -54,9 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
     parser.add_argument("--output", type=Path, default=PROJECT / "build" / "picture.png")
     options = parser.parse_args(arguments)
+    use_style()
     try:
         explorer = explorer_of(options.source)
-        values = dict(explorer.presets["reset"])
+        values = dict(explorer.first)
         for name, text in options.p:
             if name not in values:
                 raise ValueError(f"no knob {name!r}; there are {', '.join(values)}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -25,3 +26,15 @@ def chromium() -> Iterator[Browser]:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=QUIET.split())
         yield browser
         browser.close()
+
+
+def patiently(connect: Callable[[], None], seconds: float = 60) -> None:
+    """Try to connect to a server that is starting until it answers; its last error if never."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return connect()
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import time
 from urllib.request import urlopen
 
 import pytest
 
 from saddle_utils.site import app
 
-from .browser import chromium, needs_browser
+from .browser import chromium, needs_browser, patiently
 
 pytest.importorskip("voila", reason="the group [app] is not installed")
 PATIENCE = 120_000  # milliseconds
@@ -34,12 +33,7 @@ def address():
     lines = iter(server.stderr.readline, "")
     found = next((line.strip() for line in lines if "token=" in line), None)
     assert found, "the dashboard did not say where it is"
-    for _ in range(100):
-        try:
-            urlopen(found.split("?")[0], timeout=5).close()
-            break
-        except OSError:
-            time.sleep(0.1)
+    patiently(lambda: urlopen(found.split("?")[0], timeout=5).close())
     yield found
     server.terminate()
     server.wait(20)

@@ -110,6 +110,7 @@ def here_figure(
         _boundary(right, kappas, scales, calm[..., k], [0.1])
     right.plot(*here, "o", color=ORANGE, mec="white", ms=9, clip_on=False, zorder=5)
     right.set(xlabel="κ", ylabel="initial scale ε", title="plateaus before the last")
+    right.minorticks_off()
     return fig
 
 

@@ -26,17 +26,21 @@ WORDS = {
 def draw_table(
     ax: Axes, rows: Sequence[Mapping[str, Any]], chosen: tuple[int, int] | None = None
 ) -> None:
-    """Ranks and verdicts of one number of inputs, degree over width; `chosen` (width, degree)."""
+    """Ranks and verdicts of one number of inputs, degree over width.
+
+    Where a cell (width, degree) is `chosen`, it is framed, and only generic ranks are written.
+    """
     for row in rows:
         width, degree, ranks = row["width"], row["degree"], row["ranks"]
         box = (width - 0.47, degree - 0.45), 0.94, 0.9
         ax.add_patch(plt.Rectangle(*box, color=COLOURS[row["verdict"]], alpha=0.45, lw=0))
         if chosen == (width, degree):
             ax.add_patch(plt.Rectangle(*box, fill=False, ec=INK, lw=2.5))
-        few = [max(ranks[kind]) for kind in ("no output", "redundant")]
-        ax.text(width - 0.2, degree, f"{max(ranks['generic'])}", ha="center", va="center",
-                fontsize=10, fontweight="bold")  # fmt: skip
-        ax.text(width + 0.2, degree, f"{few[0]}  {few[1]}", ha="center", va="center", fontsize=8)
+        at, word = {"ha": "center", "va": "center"}, f"{max(ranks['generic'])}"
+        ax.text(width - 0.2 * (not chosen), degree, word, fontsize=10, fontweight="bold", **at)
+        if not chosen:
+            few = [max(ranks[kind]) for kind in ("no output", "redundant")]
+            ax.text(width + 0.2, degree, f"{few[0]}  {few[1]}", fontsize=8, **at)
     widths = sorted({row["width"] for row in rows})
     for width in widths:
         edge = np.array([width - 0.5, width + 0.5])
