@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.interpolate import barycentric_interpolate
 
 from ..networks import Network
 from ..observables import first_times
@@ -37,6 +38,8 @@ class Prediction:
         the theory has the first drop, and no plateau behind it
     tearing : of ReLU networks, e-folds of the growth of differences within a ray while it waits for
         the drop, (runs, drops)
+    error : of linear networks, how far the tolerances of the integration may move each time, over
+        the time, (runs, drops)
     width : half of the interval of each time over the time, (runs, drops), see `intervals`
     """
 
@@ -50,6 +53,7 @@ class Prediction:
     falls: list[list[tuple[np.ndarray, np.ndarray]]]
     rests: bool = True
     tearing: np.ndarray | None = None
+    error: np.ndarray | None = None
     width: np.ndarray | None = None
 
     @property
@@ -107,12 +111,32 @@ def half_times(
             for k in range(first, min(last, drops)):
                 middle = (levels[i, k] + levels[i, k + 1]) / 2
                 if loss[0] > middle > loss[-1]:
-                    times[i, k] = first_times(when, -loss, -middle)
+                    times[i, k] = _passage(when, loss, middle)
                 falls[k][i] = when[:1], loss[:1]
             if first < drops:
                 falls[min(last, drops) - 1][i] = when, loss
             first = last
     return times, falls
+
+
+def _passage(times: np.ndarray, losses: np.ndarray, level: float) -> float:
+    """When a falling loss (T,) first passes a level, by the cubic through four records around."""
+    near = int(np.argmax(losses <= level)) + np.arange(-2, 2)
+    near = near[(near >= 0) & (near < len(times))]
+    if (np.diff(losses[near]) >= 0).any():
+        return float(first_times(times, -losses, -level))
+    return float(barycentric_interpolate(losses[near], times[near], level))
+
+
+def doubts(
+    network: Network, levels: np.ndarray, times: np.ndarray, rivals: np.ndarray, moves: np.ndarray
+) -> np.ndarray:
+    """`Prediction.doubtful` but for tearing, of the drops that runs make, `moves` (runs, drops)."""
+    before = np.pad(times, ((0, 0), (1, 0)))[:, :-1]  # inf comes after no drop, nor before one
+    odd = (times <= before) | ~np.isfinite(times)
+    odd |= -np.diff(levels) < SMALL * levels[:, :1]
+    odd |= rivals > TIE[degree_at_zero(network)]
+    return np.logical_or.accumulate(odd & moves, axis=1)
 
 
 class Path:
@@ -182,11 +206,8 @@ class Path:
             groups.append([(k + 1, *self.curves[k][i]) for k in ends])
         levels = levels[:, : drops + 1]
         times, falls = half_times(levels, groups)
-        before = np.pad(times, ((0, 0), (1, 0)))[:, :-1]  # inf comes after no drop, nor before one
-        odd = (times <= before) | ~np.isfinite(times)
-        odd |= -np.diff(levels) < SMALL * levels[:, :1]
-        odd |= rivals[:, :drops] > TIE[degree_at_zero(self.network)]
-        doubtful = np.logical_or.accumulate(odd & moves[:, :drops], axis=1)
+        close, moves = rivals[:, :drops], moves[:, :drops]
+        doubtful = doubts(self.network, levels, times, close, moves)
         return Prediction(
             levels, times, recruits[:, :drops], rivals[:, :drops], doubtful,
             after, self.saddles[: drops + 1], falls,

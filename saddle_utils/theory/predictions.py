@@ -9,7 +9,7 @@ where the activation begins with a^p or a linear network has p + 1 layers.  All 
 eps -> 0, constants included, and nothing is fitted.
 
 What is integrated, besides the narrow networks: where a dormant unit is no longer small when a drop
-is over, that drop is repeated with this unit among those that fall (`path`); and where there is no
+is over, it falls too (`path`, `linear.path`); and where there is no
 saddle to come to, the first drop alone is followed (`pointwise_path`).
 """
 
@@ -25,7 +25,7 @@ from . import pointwise_path, relu
 from .activations import lowest_order
 from .deep_path import deep_drops
 from .intervals import family, widths
-from .linear.path import first_linear_escape, linear_drop
+from .linear.path import linear_path
 from .path import Path, Prediction, degree_at_zero, plain_prediction
 from .quadratic.path import first_quadratic_escape, quadratic_drop
 from .waiting import best_amplitude, learnable_loss, residual_task
@@ -33,7 +33,7 @@ from .waiting import best_amplitude, learnable_loss, residual_task
 LEAST = 1e-6  # of the initial loss: if no unit can decrease it by more, nothing is left to learn
 START = {1: 1e-3, 2: 0.2, 3: 0.2}  # norm at which a unit escapes over its best, by its degree
 FAMILIES = {
-    Linear: (first_linear_escape, linear_drop),
+    Linear: (linear_path, None),
     Quadratic: (first_quadratic_escape, quadratic_drop),
     Pointwise: (relu.first_relu_escape, relu.relu_drop),
 }
@@ -52,8 +52,8 @@ def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
         output, ReLU, or of a smooth activation whose lowest order at zero is 0 to 3; with data for
         each run, (runs, ...), see `networks.stacked`
     theta0 : initial units (runs, units, features)
-    drops : number of drops; where less is left to learn, or a linear unit would escape a thousand
-        times slower than the largest curvature, they have times of inf
+    drops : number of drops; where less is left to learn, or no linear unit escapes within a million
+        times the fastest time scale, they have times of inf
 
     Raises
     ------
@@ -64,7 +64,9 @@ def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
         found = _deep(network, theta0, drops)
     else:
         escape, fall = _family(network, theta0, drops)
-        if fall is None:
+        if escape is linear_path:
+            found = linear_path(network, theta0, drops)
+        elif fall is None:
             found = _first_drop(*escape(network, theta0), drops)
         else:
             found = _saddles(network, theta0, drops, escape, fall)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -277,15 +278,20 @@ def test_a_late_mode_falls_with_the_one_before():
 
 
 def gaps_to_flow(net, theta0, drops):
-    """Relative errors of the predicted times of drops of 5% and more, by gradient flow."""
-    plan, gaps = predict(net, theta0, drops), []
+    """Relative errors of the predicted times of drops of 5% and more, by gradient flow.
+
+    Also the prediction, and whether each time is in its interval.
+    """
+    plan, gaps, inside = predict(net, theta0, drops), [], []
     for k in range(len(theta0)):
         taken = -np.diff(plan.levels[k]) / plan.levels[k, 0]
         count = int(np.logical_and.accumulate((taken > 0.05) & np.isfinite(plan.times[k])).sum())
-        run = flow(one(net, k), theta0[k], 1.2 * plan.times[k, count - 1] + 1, rtol=1e-8)
+        rtol = 1e-11 if isinstance(net, networks.Linear) else 1e-8  # below what is claimed
+        run = flow(one(net, k), theta0[k], 1.2 * plan.times[k, count - 1] + 1, rtol=rtol)
         measured = half_drops(*dense_loss(one(net, k), run), plan.levels[k, : count + 1])
         gaps += list(np.abs(plan.times[k, :count] / measured - 1))
-    return np.array(gaps), plan
+        inside += list(np.abs(measured / plan.times[k, :count] - 1) <= plan.width[k, :count])
+    return np.array(gaps), plan, inside
 
 
 @pytest.mark.parametrize(
@@ -299,7 +305,7 @@ def test_drops_beyond_the_six_panels(kind, scale, bound):
     net, count = other_tasks(915, 3)[kind], 3
     width = 8 if net.n_v else 1
     theta0 = scale * initial_units(net, width, 1.0, range(count))
-    gaps, plan = gaps_to_flow(net, theta0, OTHER_DROPS[kind])
+    gaps, plan, _ = gaps_to_flow(net, theta0, OTHER_DROPS[kind])
     assert len(gaps) >= count - 1 and gaps.max() < bound  # a mean may be below 5%
     assert plan.rests == (kind not in ("tanh", "sine", "gelu", "softplus"))
     if not plan.rests:
@@ -339,8 +345,12 @@ def test_intervals_enclose_their_times_and_widen_with_the_scale():
 
 
 def test_nine_of_ten_times_lie_in_their_intervals():
-    """Linear tasks with correlated inputs, at a seed that was not used to find the widths."""
-    net = correlated_tasks(12, 3023)
-    theta0 = initial_units(net.runs(np.array([0])), 20, 1e-4, range(12))
-    gaps, plan = gaps_to_flow(net, theta0, 2)
-    assert 0.75 < (gaps <= plan.width.max()).mean() and plan.width.max() < 1e-4
+    """Linear tasks of four kinds at seeds that were not used to find the widths, and any scale."""
+    tasks, inside = prediction_tasks(3023, 6), []
+    nets = [correlated_tasks(6, 3023), *(tasks[kind] for kind in DROPS if "linear" in kind)]
+    for net, scale in product(nets, (1e-2, 1e-4, 1e-7)):
+        theta0 = initial_units(net.runs(np.array([0])), 20, scale, range(6))
+        _, plan, held = gaps_to_flow(net, theta0, 2)
+        inside += held
+        assert plan.width.max() < 1e-4
+    assert 0.86 < np.mean(inside) < 0.99, np.mean(inside)

@@ -38,7 +38,7 @@ def compare(network: Network, theta0: np.ndarray, drops: int) -> pd.DataFrame:
     theory = predictions.predict(network, theta0, drops)
     due, rows = due_drops(theory), []
     ends = _ends(theory, due)
-    small = intervals.smallness(network, theta0, theory)
+    small = np.broadcast_to(intervals.smallness(network, theta0, theory), due.shape)
     logs, mechanism = np.full(due.shape, np.nan), intervals.family(network)
     if isinstance(network, Linear):
         size = np.sqrt(np.mean(theta0**2, axis=(1, 2)))
@@ -49,7 +49,11 @@ def compare(network: Network, theta0: np.ndarray, drops: int) -> pd.DataFrame:
         table |= _measured(net, run, theory, i, count, ends[i])
         table |= {"width": theory.width[i, :count], "doubtful": theory.doubtful[i, :count]}
         gap = np.abs(table["time"] / table["predicted_time"] - 1)
-        table |= {"inside": gap <= table["width"], "smallness": small[i], "mechanism": mechanism}
+        table |= {
+            "inside": gap <= table["width"],
+            "smallness": small[i, :count],
+            "mechanism": mechanism,
+        }
         rows.append(pd.DataFrame(table).assign(run=i, drop=np.arange(count) + 1))
     return pd.concat(rows, ignore_index=True)
 
@@ -62,7 +66,8 @@ def due_drops(theory: Prediction, smallest: float = SMALLEST) -> np.ndarray:
 
 def train_tasks(network: Network, theta0: np.ndarray, ends: np.ndarray) -> list[Trajectory]:
     """Gradient flow of each run to its own end, to ten times the accuracy that is claimed."""
-    return flows(network, theta0, ends, rtol=1e-8 if network.smooth else 1e-7)
+    rtol = 1e-11 if isinstance(network, Linear) else 1e-8
+    return flows(network, theta0, ends, rtol=rtol if network.smooth else 1e-7)
 
 
 def plateau(times: np.ndarray, losses: np.ndarray, begin: float, end: float) -> tuple[int, float]:

@@ -1,29 +1,247 @@
-"""From one saddle of a linear network to the next, for any input covariance and convolutions.
+"""The path of a linear network from saddle to saddle, for any input covariance and convolutions.
 
 Dormant units obey dTheta = Theta A with A = [[0, G], [G', 0]]', one residual matrix G for all (Eq.
-9).  So they grow as exponentials beside a saddle, and by a fundamental matrix along a drop; and as
-rotations among the units are a symmetry, the part that escapes can always be rotated into a unit of
-its own.
+9), and rotations among the units are a symmetry.  So the mode that grows most can be rotated into a
+unit of its own, and becomes active when it has a thousandth of its best size.  The active units are
+followed as a narrow network, which comes to rest at a saddle or is joined by the next unit before;
+the dormant ones are carried along by its residual.  All that is neglected is what they change of
+it, a millionth.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.interpolate import CubicHermiteSpline
 
-from ...dynamics import Trajectory, flows
+from ...dynamics import Trajectory, flow
 from ...networks import Linear
 from ...observables import dense_loss
-from ..waiting import Drop, Escape, FirstEscape, arrived, best_amplitude, best_map, residual_task
-from .saddles import log_race
+from ..path import Prediction, doubts, half_times
+from ..waiting import Escape, FirstEscape, best_amplitude, best_map, learnable_loss, residual_task
+from .saddles import linear_saddle, log_race
 
 LONGEST = 1e6  # longest time, times the largest curvature, for which a narrow network is followed
 SLOW = 1e-3  # modes that grow so much slower than the fastest wait for ever
 SLIGHT = 1e-6  # and so do those that can take no more than this fraction of the loss
-SMALL = 1e-3  # of the size of a saddle: dormant units that are larger fall with them
-CHUNK = 16  # steps of a run for which dormant units are carried along at once
+SMALL = 1e-3  # of its best size: a mode that is larger becomes an active unit
+SETTLED = 1e-3  # of a drop: what may be left of the last one where its curve ends
+LARGE = 3.0  # and all units are active if they are larger at random by so much
+FOLDS, TURN = 1.0, 0.1  # in one step: e-folds of dormant units, relative change of the residual
+FIRST = 16.0  # e-folds after which a narrow network is first looked at
+RTOL, FINER = 1e-9, 8  # of the active units; points of their curve for each record
+GAUSS = 0.5 - np.sqrt(3) / 6, 0.5 + np.sqrt(3) / 6  # where in a step the residual is taken
+WEIGHTS = (3 + 2 * np.sqrt(3)) / 12, (3 - 2 * np.sqrt(3)) / 12  # of both, in its first half
+
+Curve = tuple[np.ndarray, np.ndarray]
+
+
+def linear_path(network: Linear, theta0: np.ndarray, drops: int) -> Prediction:
+    """The prediction for each run from units (runs, units, features), with data for each run.
+
+    The loss of the active units is one curve, which holds all drops of a run.
+    """
+    found = [_walk(network.runs(i), theta, drops) for i, theta in enumerate(theta0)]
+    visited, curves, after = zip(*found, strict=True)
+    counts = np.array([len(run) - 1 for run in visited])
+    moves = np.arange(drops) < counts[:, None]
+    saddles = [np.zeros((len(theta0), k, theta0.shape[2])) for k in range(drops + 1)]
+    for i, run in enumerate(visited):
+        for k, saddle in enumerate(saddles):
+            units = run[min(k, counts[i])]
+            saddle[i, : len(units)] = units
+    levels = np.stack([network.loss(saddle) for saddle in saddles], axis=1)
+    groups = [[(n, *curve)] if n else [] for n, curve in zip(counts, curves, strict=True)]
+    times, falls = half_times(levels, groups)
+    rests = [residual_task(network, saddle) for saddle in saddles[:-1]]
+    rates = np.stack([_rates(rest)[:, :2] for rest in rests], axis=1)
+    rivals = np.where(moves, rates[..., 1] / np.maximum(rates[..., 0], 1e-300), 0)
+    doubtful, none = doubts(network, levels, times, rivals, moves), np.full(times.shape, -1)
+    begun = np.array([loss[0] for _, loss in curves]) - levels[:, 0]
+    doubtful |= (np.abs(begun) > (levels[:, 0] - levels[:, 1]) / 2)[:, None]
+    error = _errors(times, rates, curves)
+    return Prediction(
+        levels, times, none, rivals, doubtful, np.array(after), saddles, falls, error=error
+    )
+
+
+def _errors(times: np.ndarray, rates: np.ndarray, curves: Sequence[Curve]) -> np.ndarray:
+    """How far what is tolerated may move each time, over the time, (runs, drops).
+
+    A unit whose size is off by a relative d comes d / s earlier, at the rate s (runs, drops, 2) of
+    its saddle: the first of the rates there.  Each step of the active units may add RTOL to d, and
+    what is neglected SMALL^2.  If the drop before comes later by D, a unit that grew at s' before
+    and at s behind is later by (1 - s' / s) D; s' is the second of the rates before.
+    """
+    steps = [np.searchsorted(when, t) / FINER for (when, _), t in zip(curves, times, strict=True)]
+    late, found = np.zeros(len(times)), np.zeros(times.shape)
+    for k, rate in enumerate(np.maximum(rates[..., 0], 1e-300).T):
+        carried = np.abs(1 - rates[:, k - 1, 1] / rate) if k else 0
+        late = carried * late + (RTOL * np.array(steps)[:, k] + SMALL**2) / rate
+        found[:, k] = late / times[:, k]
+    return found
+
+
+def _walk(network: Linear, theta0: np.ndarray, drops: int) -> tuple[list[np.ndarray], Curve, float]:
+    """The walk of one run: its saddles, times and losses of the active units, and when the unit
+    after the last drop escapes."""
+    dormant, clock, after = network.reduce(theta0)[1], 0.0, np.inf
+    lead, origin = dormant[:0], network.loss(dormant[:0])
+    saddles, levels, curves, due = [lead], [origin], [], True
+    curvature = 2 * np.linalg.norm(best_map(network), 2) * np.linalg.norm(network.szz, 2)
+    longest = LONGEST / max(curvature, 1e-300)
+    while due:
+        rest, rank = residual_task(network, saddles[-1]), len(saddles) - 1
+        able = rank < len(lead) + len(dormant) and learnable_loss(rest) > SLIGHT * origin
+        if not able or rank == len(lead) or rank >= drops:
+            goal = SMALL * _best_size(rest) if able and len(dormant) else np.inf
+            settled = levels[-1] + SETTLED * (levels[max(rank - 1, 0)] - levels[-1])
+            due, curve, lead, dormant = _until(network, lead, dormant, goal, settled, longest)
+            if rank:
+                curves.append((clock + curve[0], curve[1]))
+            clock += curve[0][-1]
+            if rank == drops:
+                after = clock if due else np.inf
+            if rank >= drops and curve[1][-1] < (levels[drops - 1] + levels[drops]) / 2:
+                break
+            if due:  # all units at once, if they are large at random
+                taken = len(dormant) if _is_large(dormant, goal) else 1
+                lead, dormant = np.concatenate([lead, dormant[:taken]]), dormant[taken:]
+        if due:
+            saddles.append(_saddle(network, lead[: rank + 1], longest))
+            levels.append(network.loss(saddles[-1]))
+    whole = [np.concatenate(part) for part in zip(*curves, strict=True)] or [np.zeros(1)] * 2
+    return saddles, tuple(whole), after
+
+
+def _until(
+    network: Linear, lead: np.ndarray, dormant: np.ndarray, goal: float, settled: float,
+    longest: float,
+) -> tuple[bool, Curve, np.ndarray, np.ndarray]:  # fmt: skip
+    """Follow the active units `lead` (k, n) until a mode of the dormant ones has the size `goal`.
+
+    Whether one has; times since and losses of the active units; these; and the dormant units, that
+    mode rotated into the first.  None has by the time `longest`, nor, for a goal of inf, before the
+    loss is `settled`.
+    """
+    dormant, size = _rotated(network, lead, dormant)
+    due = size > goal or _is_large(dormant, goal)
+    span = FIRST / max(float(np.linalg.norm(network.syz)), 1e-300)
+    times, losses = [np.zeros(1)], [np.full(1, network.loss(lead))]
+    while not due and times[-1][-1] < longest and (goal < np.inf or losses[-1][-1] > settled):
+        run, residual = _followed(network, lead, span)
+        due, end, dormant, size = _carried(run, residual, dormant, size, goal)
+        before = run.at(end), run.times[np.searchsorted(run.times, end, side="right") - 1]
+        lead = before[0]
+        if end > before[1] and len(lead):
+            lead = flow(network, lead, end - before[1], rtol=RTOL).theta[-1]
+        since, loss = dense_loss(network, run, FINER) if len(lead) else (run.times, run.losses)
+        shown = (since > 0) & (since < end)
+        times.append(times[-1][-1] + np.append(since[shown], end))
+        losses.append(np.append(loss[shown], network.loss(lead)))
+        span = 2 * span
+    curve = np.concatenate(times), np.concatenate(losses)
+    return bool(due), curve, lead, _rotated(network, lead, dormant)[0]
+
+
+def _followed(
+    network: Linear, lead: np.ndarray, span: float
+) -> tuple[Trajectory, Callable[[np.ndarray], np.ndarray]]:
+    """Active units followed for a time, and their residual matrices (T, n_v, n_u) at times (T,)."""
+    if not len(lead):
+        g, loss = network.residual(network.moment_map(lead)), np.full(2, network.loss(lead))
+        run = Trajectory(np.array([0, span]), loss, lead[None].repeat(2, 0))
+        return run, lambda times: np.broadcast_to(g, (len(times), *g.shape))
+    run = flow(network, lead, span, rtol=RTOL)
+    path = CubicHermiteSpline(run.times, run.theta, network.field(run.theta))
+    return run, lambda times: network.residual(network.moment_map(path(times)))
+
+
+def _carried(
+    run: Trajectory,
+    residual: Callable[[np.ndarray], np.ndarray],
+    dormant: np.ndarray,
+    size: float,
+    goal: float,
+) -> tuple[bool, float, np.ndarray, float]:
+    """Dormant units (m, n) beside a run, until a mode of them, now of this `size`, comes to `goal`.
+
+    Whether one does, when, or the end of the run; the units then, and the size.
+    """
+    if goal == np.inf:
+        return False, run.times[-1], dormant, size
+    g = residual(run.times)
+    rates, turns = (
+        np.linalg.norm(g, 2, axis=(1, 2)),
+        np.linalg.norm(np.diff(g, axis=0), axis=(1, 2)),
+    )
+    rates = np.maximum(np.maximum(rates[1:], rates[:-1]), 1e-300)
+    places = np.cumsum(np.append(0, np.diff(run.times) * rates / FOLDS + turns / rates / TURN))
+    grid = np.interp(np.linspace(0, places[-1], int(places[-1]) + 2), places, run.times)
+    for k, (step, growing) in enumerate(zip(*_steps(residual, grid), strict=True)):
+        grown = dormant @ step
+        larger = _largest(grown, growing)
+        if larger > goal:
+            part = np.clip(np.log(goal / size) / np.log(larger / size), 0, 1)
+            end = grid[k] + part * (grid[k + 1] - grid[k])
+            step, growing = (a[0] for a in _steps(residual, np.array([grid[k], end])))
+            return True, end, dormant @ step, _largest(dormant @ step, growing)
+        dormant, size = grown, larger
+    return False, run.times[-1], dormant, size
+
+
+def _steps(
+    residual: Callable[[np.ndarray], np.ndarray], grid: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What each step of a grid of times makes of a dormant unit, which becomes unit @ step, (T, n,
+    n); and the growing modes at its end, (T, n, modes).
+
+    A commutator-free exponential of fourth order, exact where G is constant, however long the step.
+    """
+    wide = np.diff(grid)
+    early, late = (residual(grid[:-1] + share * wide) for share in GAUSS)
+    big, small = WEIGHTS
+    pair = np.stack([big * early + small * late, small * early + big * late], axis=1)
+    q, s, r = np.linalg.svd(pair * wide[:, None, None, None], full_matrices=False)
+    grow, decay = (np.concatenate([q, sign * r.mT], axis=-2) / np.sqrt(2) for sign in (1, -1))
+    steps = (grow * np.expm1(s)[..., None, :]) @ grow.mT + np.eye(grow.shape[-2])
+    steps += (decay * np.expm1(-s)[..., None, :]) @ decay.mT
+    return steps[:, 0] @ steps[:, 1], grow[:, 1]
+
+
+def _largest(dormant: np.ndarray, growing: np.ndarray) -> float:
+    """Size of the largest of the `growing` modes (n, modes) of dormant units (m, n)."""
+    return float(np.sqrt(((dormant @ growing) ** 2).sum(0).max()))
+
+
+def _rotated(network: Linear, lead: np.ndarray, dormant: np.ndarray) -> tuple[np.ndarray, float]:
+    """Dormant units (m, n), rotated so that the largest growing mode is in the first alone, the
+    next in the first two, and so on; and the size of the largest."""
+    q, _, r = np.linalg.svd(network.residual(network.moment_map(lead)), full_matrices=False)
+    strength = (dormant[:, : len(q)] @ q + dormant[:, len(q) :] @ r.T) / np.sqrt(2)
+    sizes = np.linalg.norm(strength, axis=0)
+    rows = np.argsort(-np.linalg.norm(strength, axis=1), kind="stable")
+    turn = np.linalg.qr(strength[rows][:, np.argsort(-sizes, kind="stable")], mode="complete")[0]
+    return turn.T @ dormant[rows], float(sizes.max(initial=0))
+
+
+def _is_large(dormant: np.ndarray, goal: float) -> bool:
+    """Whether dormant units (m, n) are larger than the goal of a mode in any direction."""
+    return float(np.linalg.norm(dormant)) > LARGE * goal * max(len(dormant), 1) ** 0.5
+
+
+def _best_size(rest: Linear) -> float:
+    """Best size of the fastest mode of a residual task."""
+    q, _, r = np.linalg.svd(_residual_matrix(rest)[0], full_matrices=False)
+    return float(best_amplitude(rest, np.append(q[:, 0], r[0])[None] / np.sqrt(2))[0])
+
+
+def _saddle(network: Linear, lead: np.ndarray, longest: float) -> np.ndarray:
+    """The saddle to which a narrow network (k, n) comes alone: in closed form, or by its flow."""
+    if network.patches == 1:
+        return linear_saddle(network, list(range(len(lead))), len(lead))
+    return flow(network, lead, longest).theta[-1]
 
 
 def first_linear_escape(rest: Linear, dormant: np.ndarray) -> FirstEscape:
@@ -59,70 +277,6 @@ def first_linear_escape(rest: Linear, dormant: np.ndarray) -> FirstEscape:
     return FirstEscape(modes[runs, :, k][:, None], np.full(len(runs), -1), share, at)
 
 
-def linear_drop(network: Linear, start: np.ndarray, dormant: np.ndarray) -> Drop:
-    """The drop of a narrow network from units `start`, of which the last is escaping.
-
-    The dormant units obey a linear equation, so a basis of the features is carried along in their
-    place.  It is turned into the singular vectors of G at the next saddle, where these grow one by
-    one: otherwise the slow ones would drown in the errors of the fast.
-    """
-    sizes = [np.linalg.norm(m, 2, axis=(1, 2)) for m in (best_map(network), network.szz)]
-    longest = LONGEST / np.maximum(2 * sizes[0] * sizes[1], 1e-300)
-    longest = np.where(start[:, -1].any(-1), longest, 1 / LONGEST * longest)
-    alone = flows(network, start, longest, rtol=1e-8)
-    nets = [network.runs(np.array([i])) for i in range(len(start))]
-    carried = [_carried(*each) for each in zip(nets, alone, dormant, strict=True)]
-    columns = (np.stack(column) for column in zip(*carried, strict=True))
-    curves = [dense_loss(net, run) for net, run in zip(nets, alone, strict=True)]
-    return Drop(np.stack([run.theta[-1] for run in alone]), *columns, curves)
-
-
-def fundamental_matrices(network: Linear, run: Trajectory, first: int, last: int) -> np.ndarray:
-    """What each step from record `first` to `last` of a run makes of a dormant unit, (steps, n, n).
-
-    A dormant unit (a row) becomes unit @ matrix: it obeys Eq. 9 with the residual of the run, and
-    is not seen by it.  Each step is a commutator-free exponential of fourth order; as A is
-    symmetric, it is exact where A is constant, however long the step.
-    """
-    part = slice(first, last + 1)
-    times, theta = run.times[part], run.theta[part]
-    path, steps = CubicHermiteSpline(times, theta, network.field(theta)), np.diff(times)
-    early, late = (
-        _generator(network.residual(network.moment_map(path(times[:-1] + share * steps))))
-        for share in (0.5 - np.sqrt(3) / 6, 0.5 + np.sqrt(3) / 6)
-    )
-    big, small = (3 + 2 * np.sqrt(3)) / 12, (3 - 2 * np.sqrt(3)) / 12
-    pair = np.stack([big * early + small * late, small * early + big * late])
-    rates, modes = np.linalg.eigh(pair * steps[:, None, None])
-    former, latter = (modes * np.exp(rates)[..., None, :]) @ modes.mT
-    return former @ latter
-
-
-def _carried(
-    network: Linear, run: Trajectory, dormant: np.ndarray
-) -> tuple[np.ndarray, float, float, np.ndarray]:
-    """Dormant units (units, n) beside a run, carried along until it is at its saddle.
-
-    Also for how long, when the run is there, and nan (units,).  If they are no longer small before,
-    these are inf and the direction in unit space whose growing part is the largest.
-    """
-    last = arrived(network, run)
-    turn = np.linalg.eigh(_generator(network.residual(network.moment_map(run.theta[-1:])))[0])[1]
-    large, total = SMALL * np.linalg.norm(run.theta[-1]), turn
-    for first in range(0, last, CHUNK):
-        steps = turn.T @ fundamental_matrices(network, run, first, min(first + CHUNK, last)) @ turn
-        for k, step in enumerate(steps, first + 1):
-            total = total @ step
-            if np.abs(grown := dormant @ total).max() > large:
-                grown = grown @ turn.T
-                here = network.residual(network.moment_map(run.theta[k : k + 1]))
-                growing = np.linalg.eigh(_generator(here)[0])[1][:, -min(here.shape[1:]) :]
-                share = np.linalg.svd(grown @ growing, full_matrices=False)[0][:, 0]
-                return grown, run.times[k], np.inf, share
-    none = np.full(len(dormant), np.nan)
-    return dormant @ total @ turn.T, run.times[last], run.times[last], none
-
-
 def path_leading_log_times(network: Linear, saddles: Sequence[np.ndarray]) -> np.ndarray:
     """Times of the drops over ln(1 / eps), (runs, drops), as in `log_race`.
 
@@ -132,6 +286,12 @@ def path_leading_log_times(network: Linear, saddles: Sequence[np.ndarray]) -> np
     tasks = (residual_task(network, saddle) for saddle in saddles)
     rates = [np.linalg.svd(_residual_matrix(task), compute_uv=False) for task in tasks]
     return np.array([log_race(run) for run in zip(*rates, strict=True)])
+
+
+def _rates(task: Linear) -> np.ndarray:
+    """Rates at which modes grow, descending, (runs, two or more); zero for those there are not."""
+    rates = np.linalg.svd(_residual_matrix(task), compute_uv=False)
+    return np.pad(rates, ((0, 0), (0, max(2 - rates.shape[1], 0))))
 
 
 def _residual_matrix(task: Linear) -> np.ndarray:
