@@ -78,11 +78,11 @@ def prepare(book: dict, name: str, places: dict[str, dict]) -> list[Shown]:
         source, anchor = "".join(cell["source"]), f"cell-{name[:2]}-{number}"
         heading = _heading(source, heading) if cell["cell_type"] == "markdown" else heading
         tags = cell["metadata"].setdefault("tags", [])
-        if (
-            source.startswith(("import ", "from ", "ledger = open_notebook"))
-            or "parameters" in tags
-        ):
+        part = _set_up(source, tags)
+        if part:
             tags.append("hide-input")
+            prompts = {f"code_prompt_{act}": f"{act.title()} {part}" for act in ("show", "hide")}
+            cell["metadata"]["mystnb"] = prompts
         claimed = [claim for out in cell.get("outputs", []) for claim in _claims_in(out)]
         before = shown[-1] if shown else None
         places |= {claim: {"cell": f"{page}#{anchor}", "picture": before} for claim in claimed}
@@ -123,6 +123,15 @@ def ways_in(name: str) -> str:
     colab = f"https://colab.research.google.com/github/{repo}/blob/main/notebooks/{name}.ipynb"
     install = f"`%pip install git+https://github.com/{repo}`"
     return f"Run it: {own}; or [on Binder]({binder}), or [in Colab]({colab}) after {install}."
+
+
+def _set_up(source: str, tags: list[str]) -> str:
+    """What a cell sets up, if it is one that is folded; else ""."""
+    if "parameters" in tags:
+        return "the parameters"
+    if source.startswith("ledger = open_notebook"):
+        return "the ledger's set-up"
+    return "the imports" if source.startswith(("import ", "from ")) else ""
 
 
 def _heading(source: str, before: str) -> str:

@@ -46,6 +46,11 @@ def test_every_notebook_is_a_page(pages):
     assert {"index", "gallery", "claims", "lecture", "api", "play", "benchmarks"} <= names
 
 
+def test_ledgers_are_tables(pages, site):
+    page = pages[site / "notebooks" / "01_linear_rank.html"]
+    assert "measured" in [head.text for head in page.find_all("th")] and "| yes |" not in page.text
+
+
 def test_no_page_loads_anything_from_elsewhere(pages):
     for path, page in pages.items():
         for tag, attribute in LOADS:

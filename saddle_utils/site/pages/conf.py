@@ -2,7 +2,7 @@
 
 project = "Saddle to saddle"
 author = "The saddle_utils developers"
-copyright = "MIT licence"
+copyright = "The authors of this companion; MIT licence"
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
@@ -30,8 +30,7 @@ html_theme_options = {
 }
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}
-nb_code_prompt_show = "Show the set-up"
-nb_code_prompt_hide = "Hide the set-up"
+nb_render_markdown_format = "gfm"
 nb_mime_priority_overrides = [
     ("html", "image/png", 0),
     ("html", "text/markdown", 1),
