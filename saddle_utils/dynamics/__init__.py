@@ -10,7 +10,7 @@ of a vanishing learning rate for one run, and `flows` the same for an ensemble. 
 a function over many tasks or settings, on all cores or on a cluster.
 """
 
-from .escapes import escape
+from .escapes import escape, escapes
 from .gradient_descent import descend, minibatches, resolve_device
 from .gradient_flow import flow, flows
 from .optimisers import Rule, adam, gradient, momentum

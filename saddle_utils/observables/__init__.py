@@ -5,3 +5,4 @@ from .plateaus import count, dense_loss, drop_times, first_times, log_slope, mea
 from .staircase import Staircase
 from .statistics import kolmogorov, kolmogorov_bound, least_share, standard_error
 from .units import THRESHOLDS, clusters, contributions, effective_width, rays
+from .waits import exponent

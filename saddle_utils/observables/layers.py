@@ -16,15 +16,19 @@ def layer_widths(
     A hidden layer is measured as the network of two layers that its units make, with the weights
     into and out of each, (v_i; u_i): in rank, rays or units, whatever its activation counts.
     Layers that skips join count as one (`Layered.streams`).  With a `reference` of the same shape,
-    for example the end of the run, sizes are measured against those of the same layer there.
+    for example the end of the run, sizes are measured against those of the same layer there; a
+    layer whose norm there is below `tau` of the largest one's, such as a branch that a skip makes
+    idle, has width 0.
     """
     theta = np.asarray(theta)
-    at_end = [None if reference is None else network.units(reference, k) for k in _streams(network)]
-    widths = [
-        effective_width(network.hidden(k), network.units(theta, k), tau, at_end[k])
-        for k in _streams(network)
-    ]
-    return np.stack(widths, axis=-1)
+    at_end = theta if reference is None else reference
+    widths, norms = [], []
+    for k in range(len(network.streams)):
+        units, end = network.units(theta, k), network.units(at_end, k)
+        norms.append(np.linalg.norm(end, axis=(-2, -1)))
+        against = None if reference is None else end
+        widths.append(effective_width(network.hidden(k), units, tau, against))
+    return np.stack(widths, axis=-1) * (np.stack(norms, -1) > tau * np.max(norms, 0)[..., None])
 
 
 def imbalance(network: Layered, theta: np.ndarray) -> list[np.ndarray]:
@@ -34,7 +38,8 @@ def imbalance(network: Layered, theta: np.ndarray) -> list[np.ndarray]:
     2106.15933), which gradient flow of a linear network conserves; of a homogeneous one of degree 1
     it conserves the diagonal.  Layers that skips join have one between them, conserved too.
     """
-    parts = [network.hidden(k).split(network.units(theta, k)) for k in _streams(network)]
+    streams = range(len(network.streams))
+    parts = [network.hidden(k).split(network.units(theta, k)) for k in streams]
     return [v @ v.mT - u @ u.mT for v, u in parts]
 
 
@@ -50,7 +55,3 @@ def rank_ratios(network: Layered, theta: np.ndarray) -> np.ndarray:
             values[..., 1] / values[..., 0] if values.shape[-1] > 1 else 0 * values[..., 0]
         )
     return np.stack(found, axis=-1)
-
-
-def _streams(network: Layered) -> range:
-    return range(len(network.streams))

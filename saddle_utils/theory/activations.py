@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..networks import Pointwise
+from ..networks import Deep, Pointwise
 from ..networks.pointwise import activation
 from .manifolds import equal, is_invariant, proportional, silent
 
 RADIUS, POINTS = 0.5, 64  # of the circle on which the coefficients are found
 ORDERS = 9  # how many; rounding makes 1e-16 / RADIUS^8 = 3e-14 of a coefficient that vanishes
 VANISHES = 1e-12
-SEEN = 1e-9  # share of its size from which a moment of the data counts as seen
-TIME_SCALES = ("immediate", "logarithmic", "1/eps", "1/eps^2", "1/eps^3", "never")
+SEEN = 1e-6  # correlation with the labels from which a term of the output counts as seen
+HIGHEST = 16  # degree in the weights up to which terms are looked at
 RELATIONS = ("equal", "proportional", "silent")
 
 
@@ -72,39 +72,56 @@ def imbalance_order(phi: str) -> int | None:
     return _lowest(taylor(phi) * (1 - np.arange(ORDERS)))
 
 
-def task_order(network: Pointwise) -> int | None:
-    """Lowest order k of sigma at 0 that the task sees, c_k E[y (u . x)^k] != 0; None if none does.
+def lowest_degree(phi: str, depth: int) -> int:
+    """Lowest degree in the weights of the output of `depth` layers, 1 + p + ... + p^(depth - 1).
 
-    It is `lowest_order` for data at large, and higher where the data are symmetric: a centred label
-    does not see the order 0, an even one none that is odd.  For a ramp (ReLU), 1 if E[y sigma(u .
-    x)] differs from 0 for any of 64 directions u.  Largest over outputs and patches.
+    p is the `lowest_order` of the activation: the output of small weights of size c goes as c^D.
     """
-    y, samples = network.y, network.samples
-    size = np.sqrt((y * y).mean())
-    if not activation(network.phi).smooth:
-        u = np.random.default_rng(0).standard_normal((64, network.n_u))
-        seen = activation(network.phi).f(network.x @ u.T)
-        found = np.abs(np.einsum("os,psu->opu", y, seen)).max() / samples
-        return 1 if found > SEEN * size * np.sqrt((seen**2).mean()) else None
-    for order in np.flatnonzero(np.abs(taylor(network.phi)) > VANISHES):
-        powers = np.ones((network.patches, samples, 1))
-        for _ in range(order):
-            powers = (powers[..., None] * network.x[:, :, None]).reshape(*powers.shape[:2], -1)
-        moment = np.abs(np.einsum("os,psf->opf", y, powers)).max() / samples
-        if moment > SEEN * size * np.sqrt((powers**2).mean()):
-            return int(order)
-    return None
+    return sum(lowest_order(phi) ** k for k in range(depth))
 
 
-def time_scale(order: int | None) -> str:
-    """How the time of the first drop depends on the initial scale eps, if the task sees this order.
+def seen_degree(network: Pointwise | Deep) -> int | None:
+    """Lowest degree D in the weights of what the labels correlate with; None if there is none.
 
-    A unit of size eps grows as d|theta|/dt = |theta|^order, so that it needs O(1), ln(1 / eps) or
-    eps^(1 - order); "never" for None.
+    f(x; c theta) = sum_D c^D f_D(x; theta): the lowest D with E[y . f_D] != 0 for theta at large
+    (two draws of 6 units or of the network's own layers).  It is `lowest_degree` for data at large,
+    and higher where they are symmetric: centred labels do not see a constant, even ones nothing
+    that is odd.  For two layers it is one more than the lowest order of sigma that the task sees.
+    Coefficients are Cauchy's integrals on a circle of c, as in `taylor`; a network of ramps (ReLU)
+    has one term, whose degree is its number of layers.  ValueError for ramps with skips.
     """
-    if order is None:
-        return TIME_SCALES[-1]
-    return TIME_SCALES[min(order, 4)]
+    deep = isinstance(network, Deep)
+    phis, depth = (network.phis, network.depth) if deep else ((network.phi,), 2)
+    rng, reach = np.random.default_rng(0), np.linalg.norm(network.x, axis=-1).max()
+    theta = np.stack([network.draw(rng, 1 if deep else 6) for _ in range(2)])
+    if network.smooth:
+        parts = network.weights(theta) if deep else network.split(theta)[::-1]
+        sizes = [RADIUS / np.linalg.norm(w[0]) / (1 if k else reach) for k, w in enumerate(parts)]
+        counts = [w[0].size for w in parts] if deep else (network.n_v, network.n_u)
+        theta *= np.repeat(sizes if deep else sizes[::-1], counts)
+        circle = np.exp(2j * np.pi * np.arange(POINTS) / POINTS)[:, None, None, None]
+        terms = np.fft.fft(network.output(circle * theta), axis=0)[:HIGHEST].real / POINTS
+    elif all(activation(phi).degree == 1 for phi in phis) and not (deep and network.skips):
+        terms = np.zeros((depth + 1, *network.output(theta).shape))
+        terms[depth] = network.output(theta)
+    else:
+        raise ValueError(f"activations {phis}: wanted ramps alone, without skips, or none")
+    sizes = np.sqrt((terms**2).mean((-2, -1)))
+    moments = np.abs((terms * network.y).mean((-2, -1))) / np.sqrt((network.y**2).mean())
+    seen = np.flatnonzero((moments > SEEN * sizes + VANISHES * sizes.max()).any(-1))
+    return int(seen[0]) if len(seen) else None
+
+
+def time_scale(degree: float | None) -> str:
+    """How the time of the first drop depends on the initial scale eps, for the degree that is seen.
+
+    Weights of size eps grow as d|theta|/dt = |theta|^(D - 1): they need O(1), ln(1 / eps) or
+    eps^(2 - D); "never" for None or nan.  A measured degree is rounded.
+    """
+    if degree is None or np.isnan(degree):
+        return "never"
+    power = max(round(degree) - 2, -1)
+    return {-1: "immediate", 0: "logarithmic", 1: "1/eps"}.get(power, f"1/eps^{power}")
 
 
 @dataclass(frozen=True)
@@ -126,7 +143,8 @@ class Prediction:
 
 def predict(network: Pointwise) -> Prediction:
     """The `Prediction` for a network and its data, before any training."""
-    order = task_order(network)
+    degree = seen_degree(network)
+    order = None if degree is None else degree - 1
     name = RELATIONS[2 if order is None else min(order, 2)]
     name = "equal" if name == "silent" and not network.vanishes else name
     relation = {

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from scipy.optimize import minimize
 
-from ..networks import Array, Deep, DeepLinear, Layered
+from ..networks import Array, Deep, DeepLinear, Layered, Network, initial_units
 from ..networks.pointwise import ACTIVATIONS
 
 
@@ -56,6 +57,34 @@ def effective_depth(depth: int, skips: Sequence[tuple[int, int]]) -> int:
                 best[there] = best[here] + length
                 queue.append(there)
     return best[depth]
+
+
+def small_degree(order: int, depth: int, small: Sequence[int]) -> int:
+    """Degree of the lowest term of the map in the weights of the layers `small` (from 0).
+
+    sum of p^(L - 1 - l) for an activation of lowest order p, as each later layer raises what comes
+    in to the power p: r for p = 1, the critical-depth law.
+    """
+    return sum(order ** (depth - 1 - k) for k in small)
+
+
+def fixed_levels(network: Network, rows: int = 1, draws: int = 40) -> np.ndarray:
+    """Losses of fixed points of a (narrow) network over that without units, ascending, (n,).
+
+    By BFGS from so many draws of standard normal weights in `rows` (1 for layers, else units);
+    those equal to .001 are counted once.  They are saddles of wider networks (Corollary 2).
+    """
+    found = []
+    for seed in range(draws):
+        start = initial_units(network, rows, 1.0, seed)
+        end = minimize(
+            lambda flat, shape=start.shape: float(network.loss(flat.reshape(shape))),
+            start.ravel(),
+            jac=lambda flat, shape=start.shape: -network.field(flat.reshape(shape)).ravel(),
+        )
+        found.append(end.fun / network.zero_loss())
+    found = np.sort(found)
+    return found[np.append(True, np.diff(found) > 1e-3)]
 
 
 def aligned_start(network: DeepLinear, scale: float, seed: int = 0) -> np.ndarray:

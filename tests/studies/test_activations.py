@@ -7,38 +7,51 @@ import pytest
 
 from saddle_utils import networks
 from saddle_utils.datasets import FIGURE4, digitised, figure4_panel
+from saddle_utils.dynamics import flow
 from saddle_utils.networks import initial_units
+from saddle_utils.observables import first_times
 from saddle_utils.studies import activations as study
-from saddle_utils.studies.activations.measure import NAMES, TASKS, Combination, measured_scale
+from saddle_utils.studies.activations.measure import NAMES, SCALES, TASKS, Combination
 from saddle_utils.studies.activations.panels import expected, ring
-from saddle_utils.theory.activations import predict, task_order
+from saddle_utils.theory.activations import lowest_degree, predict, seen_degree, time_scale
 from saddle_utils.theory.saddles import narrow_level
 
 
-def test_the_time_scale_is_read_off_three_times():
-    scales = np.array([1e-2, 1e-3, 1e-4])
-    laws = {
-        "immediate": 3 + 5 * scales, "logarithmic": 2 - 0.7 * np.log(scales),
-        "1/eps": 4 + 0.3 / scales, "1/eps^2": 1 + 0.2 / scales**2,
-        "never": np.full(3, np.inf),
+def test_time_scales_by_name():
+    names = [time_scale(d) for d in (1, 2, 3.02, 4, 13, None, np.nan)]
+    assert names == ["immediate", "logarithmic", "1/eps", "1/eps^2", "1/eps^11", "never", "never"]
+
+
+def test_the_degree_that_a_task_sees():
+    """By hand, one more than the order: parity of the data against the series of the activation."""
+
+    def seen(phi, task, depth=2):
+        return seen_degree(Combination(phi, task, 3, depth).network)
+
+    degrees = {name: [seen(name, task) for task in TASKS] for name in NAMES}
+    assert degrees == {
+        "relu": [2, 2, 2, None], "leaky_relu": [2, 2, 2, None],
+        "tanh": [2, 2, None, 4], "sine": [2, 2, None, 4],
+        "sigmoid": [1, 2, None, 4], "softplus": [1, 2, 3, None],
+        "gelu": [2, 2, 3, None], "swish": [2, 2, 3, None],
+        "x_tanh": [3, 3, 3, None], "square": [3, 3, 3, None], "cubic": [4, 4, None, 4],
     }  # fmt: skip
-    assert {name: measured_scale(times) for name, times in laws.items()} == {k: k for k in laws}
+    # three layers: w (w x), w (w x)^2, w w (w x)^3 and, where 1/2 breaks the parity, w w^2 (w x)^3
+    assert [seen("gelu", task, 3) for task in TASKS] == [3, 3, 4, 6]
+    assert [seen("tanh", task, 3) for task in TASKS] == [3, 3, None, 5]
+    assert [seen("relu", task, 3) for task in TASKS] == [3, 3, 3, 3]
+    assert lowest_degree("x_tanh", 3) == seen("x_tanh", "teacher", 3) == 7
 
 
-def test_the_order_that_a_task_sees():
-    """By hand: parity of the data against the series of the activation."""
-
-    def seen(phi, task):
-        return task_order(Combination(phi, task, 3).network)
-
-    orders = {name: [seen(name, task) for task in TASKS] for name in NAMES}
-    assert orders == {
-        "relu": [1, 1, 1, None], "leaky_relu": [1, 1, 1, None],
-        "tanh": [1, 1, None, 3], "sine": [1, 1, None, 3],
-        "sigmoid": [0, 1, None, 3], "softplus": [0, 1, 2, None],
-        "gelu": [1, 1, 2, None], "swish": [1, 1, 2, None],
-        "x_tanh": [2, 2, 2, None], "square": [2, 2, 2, None], "cubic": [3, 3, None, 3],
-    }  # fmt: skip
+@pytest.mark.parametrize("combo", [("gelu", "even", 5, 3), ("softplus", "centred", 4, 2)])
+def test_drops_are_those_of_gradient_flow_in_time(combo):
+    """Both ways to follow a wait, against a flow recorded densely, and the exponent."""
+    net, scales = Combination(*combo).network, np.array([3e-2, 1e-2])
+    times = study.first_drops(net, combo[2], scales)
+    theta = scales[0] * initial_units(net, 1 if combo[3] > 2 else 6, 1.0, combo[2])
+    run = flow(net, theta, np.linspace(0, 1.2 * times[0], 2001))
+    level = 0.99 * min(run.losses[0], net.zero_loss())
+    assert times[0] == pytest.approx(float(first_times(run.times, -run.losses, -level)), rel=2e-3)
 
 
 def test_what_is_predicted_of_a_class():
@@ -51,11 +64,10 @@ def test_what_is_predicted_of_a_class():
 
 
 def test_linear_times_are_those_of_the_closed_form():
-    """One unit on one sample: |theta| grows as e^t, so a decade of scale takes ln 10 / rate."""
+    """Units on one sample: |theta| grows as e^t, so a decade of scale takes ln 10 / rate."""
     net = networks.pointwise(np.array([[1.0, 0.0]]), np.array([1.0]), "identity")
-    times = study.first_drops(net, 0, width=3)
+    times = study.first_drops(net, 0, SCALES, width=3)
     np.testing.assert_allclose(np.diff(times), np.log(10), rtol=0.02)
-    assert measured_scale(times) == "logarithmic"
 
 
 def test_leaky_relu_waits_at_a_saddle_and_tanh_does_not():

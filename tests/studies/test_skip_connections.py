@@ -8,34 +8,31 @@ import pytest
 from saddle_utils import networks
 from saddle_utils.networks import ACTIVATIONS
 from saddle_utils.studies import skip_connections as study
+from saddle_utils.studies.skip_connections.claims import fits
 from saddle_utils.theory.activations import imbalance_order, lowest_order
+from saddle_utils.theory.deep import small_degree
 
 
-@pytest.mark.parametrize("power", [-3.0, -1.0, 1.0])
-def test_an_exponent_is_found_beside_a_constant(power):
-    scales = np.array([1e-2, 1e-3, 1e-4])
-    assert study.exponent(scales, 7 + 0.3 * scales**power) == pytest.approx(power, abs=1e-6)
-    assert study.exponent(scales, 5 + np.log(1 / scales)) == pytest.approx(0, abs=1e-9)
-
-
-def test_types_of_waits():
-    assert [study.type_of(e) for e in (1.0, 0.01, -0.98, -3.2)] == [
-        "none", "logarithm", "power 1", "power 3",
-    ]  # fmt: skip
-
-
-def test_the_degree_of_the_lowest_term_is_the_predicted_one():
-    """Against the loss of networks that shrink: L(0) - L goes as c^D in the size of the weights."""
+def test_the_degree_of_small_layers_is_that_of_the_map():
+    """Against the output of networks of which some layers shrink: it goes as c^D."""
     rng = np.random.default_rng(3)
     x, y = rng.standard_normal((6, 2)), rng.standard_normal((6, 1))
     for phi in ("identity", "tanh", "gelu", "square", "x_tanh", "cubic"):
-        for depth in (2, 3):
-            net = networks.deep([2, *[3] * (depth - 1), 1], x, y, phi)
-            theta = net.draw(rng)
-            out = [np.abs(net.output(c * theta)).max() for c in (1e-2, 1e-3)]
-            degree = np.log10(out[0] / out[1])
-            predicted = study.predicted_exponent(lowest_order(phi), depth)
-            assert degree - 2 == pytest.approx(-predicted, abs=0.1)
+        net = networks.deep([2, 3, 3, 1], x, y, phi)
+        theta = net.draw(rng)
+        for small in ([0, 1, 2], [0, 2], [1]):
+            sizes = [np.where(np.isin(range(3), small), c, 0.3) for c in (1e-2, 1e-3)]
+            out = [np.abs(net.output(net.scaled(theta, size))).max() for size in sizes]
+            assert small_degree(lowest_order(phi), 3, small) == pytest.approx(
+                np.log10(out[0] / out[1]), abs=0.1
+            )
+
+
+@pytest.mark.parametrize(("kind", "skip"), [("linear", "no skip"), ("ReLU", "skips two layers")])
+def test_runs_drop_twice_and_widths_follow(kind, skip):
+    (run,) = study.train(kind, skip, [100])
+    assert len(run.staircase.half_drops) == 2 and fits(kind, skip, run.widths())
+    assert not fits(kind, skip, run.widths() + 1) and run.times[-1] < run.trajectory.times[-1]
 
 
 def test_mixed_starts_have_the_sizes_asked_for():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from saddle_utils import networks
-from saddle_utils.dynamics import escape, flow
+from saddle_utils.dynamics import escape, escapes, flow
 from saddle_utils.networks import DeepLinear
 from saddle_utils.observables import first_times, imbalance, rank_ratios
 from saddle_utils.theory import deep
@@ -47,10 +47,26 @@ def test_escape_agrees_with_gradient_flow_in_time():
     net = networks.deep([3, 5, 4, 2], X, Y, "tanh")
     theta = 0.1 * net.draw(np.random.default_rng(1))
     level = 0.97 * net.zero_loss()
-    time, end = escape(net, theta, level)
+    time, end = escape(net, theta, level, step=0.03)
     run = flow(net, theta, np.linspace(0, 1.2 * time, 4001))
     assert time == pytest.approx(float(first_times(run.times, -run.losses, -level)), rel=1e-5)
     assert float(net.loss(end)) == pytest.approx(level, rel=1e-8)
+
+
+def test_escapes_of_an_ensemble_are_those_of_its_runs():
+    net = networks.deep([3, 5, 4, 2], X, Y, "gelu")
+    theta = 0.1 * np.stack([net.draw(np.random.default_rng(k)) for k in range(4)])
+    levels = np.array([0.97, 0.9, 0.95, -1.0]) * net.zero_loss()
+    times, ends = escapes(net, theta, levels)
+    np.testing.assert_allclose(net.loss(ends)[:3], levels[:3], rtol=1e-6)
+    singly = [escape(net, one, level)[0] for one, level in zip(theta[:3], levels[:3], strict=True)]
+    np.testing.assert_allclose(times[:3], singly, rtol=1e-12)
+    assert np.isnan(times[3])
+
+
+def test_fixed_levels_of_linear_layers_are_those_of_ranks():
+    found = deep.fixed_levels(target(3, width=1))
+    np.testing.assert_allclose(found[0], 0.09 / 1.09, atol=1e-6)
 
 
 def test_escape_refuses_what_cannot_be():

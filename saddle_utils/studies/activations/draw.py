@@ -14,7 +14,6 @@ from ...datasets.figure4 import LETTERS
 from ...notebook import Picture
 from ...notebook.look import BLUE, FAINT, GREEN, INK, ORANGE, dashed, draw_levels
 from ...observables import effective_width
-from ...theory.activations import TIME_SCALES
 from ..figure1 import PanelRun
 from ..figure1.draw import draw_weights
 from .measure import LONGER, NAMES, TASKS
@@ -121,28 +120,35 @@ def classes_picture(table: dict[str, np.ndarray]) -> Picture:
 
 
 def confusion_picture(table: dict[str, np.ndarray]) -> Picture:
-    """Predicted against measured time scales, by the order of phi alone and by the order seen."""
-    fig, axes = plt.subplots(1, 2, figsize=(9.5, 3.6), sharey=True)
-    titles = ("lowest order of φ alone", "lowest order of φ that the task sees")
-    kinds = [k for k in TIME_SCALES if k in {*table["naive"], *table["seen"], *table["measured"]}]
+    """Predicted against measured time scales, by the order of phi alone and by the degree seen."""
+    fig, axes = plt.subplots(1, 2, figsize=(12, 4.6), sharey=True)
+    titles = ("order of φ and depth alone", "lowest degree that the task sees")
+    kinds = sorted({*table["naive"], *table["seen"], *table["measured"]}, key=_rank)
     for ax, key, title in zip(axes, ("naive", "seen"), titles, strict=True):
         counts = confusion(table[key], table["measured"], kinds)
-        ax.imshow(counts, cmap="Blues", vmin=0, vmax=counts.max())
+        ax.imshow(np.sqrt(counts), cmap="Blues", vmin=0, vmax=np.sqrt(counts.max()))
         for (i, j), n in np.ndenumerate(counts):
             if n:
-                colour = "white" if n > counts.max() / 2 else INK
+                colour = "white" if n > counts.max() / 4 else INK
                 ax.text(j, i, n, ha="center", va="center", color=colour, fontweight="bold")
-        ax.set_xticks(range(len(kinds)), kinds, rotation=25, ha="right")
+        ax.set_xticks(range(len(kinds)), kinds, rotation=35, ha="right")
         ax.set(xlabel="measured", title=title)
         ax.set_yticks(range(len(kinds)), kinds)
         ax.spines[:].set_visible(False)
     axes[0].set_ylabel("predicted")
     alt = (
         "Two confusion tables of predicted and measured dependence of the first drop on the "
-        "initial scale. By the lowest order of the activation alone many combinations are off the "
-        "diagonal; by the lowest order that the task sees nearly all are on it."
+        "initial scale, two to five layers. By the order of the activation and the depth alone "
+        "many combinations are off the diagonal; by the lowest degree that the task sees all or "
+        "nearly all are on it."
     )
     return Picture(fig, "time_scales", alt, table)
+
+
+def _rank(kind: str) -> int:
+    """Place of a time scale in a table: immediate, logarithmic, powers, never."""
+    known = {"immediate": -1, "logarithmic": 0, "1/eps": 1, "never": 99}
+    return known[kind] if kind in known else int(kind.split("^")[1])
 
 
 def confusion(predicted: np.ndarray, measured: np.ndarray, kinds: Sequence[str]) -> np.ndarray:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.optimize import minimize, nnls
+from scipy.optimize import nnls
 
 from ... import networks
 from ...datasets import panel
-from ...networks import Network, initial_units
+from ...networks import Network
+from ...theory.deep import fixed_levels
 
 
 @dataclass(frozen=True)
@@ -41,22 +42,9 @@ class DeepPanel:
         return width if len(self.layers) == 1 else 1
 
     @cache  # noqa: B019 - a panel lives as long as the program
-    def narrow_levels(self, width: int, draws: int = 40) -> np.ndarray:
-        """Losses of the fixed points of networks with hidden layers of this width, ascending (n,).
-
-        Over that without units; by BFGS from so many draws, those equal to .001 counted once.
-        """
-        net, found = self.build(width), []
-        for seed in range(draws):
-            start = initial_units(net, self.rows(width), 1.0, seed)
-            end = minimize(
-                lambda flat, shape=start.shape: float(net.loss(flat.reshape(shape))),
-                start.ravel(),
-                jac=lambda flat, shape=start.shape: -net.field(flat.reshape(shape)).ravel(),
-            )
-            found.append(end.fun / net.zero_loss())
-        found = np.sort(found)
-        return found[np.append(True, np.diff(found) > 1e-3)]
+    def narrow_levels(self, width: int) -> np.ndarray:
+        """Levels of the fixed points of networks with hidden layers of this width, ascending."""
+        return fixed_levels(self.build(width), self.rows(width))
 
 
 def split(y: np.ndarray, outputs: np.ndarray) -> np.ndarray:

@@ -2,47 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...notebook import Picture
 from ...notebook.look import BLUE, GREEN, INK, ORANGE, dashed, draw_words, note, shades
 from ...observables import layer_widths
-from .measure import SKIPS, strength, type_of
+from .measure import SKIPS, strength
 
 WIDTHS = 40  # times at which an explorer counts effective widths
 COLOURS = (BLUE, ORANGE, GREEN)  # of the three networks of Figure 6
 
 
 def fig6_picture(runs: Mapping[str, Mapping]) -> Picture:
-    """Figure 6: loss over linear and logarithmic time, linear and ReLU networks, three skips."""
-    fig, axes = plt.subplots(2, 2, figsize=(11, 5.6), sharey=True)
+    """Figure 6: loss over linear and logarithmic time, and widths of layers, by kind and skip."""
+    fig, axes = plt.subplots(2, 3, figsize=(13, 5.8), width_ratios=(1.1, 1.5, 1.2))
     columns: dict[str, list] = {"kind": [], "skip": [], "time": [], "loss": []}
     for row, (kind, by_skip) in zip(axes, runs.items(), strict=True):
-        for (skip, (net, run)), colour in zip(by_skip.items(), COLOURS, strict=True):
-            losses = run.losses / net.zero_loss()
-            for ax in row:
-                ax.plot(run.times, losses[:, 1:], color=colour, lw=0.6, alpha=0.35)
-                ax.plot(run.times, losses[:, 0], color=colour, lw=2)
-            columns["kind"] += [kind] * len(losses)
-            columns["skip"] += [skip] * len(losses)
+        for (skip, ensemble), colour in zip(by_skip.items(), COLOURS, strict=True):
+            for k, run in enumerate(ensemble):
+                style = {"lw": 0.6, "alpha": 0.35} if k else {"lw": 2, "zorder": 3}
+                for ax in row[:2]:
+                    ax.plot(run.times, run.losses, color=colour, **style)
+            run = ensemble[0]
+            columns["kind"] += [kind] * len(run.times)
+            columns["skip"] += [skip] * len(run.times)
             columns["time"] += [*run.times]
-            columns["loss"] += [*losses[:, 0]]
-        row[0].set(title=f"four {kind} layers", ylabel="loss / initial loss", ylim=(-0.04, 1.07))
+            columns["loss"] += [*run.losses]
+        _draw_widths(row[2], by_skip)
+        row[0].set(title=f"four {kind} layers", ylabel="loss / initial loss", xlim=(0, None))
+        row[0].set(xlim=(0, 1.05 * by_skip["no skip"][0].times[-1]))
         row[1].set(xscale="log", xlim=(0.5, None))
-        row[0].set(xlim=(0, None))
-    axes[1, 0].set(xlabel="gradient-flow time")
-    axes[1, 1].set(xlabel="gradient-flow time, logarithmic")
-    draw_words(axes[0, 0], [*zip(SKIPS, COLOURS, strict=True)])
+        for ax in row[:2]:
+            ax.set_ylim(-0.04, 1.07)
+    for ax, name in zip(axes[1], ("gradient-flow time", "the same, logarithmic", ""), strict=True):
+        ax.set_xlabel(name)
     alt = (
         "Figure 6. Loss of four-layer networks over linear and logarithmic time. Without a skip "
-        "the first drop comes last by far; with a skip over one layer a tenth of the time; over "
-        "two layers at once. All show drops and plateaus between them."
+        "the first drop comes last by far; with a skip over one layer sooner, and over two layers "
+        "at once, though from ever smaller weights. All show two drops and a plateau between. "
+        "Right: the effective width of each layer goes from 0 to 1 to 2 with the drops."
     )
     return Picture(fig, "fig6", alt, columns)
+
+
+def _draw_widths(ax: Axes, by_skip: Mapping[str, Sequence]) -> None:
+    """Effective widths by layer on the plateaus of the first run that has three, for each skip."""
+    for block, ((skip, ensemble), colour) in enumerate(zip(by_skip.items(), COLOURS, strict=True)):
+        run = next((r for r in ensemble if len(r.staircase.levels) == 3), ensemble[0])
+        widths = run.widths()
+        ax.text(4 * block + 0.5, -1.25, skip, color=colour, ha="center", fontsize=8,
+                fontweight="bold")  # fmt: skip
+        names = [" + ".join(map(str, layers)) for layers in run.network.streams]
+        for k, column in enumerate(widths.T):
+            place = 4 * block + k
+            for drops, width in enumerate(column):
+                ax.text(place, drops, width, color=colour, ha="center", va="center",
+                        fontweight="bold")  # fmt: skip
+            ax.text(place, -0.75, names[k], ha="center", va="center", fontsize=7.5)
+    ax.set(xlim=(-0.8, 10.5), ylim=(2.6, -1.6), yticks=range(3), xticks=[])
+    ax.set_yticklabels(["at first", "plateau", "end"])
+    ax.set_title("effective width of hidden layers (+: joined by the skip)", fontsize=9)
+    ax.spines[:].set_visible(False)
 
 
 def skips_picture(table: Mapping[str, np.ndarray], depths: Mapping[str, np.ndarray]) -> Picture:
@@ -80,58 +106,32 @@ def skips_picture(table: Mapping[str, np.ndarray], depths: Mapping[str, np.ndarr
     return Picture(fig, "skips", alt, table, {"depths": depths})
 
 
-def law_picture(table: Mapping[str, np.ndarray]) -> Picture:
-    """Measured exponents over the number of small layers, for each activation and depth."""
-    phis = [*dict.fromkeys(table["phi"])]
-    fig, ax = plt.subplots(figsize=(7.6, 3.6))
+def law_picture(table: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> Picture:
+    """Measured exponents over the number of small layers: where the law holds, and where not."""
+    fig, axes = plt.subplots(1, 2, figsize=(12, 3.8))
     depths = np.unique(table["depth"])
-    for depth, colour in zip(depths, shades(len(depths)), strict=True):
-        for k, phi in enumerate(phis):
-            here = (table["depth"] == depth) & (table["phi"] == phi)
-            place = table["small"][here] + 0.16 * (k - 1.5) + 0.02 * (depth - 4)
+    colours = dict(zip(depths, shades(len(depths)), strict=True))
+    for ax, found in zip(axes, (table, others), strict=True):
+        phis, smalls = [*dict.fromkeys(found["phi"])], np.unique(found["small"])
+        for (depth, colour), (k, phi) in itertools.product(colours.items(), enumerate(phis)):
+            here = (found["depth"] == depth) & (found["phi"] == phi)
+            place = found["small"][here] + 0.16 * (k - 1.5) + 0.02 * (depth - 4)
             ax.plot(
-                place, table["exponent"][here], "o^sD"[k], color=colour, ms=5, mec="white", mew=0.3
+                place, found["exponent"][here], "o^sD"[k], color=colour, ms=5, mec="white", mew=0.3
             )
-    smalls = np.unique(table["small"])
-    for r in smalls:
-        dashed(ax, [r - 0.45, r + 0.45], [2 - r, 2 - r])
-    marks = ", ".join(f"{m} {phi}" for m, phi in zip("●▲■◆", phis, strict=False))
-    ax.set(xlabel="layers that start small, r", ylabel="exponent of the wait", xticks=smalls)
-    ax.set_title(marks, fontsize=9)
-    draw_words(ax, [(f"{d} layers", c) for d, c in zip(depths, shades(len(depths)), strict=True)])
+        for r in smalls:
+            dashed(ax, [r - 0.45, r + 0.45], [2 - r, 2 - r])
+        marks = ", ".join(f"{m} {phi}" for m, phi in zip("●▲■◆", phis, strict=False))
+        ax.set(xlabel="layers that start small, r", xticks=smalls)
+        ax.set_title(marks, fontsize=9)
+    axes[0].set(ylabel="exponent of the wait")
+    draw_words(axes[0], [(f"{depth} layers", colour) for depth, colour in colours.items()])
     alt = (
-        "Measured exponents of the waiting time over the number r of layers that start small: on "
-        "the dashed levels 2 - r, for four activations and depths from 2 to 6."
+        "Measured exponents of the waiting time over the number r of layers that start small. "
+        "Left: on the dashed levels 2 - r, for four activations and depths from 2 to 6. Right: "
+        "sigmoid and softplus stay at 1, for their waits tend to a limit; x tanh x falls far below."
     )
-    return Picture(fig, "critical_depth", alt, table)
-
-
-def activations_picture(table: Mapping[str, np.ndarray]) -> Picture:
-    """The confusion table of predicted and measured types of the wait, of random combinations."""
-    predicted = [type_of(e) for e in table["predicted"]]
-    measured = ["no escape" if np.isnan(e) else type_of(e) for e in table["measured"]]
-    kinds = {*predicted, *measured}
-    names = sorted(kinds, key=lambda n: (n == "no escape", n != "none", _power(n)))
-    counts = np.zeros((len(names), len(names)), int)
-    for a, b in zip(predicted, measured, strict=True):
-        counts[names.index(a), names.index(b)] += 1
-    fig, ax = plt.subplots(figsize=(5.6, 4.4))
-    shown = np.ma.masked_equal(counts, 0)
-    ax.imshow(np.log1p(shown), cmap=shades(), vmin=0, vmax=6)
-    for i, j in zip(*np.nonzero(counts), strict=True):
-        ax.text(j, i, counts[i, j], ha="center", va="center", fontsize=9, fontweight="bold")
-    ax.set(
-        xticks=range(len(names)), yticks=range(len(names)), xlabel="measured", ylabel="predicted"
-    )
-    ax.set_xticklabels(names, rotation=30, ha="right")
-    ax.set_yticklabels(names)
-    alt = "Confusion table of the predicted and the measured type of the wait of random networks."
-    escaped = np.isfinite(table["measured"])
-    return Picture(fig, "wait_types", alt, {**table, "escaped": escaped})
-
-
-def _power(name: str) -> int:
-    return int(name.split()[1]) if name.startswith("power") else 0
+    return Picture(fig, "critical_depth", alt, table, {"others": others})
 
 
 def snapshot(found: tuple) -> Figure:

@@ -10,7 +10,7 @@ from ...notebook.explorer import Choice, Explorer, Slider
 from ...theory.deep import effective_depth
 from .draw import snapshot
 
-STEP, STEPS = 0.1, 2500
+STEP, STEPS = 0.2, 1250
 
 
 def explorer() -> Explorer:
@@ -22,7 +22,7 @@ def explorer() -> Explorer:
         skips = ((1, 1 + jumped),) if jumped else ()
         net = networks.deep([2, *[8] * (depth - 1), 1], data.x, data.y, phi, skips)
         theta = initial_units(net, 1, init_scale, seed)
-        run = descend(net, theta, STEP, STEPS, 10)
+        run = descend(net, theta, STEP, STEPS, 5)
         left = effective_depth(depth, skips)
         law = "a logarithm" if left == 2 else f"1 / scale^{left - 2}"
         return net, run, f"{phi}, shortest path {left}: {law}"

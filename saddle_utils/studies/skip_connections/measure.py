@@ -1,23 +1,62 @@
-"""Waiting times of deep networks with skips, and with some layers small and others not."""
+"""Figure 6's runs, and waiting times of deep networks with skips or with only some layers small."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from ... import networks
+from ... import networks, observables
 from ...datasets import panel
-from ...dynamics import RunFailedError, Trajectory, descend, escape
+from ...dynamics import Trajectory, descend, escapes, flows
 from ...networks import Layered, initial_units, pack
+from ...observables import Staircase, exponent
 from ...theory import deep
+from ...theory.activations import lowest_order
 
 SKIPS = {"no skip": (), "skips one layer": ((2, 3),), "skips two layers": ((1, 3),)}
-STEP = 0.05  # of gradient descent in Figure 6, in gradient-flow time
-STEPS = {"linear": (9000, 3000, 2000), "ReLU": (36000, 6000, 3000)}  # by the skip
+SCALES = (1.0, 0.1, 0.01)  # of the initial weights by the skip, so that each network has plateaus
+ENDS = {"linear": (1e5, 4e3, 400.0), "ReLU": (8e3, 3e3, 100.0)}  # of the runs
+STEP = 0.4  # of gradient descent for ReLU, in gradient-flow time
+TAU = 0.1  # of the largest size, from which a unit counts
 SHARE = 0.05  # of the loss that has fallen when a network has escaped
+PATH = 0.25  # step along the path of a smooth network (`dynamics.escapes`)
 PHIS = ("identity", "relu", "tanh", "gelu")
+OTHERS = ("sigmoid", "softplus", "x_tanh")  # sigma(0) != 0, or sigma'(0) = 0
+
+
+@dataclass(frozen=True)
+class SkipRun:
+    """One run of Figure 6, cut soon after its last drop; losses over that without units."""
+
+    network: Layered
+    trajectory: Trajectory
+
+    @cached_property
+    def times(self) -> np.ndarray:
+        """When it was recorded (T,), in gradient-flow time."""
+        losses, times = self.trajectory.losses, self.trajectory.times
+        settled = np.argmax(losses < losses[-1] + 1e-3 * self.network.zero_loss())
+        return times[times <= 1.5 * times[settled]]
+
+    @property
+    def losses(self) -> np.ndarray:
+        """Loss over the loss of a network without units, (T,)."""
+        return self.trajectory.losses[: len(self.times)] / self.network.zero_loss()
+
+    @cached_property
+    def staircase(self) -> Staircase:
+        """Plateaus in gradient-flow time; what takes less than 5% of the loss is no drop."""
+        return observables.measure(self.times, self.losses, min_drop=0.05)
+
+    def widths(self) -> np.ndarray:
+        """Effective width of each layer in the middle of each plateau, (plateaus, layers)."""
+        at = np.stack([self.trajectory.at(t) for t in self.staircase.middles])
+        end = np.broadcast_to(self.trajectory.theta[-1], at.shape)
+        return observables.layer_widths(self.network, at, TAU, end)
 
 
 def network(kind: str, skips: Sequence[tuple[int, int]], width: int, depth: int = 4) -> Layered:
@@ -36,44 +75,41 @@ def strength() -> float:
 
 
 def train(
-    kind: str, skip: str, seeds: Sequence[int], width: int = 10, scale: float = 0.02
-) -> tuple[Layered, Trajectory]:
-    """The network and its runs, one a seed, by gradient descent; recorded at 600 times."""
-    net = network(kind, SKIPS[skip], width)
-    steps = STEPS[kind][[*SKIPS].index(skip)]
-    theta = initial_units(net, 1, scale, [*seeds])
-    return net, descend(net, theta, STEP, steps, steps // 600)
+    kind: str, skip: str, seeds: Sequence[int], width: int = 8, scale: float = 0.01
+) -> list[SkipRun]:
+    """Runs of a network of Figure 6, one a seed, from `scale` times that of its skip in `SCALES`.
 
-
-def waits(
-    net: Layered, starts: Sequence[np.ndarray], share: float = SHARE, rtol: float = 1e-5
-) -> np.ndarray:
-    """Time in which each start loses this share of its loss, (starts,)."""
-    return np.array([escape(net, t, (1 - share) * float(net.loss(t)), rtol)[0] for t in starts])
-
-
-def exponent(scales: np.ndarray, times: np.ndarray) -> float:
-    """Exponent k of times t = c + C scale^k at three scales in geometric sequence.
-
-    0 is a logarithm.  From the ratio of the two differences, to which a constant does not matter.
+    Gradient flow for linear networks, descent with a small step for ReLU.
     """
-    first, second = np.diff(times)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float(np.log(np.abs(second / first)) / np.log(scales[1] / scales[0]))
+    number, net = [*SKIPS].index(skip), network(kind, SKIPS[skip], width)
+    theta = initial_units(net, 1, scale * SCALES[number], [*seeds])
+    end = ENDS[kind][number]
+    if kind == "linear":
+        runs = flows(net, theta, end, 1e-5)
+    else:
+        steps = int(end / STEP)
+        run = descend(net, theta, STEP, steps, max(1, steps // 600))
+        runs = [run.member(i) for i in range(len(theta))]
+    return [SkipRun(net, run) for run in runs]
+
+
+def waits(net: Layered, starts: Sequence[np.ndarray], share: float = SHARE) -> np.ndarray:
+    """Time in which each start loses this share of its loss, (starts,); nan if it does not."""
+    theta = np.stack(starts)
+    return escapes(net, theta, (1 - share) * net.loss(theta), PATH if net.smooth else None)[0]
 
 
 def escapes_with_skips(scales: np.ndarray, seeds: Sequence[int], width: int = 4) -> dict:
     """Waiting times of four linear layers, a row for each skip, scale and seed (-1: balanced)."""
     rows = []
     for number, skips in enumerate(SKIPS.values()):
-        net = network("linear", skips, width)
-        for scale, seed in itertools.product(scales, (-1, *seeds)):
-            if seed < 0:
-                theta = deep.aligned_start(net, scale)
-            else:
-                theta = net.draw(np.random.default_rng(seed))
-                theta *= scale / np.linalg.norm(theta)
-            rows.append([number, scale, seed, waits(net, [theta])[0]])
+        net, starts = network("linear", skips, width), []
+        for scale, seed in (settings := [*itertools.product(scales, (-1, *seeds))]):
+            theta = net.draw(np.random.default_rng(max(seed, 0)))
+            theta *= scale / np.linalg.norm(theta)
+            starts.append(deep.aligned_start(net, scale) if seed < 0 else theta)
+        times = waits(net, starts)
+        rows += [[number, *setting, t] for setting, t in zip(settings, times, strict=True)]
     return dict(zip(("skip", "scale", "seed", "time"), np.array(rows).T, strict=True))
 
 
@@ -107,28 +143,32 @@ def mixed_start(
 def critical_depth(
     depths: Sequence[int], seeds: Sequence[int], phis: Sequence[str] = PHIS, width: int = 10
 ) -> dict:
-    """Exponents of the wait with r of the layers small, a row for each phi, depth, r and seed.
+    """Exponents of the wait with r of the layers small, a row for each phi, depth, seed and r.
 
-    Which layers are small is drawn with the seed; nan where a run does not escape.  On 16 samples
-    of a task in three dimensions.
+    Which layers are small is drawn with the seed, and "degree" is theirs (`deep.small_degree`); nan
+    where a run does not escape.  On 16 samples of a task in three dimensions.
     """
     rng = np.random.default_rng(0)
     x = rng.standard_normal((16, 3))
     y = x @ [1.0, -0.5, 0.3] + 0.3 * np.abs(x[:, 0])
-    rows = []
-    for phi, depth, seed in itertools.product(phis, depths, seeds):
-        net = networks.deep([3, *[width] * (depth - 1), 1], x, y, phi)
-        for r in range(2, depth + 1):
+    rows: list[list] = []
+    for phi, depth in itertools.product(phis, depths):
+        net, starts = networks.deep([3, *[width] * (depth - 1), 1], x, y, phi), []
+        for seed, r in itertools.product(seeds, range(2, depth + 1)):
             small = np.random.default_rng([seed, depth, r]).choice(depth, r, replace=False)
-            scales = np.array([1e-4, 1e-5, 1e-6]) if r == 2 else np.array([1e-2, 1e-3, 1e-4])
-            starts = [mixed_start(net, small, s, np.random.default_rng(seed)) for s in scales]
-            try:
-                found = exponent(scales, waits(net, starts))
-            except RunFailedError:
-                found = np.nan
-            rows.append([phi, depth, r, seed, found])
-    names = ("phi", "depth", "small", "seed", "exponent")
+            degree = deep.small_degree(lowest_order(phi), depth, small)
+            rows.append([phi, depth, r, seed, degree])
+            starts += [mixed_start(net, small, s, np.random.default_rng(seed)) for s in _scales(r)]
+        times, here = waits(net, starts).reshape(-1, 3), rows[-len(starts) // 3 :]
+        for row, three in zip(here, times, strict=True):
+            row.append(exponent(_scales(row[2]), three))
+    names = ("phi", "depth", "small", "seed", "degree", "exponent")
     return dict(zip(names, map(np.array, zip(*rows, strict=True)), strict=True))
+
+
+def _scales(small: int) -> np.ndarray:
+    """Three initial scales, smaller ones where the wait is a logarithm."""
+    return np.array([1e-2, 1e-3, 1e-4]) * (0.01 if small == 2 else 1)
 
 
 def imbalance_orders(phis: Sequence[str], seed: int) -> np.ndarray:
@@ -147,22 +187,3 @@ def imbalance_orders(phis: Sequence[str], seed: int) -> np.ndarray:
         tiny = np.abs(rates[0]) < 1e-12 * np.abs(deep.norm_rates(net, 1e-3 * theta)[0])
         found.append(np.nan if tiny else np.log10(np.abs(rates[0] / rates[1])) - 1)
     return np.array(found)
-
-
-def predicted_exponent(order: int, depth: int) -> float:
-    """Exponent of the wait from the origin for a lowest order p of the activation; 0: logarithm.
-
-    The lowest term of the map is of degree D = 1 + p + p^2 + ... + p^(depth - 1) in the weights, so
-    the wait goes as scale^-(D - 2): -(depth - 2) for p = 1.  With p = 0 the last layer sees a
-    constant at once: there is no wait that grows, +1 here.
-    """
-    if order == 0:
-        return 1.0
-    return 2.0 - sum(order**k for k in range(depth))
-
-
-def type_of(exponent: float) -> str:
-    """The kind of wait of an exponent: "none", "logarithm", or the power of 1 / scale."""
-    if exponent > 0.5:
-        return "none"
-    return "logarithm" if exponent > -0.5 else f"power {round(-exponent)}"
