@@ -7,15 +7,15 @@ from ...notebook import Choice, Explorer, Slider
 from ..figure1 import PanelRun, train_panel
 from .draw import snapshot
 
-QUICK = {"softmax": 600, "softmax_rank2": 600}  # epochs of the panels that cost more
+QUICK = {"softmax": 500, "softmax_rank2": 500}  # epochs of the panels that cost more
 
 
 def explorer() -> Explorer:
     """Explorer of all panels of Figure 4; `scale` multiplies the panel's initial scale."""
 
     def simulate(phi: str, scale: float, width: int, seed: int) -> PanelRun:
-        panel, epochs = figure4_panel(phi), QUICK.get(phi, 2500)
-        return train_panel(panel, seed, width, scale * panel.init_scale, epochs=epochs, every=10)
+        panel, epochs = figure4_panel(phi), QUICK.get(phi, 2000)
+        return train_panel(panel, seed, width, scale * panel.init_scale, epochs=epochs, every=20)
 
     alt = "Loss and effective width of a network with the chosen activation, and its weights"
     return Explorer(

@@ -9,7 +9,7 @@ from .draw import snapshot
 from .measure import DeepRun, train
 from .panels import panels
 
-QUICK = 1500  # steps that a run of the explorer takes
+QUICK = 1200  # steps that a run of the explorer takes
 
 
 def explorer() -> Explorer:
@@ -21,12 +21,11 @@ def explorer() -> Explorer:
     ) -> DeepRun:
         panel = titles[architecture]
         heads = len(panel.layers) == 1
-        step = 0.08 if heads else 0.25
-        growth = 3 if panel.step else 10  # a quadratic layer waits longer
+        step = 0.08 if heads else 0.2
+        growth = 1 if panel.step else 2  # a quadratic layer waits longer
         panel = replace(panel, scale=init_scale, step=step / (1 if panel.step else 2))
         factors = () if heads else (first_layer, 1.0, 1.0)
-        steps = QUICK * (1 if heads else growth // 3)
-        return train(panel, [seed], width, factors=[factors], steps=steps)[0]
+        return train(panel, [seed], width, factors=[factors], steps=QUICK * growth, records=240)[0]
 
     first = panels()["A"].title
     return Explorer(

@@ -10,7 +10,7 @@ from ...notebook.explorer import Choice, Explorer, Slider
 from ...theory.deep import effective_depth
 from .draw import snapshot
 
-STEP, STEPS = 0.2, 1250
+STEP, STEPS = 0.25, 900
 
 
 def explorer() -> Explorer:
