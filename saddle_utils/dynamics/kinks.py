@@ -111,7 +111,10 @@ def hold(data, work, kinks, theta, out):
             for o in range(data.outputs):
                 row = o * data.patches + e // samples
                 pull += (data.high - data.low) * theta[row, i] * work.g[o * samples + e % samples]
-            kinks.factor[e, i] = -basis[j, 2 * nu] / pull if pull != 0 else 0.5
+            if pull < 0:
+                kinks.factor[e, i] = -basis[j, 2 * nu] / pull
+            else:  # no ridge any more but a valley, which it leaves to the side of the force
+                kinks.factor[e, i] = 2.0 if basis[j, 2 * nu] > 0 else -1.0
 
 
 @compiled
@@ -250,6 +253,21 @@ def turn(data, work, kinks, new, ks, rtol):
 
 
 @compiled
+def let_go(kinks):
+    """Whether units leave samples at once, for another event has put their factor out of reach."""
+    changed = False
+    for i in range(kinks.count.size):
+        if kinks.count[i]:
+            for e in range(kinks.on.shape[0]):
+                factor = kinks.factor[e, i]
+                if kinks.held[e, i] and (factor < -EXIT or factor > 1 + EXIT):
+                    kinks.held[e, i], kinks.on[e, i] = False, 1.0 if factor > 1 else 0.0
+                    kinks.count[i] -= 1
+                    changed = True
+    return changed
+
+
+@compiled
 def remember(kinks):
     """Keep the factors of the samples along which units slide until after the next step."""
     for i in range(kinks.count.size):
@@ -299,25 +317,7 @@ def release(data, work, kinks, theta, i, rtol):
             v = theta[o * data.patches + e // samples, i]
             pull[e] += v * work.g[o * samples + e % samples]
         scale += abs(pull[e]) * length(data.a[e])
-    top = -np.inf
-    for start in range(2 * every + 1):  # uphill from every sample, and from its opposite ...
-        last = start == 2 * every
-        for k in range(nu):
-            d[k] = best[k] if last else (1 - 2 * (start % 2)) * data.a[start // 2, k]
-        for step in range(100 if last else 5):
-            size = length(d)  # ... then by ever shorter steps, for maxima may lie on kinks
-            if size == 0:
-                break
-            for k in range(nu):
-                d[k] /= size
-            value = pull_along(data, pull, d, along)
-            if value > top:
-                top = value
-                for k in range(nu):
-                    best[k] = d[k]
-            size = max(length(along), 1e-300)
-            for k in range(nu):
-                d[k] = 0.5 * 0.93**step * along[k] / size + d[k] if last else along[k]
+    top = steepest(data, pull, d, best, along)
     if top <= 1e-9 * scale:
         return False
     for k in range(data.right):
@@ -331,6 +331,36 @@ def release(data, work, kinks, theta, i, rtol):
         kinks.on[e, i] = 1.0 if a > 0 else 0.0
     kinks.resting[i] = False
     return True
+
+
+@compiled
+def steepest(data, pull, d, best, along):
+    """The largest sum_e pull_e sigma(d . x_e) of unit vectors d that was found, and d as `best`.
+
+    From the best of all samples and their opposites uphill, by jumps and then by ever shorter
+    steps, for maxima may lie on kinks.
+    """
+    top, starts = -np.inf, 2 * pull.size
+    for trial in range(starts + 45):
+        size = max(length(along), 1e-300) if trial else 1.0
+        for k in range(d.size):
+            if trial < starts:
+                d[k] = (1 - 2 * (trial % 2)) * data.a[trial // 2, k]
+            elif trial == starts:
+                d[k] = best[k]
+            elif trial < starts + 5:
+                d[k] = along[k]
+            else:
+                d[k] += 0.5 * 0.8 ** (trial - starts - 5) * along[k] / size
+        size = max(length(d), 1e-300)
+        for k in range(d.size):
+            d[k] /= size
+        value = pull_along(data, pull, d, along)
+        if value > top:
+            top = value
+            for k in range(d.size):
+                best[k] = d[k]
+    return top
 
 
 @compiled

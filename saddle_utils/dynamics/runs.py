@@ -8,7 +8,7 @@ import numpy as np
 
 from .compiling import compiled, creating, kernel, merged
 from .fields import LINEAR, clear, field, workspace
-from .kinks import first_kinks, kink_after, remember, set_pattern, turn
+from .kinks import first_kinks, kink_after, let_go, remember, set_pattern, turn
 from .steps import between, explicit, implicit, slide_field
 
 EDGE = 3.0  # step times rate at which stability limits the explicit method, 3.3, less a margin
@@ -81,8 +81,9 @@ def flow_run(data, start, grid, end, rtol, floor, limit):
         if limited >= PATIENCE and not stiff:
             stiff, changed = True, True
             grade(theta, rotation)
-        if changed:
+        while changed:
             loss = slide_field(data, work, kinks, theta, ks[0])
+            changed = let_go(kinks)
         remember(kinks)
         if own:
             tape = longer(tape, filled)
