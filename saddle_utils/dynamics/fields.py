@@ -35,15 +35,16 @@ Data = namedtuple("Data", "kind phi outputs patches n_v left right n_left n_righ
 Work = namedtuple("Work", "m g rows")
 
 
-def problems(network: Network, theta: np.ndarray) -> list[Data] | None:
+def problems(network: Network, theta: np.ndarray, largest: int = LARGE) -> list[Data] | None:
     """The data of a network for each run of theta (runs, units, features).
 
-    None for a network that has no kernel, or whose arrays are so large that BLAS is faster.
+    None for a network that has no kernel, or whose data times units are more numbers than
+    `largest`, from which BLAS is faster.
     """
     members = [network.runs(i) for i in range(len(theta))]
     shared = members[0] is network
     data = [problem(member) for member in members[: 1 if shared else None]]
-    if data[0] is None or data[0].a.size * theta.shape[1] > LARGE:
+    if data[0] is None or data[0].a.size * theta.shape[1] > largest:
         return None
     return data * len(theta) if shared else data
 

@@ -19,13 +19,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..networks import Network
-from .fields import problems
+from .fields import LARGE, problems
 from .runs import flow_run
 from .trajectories import RunFailedError, Trajectory, in_threads
 
 MAX_STEPS = 200_000  # of one run, besides the times asked for; three drops take about 300
 MAX_EVALUATIONS = 100_000  # of the field of a network without a kernel, in one run
 DENSE = 1000  # weights of such a run up to which a dense Jacobian pays
+KINKED = 50 * LARGE  # numbers up to which kernels take ReLU networks, for scipy sees no kinks
 KINK = "its units cross and slide along so many samples that events do not end: use `descend`"
 ROUNDING = (
     "the initial scale is so small that rounding drowns the units that are dormant, or the time of "
@@ -114,7 +115,8 @@ def _all(
     """The runs of all starts, at the times of a grid or their own, on all cores."""
     floors = rtol * np.sqrt(np.mean(starts**2, axis=(1, 2)))
     bases, cores = network.reduce(starts) if reduce else (None, starts)
-    data, columns = problems(network, cores), np.ascontiguousarray(cores.swapaxes(1, 2))
+    largest = LARGE if network.smooth else KINKED
+    data, columns = problems(network, cores, largest), np.ascontiguousarray(cores.swapaxes(1, 2))
 
     def run(i: int) -> Trajectory:
         basis = None if bases is None else bases[i]

@@ -43,7 +43,8 @@ def flow_run(data, start, grid, end, rtol, floor, limit):
     for tries in range(1, limit + 1):
         if t >= end or (step < 1e-14 * t and not relu):
             break
-        stride = crowded(crowd, theta, ks[0], t) if relu and tries % CHATTER == 0 else 0.0
+        crowds = relu and not stiff and tries % CHATTER == 0
+        stride = crowded(crowd, theta, ks[0], t) if crowds else 0.0
         h = min(step, growth_limit(theta, ks[0], rtol)) if stiff else step
         h = min(stride, end if own else grid[filled] - t) if stride else h
         last = t + h * (1 + 1e-12) >= end
