@@ -15,4 +15,4 @@ from .measure import (
     train_linear,
     train_relu,
 )
-from .ten import ten_drops, train_ten
+from .ten import batch_drops, train_ten

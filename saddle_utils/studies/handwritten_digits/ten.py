@@ -7,20 +7,21 @@ from typing import NamedTuple
 import numpy as np
 
 from ...datasets import Images, Samples, sample_batches
-from ...dynamics import descend, flow
+from ...dynamics import Trajectory, descend, flow
 from ...networks import initial_units, stacked
-from ...observables import effective_width, first_times
+from ...observables import dense_loss, drop_times, effective_width
 from ...theory.predictions import Prediction, predict
 from .measure import RECORDS, Task, digit_task
 
 DIGITS = tuple(range(10))
-DEPTH = 2  # powers of Szz: 30 inputs
+DEPTH = 3  # powers of Szz: 40 inputs
 
 
 class TenDigits(NamedTuple):
     """The ten digits, trained, beside what was predicted.
 
     theory : the prediction for one run; task : the problem, in the inputs that its gradient reaches
+    drops : times at which gradient flow passes midway between the predicted levels, (drops,)
     times, losses : of gradient flow, (T,); widths : effective width at each time (T,)
     answers : the digit that each image is taken for, (T, samples); truth : (samples,)
     batch_times, batch_losses : of mini-batches, (B,) and (B, runs)
@@ -28,6 +29,7 @@ class TenDigits(NamedTuple):
 
     task: Task
     theory: Prediction
+    drops: np.ndarray
     times: np.ndarray
     losses: np.ndarray
     widths: np.ndarray
@@ -38,7 +40,7 @@ class TenDigits(NamedTuple):
 
 
 def train_ten(
-    images: Images, width: int, init_scale: float, seed: int, batch: int, runs: int, drops: int = 2
+    images: Images, width: int, init_scale: float, seed: int, batch: int, runs: int, drops: int = 9
 ) -> TenDigits:
     """Ten digits at once: predicted, by gradient flow, and by `runs` runs on mini-batches.
 
@@ -50,7 +52,9 @@ def train_ten(
     x = x @ task.basis
     core = net.reduce(initial_units(net, width, init_scale, seed))[1]
     theory = predict(stacked([net]), core[None], drops)
-    end = 2.5 * theory.times[0, -1]
+    end = 1.15 * theory.times[0, -1]
+    exact = flow(net, core, end, rtol=1e-11)  # for an interval of 1e-6
+    found = drop_times(Trajectory(*dense_loss(net, exact), exact.core[:0]), theory.levels[0])
     run = flow(net, core, np.linspace(0, end, RECORDS + 1))
     widths = effective_width(
         net, run.theta, reference=np.broadcast_to(run.theta[-1], run.theta.shape)
@@ -65,15 +69,20 @@ def train_ten(
         net, np.stack([core] * runs), lr, steps, max(steps // RECORDS, 1), batches=batches
     )
     return TenDigits(
-        task, theory, run.times, run.losses, widths, answers, y.argmax(1), noisy.times, noisy.losses
+        task,
+        theory,
+        found,
+        run.times,
+        run.losses,
+        widths,
+        answers,
+        y.argmax(1),
+        noisy.times,
+        noisy.losses,
     )
 
 
-def ten_drops(ten: TenDigits) -> tuple[np.ndarray, np.ndarray]:
-    """Half-drops between the predicted levels, of gradient flow (drops,) and mini-batches (runs,
-    drops)."""
-    levels = ten.theory.levels[0]
-    middles = (levels[1:] + levels[:-1]) / 2
-    alone = [first_times(ten.times, -ten.losses, -m) for m in middles]
-    noisy = [first_times(ten.batch_times, -ten.batch_losses, -m) for m in middles]
-    return np.array(alone), np.stack(noisy, axis=-1)
+def batch_drops(ten: TenDigits) -> np.ndarray:
+    """Times at which mini-batches pass midway between the predicted levels, (runs, drops)."""
+    noisy = Trajectory(ten.batch_times, ten.batch_losses, ten.batch_losses[:0])
+    return drop_times(noisy, ten.theory.levels[0])

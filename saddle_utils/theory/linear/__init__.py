@@ -10,7 +10,6 @@ to a saddle at which it acts like a network of one unit, and the next mode escap
 - `path`: the step from one saddle to the next, constants included, for `theory.predictions`.
 """
 
-from .path import path_leading_log_times
 from .saddles import (
     escape_rates,
     escape_unit,
@@ -19,6 +18,7 @@ from .saddles import (
     linear_levels,
     linear_saddle,
     mode_projector,
+    path_leading_log_times,
     projected_correlation,
     suppressed_norm,
     theorem4_exponent,

@@ -20,7 +20,7 @@ from ...networks import Linear
 from ...observables import dense_loss
 from ..path import Prediction, doubts, half_times
 from ..waiting import Escape, FirstEscape, best_amplitude, best_map, learnable_loss, residual_task
-from .saddles import linear_saddle, log_race
+from .saddles import linear_saddle, residual_matrix
 
 LONGEST = 1e6  # longest time, times the largest curvature, for which a narrow network is followed
 SLOW = 1e-3  # modes that grow so much slower than the fastest wait for ever
@@ -233,7 +233,7 @@ def _is_large(dormant: np.ndarray, goal: float) -> bool:
 
 def _best_size(rest: Linear) -> float:
     """Best size of the fastest mode of a residual task."""
-    q, _, r = np.linalg.svd(_residual_matrix(rest)[0], full_matrices=False)
+    q, _, r = np.linalg.svd(residual_matrix(rest)[0], full_matrices=False)
     return float(best_amplitude(rest, np.append(q[:, 0], r[0])[None] / np.sqrt(2))[0])
 
 
@@ -252,7 +252,7 @@ def first_linear_escape(rest: Linear, dormant: np.ndarray) -> FirstEscape:
     are one direction in unit space; rotated into a unit of its own, it leaves the others without
     any part of the pair (the Schur complement in `whitened_modes`).
     """
-    rates, modes = np.linalg.eigh(_generator(_residual_matrix(rest)))
+    rates, modes = np.linalg.eigh(_generator(residual_matrix(rest)))
     strength, runs = dormant @ modes, np.arange(len(modes))
     norm = np.maximum(np.linalg.norm(strength, axis=1), 1e-300)
     due = np.full(rates.shape, np.inf)
@@ -277,26 +277,10 @@ def first_linear_escape(rest: Linear, dormant: np.ndarray) -> FirstEscape:
     return FirstEscape(modes[runs, :, k][:, None], np.full(len(runs), -1), share, at)
 
 
-def path_leading_log_times(network: Linear, saddles: Sequence[np.ndarray]) -> np.ndarray:
-    """Times of the drops over ln(1 / eps), (runs, drops), as in `log_race`.
-
-    They follow from the rates at the `saddles` (runs, units, features) from which the drops start,
-    of convolutions too: what is left of the predicted times without their constants.
-    """
-    tasks = (residual_task(network, saddle) for saddle in saddles)
-    rates = [np.linalg.svd(_residual_matrix(task), compute_uv=False) for task in tasks]
-    return np.array([log_race(run) for run in zip(*rates, strict=True)])
-
-
 def _rates(task: Linear) -> np.ndarray:
     """Rates at which modes grow, descending, (runs, two or more); zero for those there are not."""
-    rates = np.linalg.svd(_residual_matrix(task), compute_uv=False)
+    rates = np.linalg.svd(residual_matrix(task), compute_uv=False)
     return np.pad(rates, ((0, 0), (0, max(2 - rates.shape[1], 0))))
-
-
-def _residual_matrix(task: Linear) -> np.ndarray:
-    """G of a residual task, (runs, n_v, n_u)."""
-    return task.syz.reshape(-1, task.n_v, task.n_u)
 
 
 def _generator(g: np.ndarray) -> np.ndarray:

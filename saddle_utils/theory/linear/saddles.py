@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...networks import Linear, Network
-from ..waiting import best_map
+from ..waiting import best_map, residual_task
 
 
 def linear_saddle(network: Linear, modes: list[int], width: int, seed: int = 0) -> np.ndarray:
@@ -142,6 +142,22 @@ def log_race(rates: Sequence[np.ndarray]) -> np.ndarray:
         durations.append(alpha[0] / saddle[0])
         alpha = alpha[1:] - saddle[1 : len(alpha)] * durations[-1]
     return np.cumsum(durations)
+
+
+def path_leading_log_times(network: Linear, saddles: Sequence[np.ndarray]) -> np.ndarray:
+    """Times of the drops over ln(1 / eps), (runs, drops), as in `log_race`.
+
+    They follow from the rates at the `saddles` (runs, units, features) from which the drops start,
+    of convolutions too: what is left of the predicted times without their constants.
+    """
+    tasks = (residual_task(network, saddle) for saddle in saddles)
+    rates = [np.linalg.svd(residual_matrix(task), compute_uv=False) for task in tasks]
+    return np.array([log_race(run) for run in zip(*rates, strict=True)])
+
+
+def residual_matrix(task: Linear) -> np.ndarray:
+    """G of a residual task, (runs, n_v, n_u)."""
+    return task.syz.reshape(-1, task.n_v, task.n_u)
 
 
 def first_half_time(network: Linear, theta0: np.ndarray) -> np.ndarray:
