@@ -20,10 +20,10 @@ Span = tuple[int, int]
 # Chosen on tanh staircases, power laws, exponentials and constants in Gaussian noise; tested on
 # other kinds as well (tests/observables/test_any_curve.py).
 WHOLE = 22.0  # by how much the pieces fit the whole curve better than a loss that only slows down
-HERE = -4.0  # the same from one plateau to the next, where a convex curve also follows the noise
-BETWEEN, SMOOTH = -7.0, 6.0  # a plateau against curves with one drop in its place: any, and a tanh
+HERE = -5.5  # the same from one plateau to the next, where a convex curve also follows the noise
+BETWEEN, SMOOTH = -10.0, 4.0  # a plateau against curves with one drop in its place: any, and a tanh
 SHARE = 0.03, 0.1  # of what speaks against the tanh, and of the smaller drop's squared significance
-CERTAIN = 4.0  # size of a drop in standard errors
+CERTAIN = 3.5  # size of a drop in standard errors
 RISES = 1 / 3  # of all falls; a curve that rises more is no descent
 
 GROUPS = 64  # a stretch is compared in at most so many groups of blocks

@@ -151,14 +151,18 @@ def is_clean(times: np.ndarray, losses: np.ndarray, least: float) -> bool:
     """Whether the slope of a curve (T,) can be read off its records without asking for noise.
 
     So it is if the loss does not rise but for spikes, by 1e-4 of `least` on average and by `least`
-    in all at most, and if its slope has no more than 200 peaks, as a curve in a few digits would.
+    in all at most, and if its slope has few peaks: 200 at most, for a curve in few digits has more;
+    and one for ten records, or 3, for a short noisy curve may happen to fall all the way.
     """
     rises = np.sort(np.maximum(np.diff(losses), 0))[: -max(1, len(losses) // 50)]
     if rises.mean() > 1e-4 * least or rises.sum() > least:
         return False
     slope = -np.diff(without_pulses(losses, max(1, len(losses) // 50))) / np.diff(times)
     inner, height = slope[1:-1], max(least / np.ptp(times), 1e-300)
-    return bool(((inner > slope[:-2]) & (inner >= slope[2:]) & (inner >= height)).sum() <= 200)
+    return bool(
+        ((inner > slope[:-2]) & (inner >= slope[2:]) & (inner >= height)).sum()
+        <= min(200, max(3, len(times) // 10))
+    )
 
 
 @np.errstate(divide="ignore", invalid="ignore")  # between the end of a curve and the next one

@@ -126,19 +126,19 @@ def test_random_staircases_in_noise(shape, log):
 def test_random_staircases_in_noise_as_large_as_the_drops():
     """Noise up to a fifth of the smallest drop after averaging over a fiftieth.
 
-    That is five standard errors for a plateau of two fiftieths.  One drop in ten is missed at a
-    fifth itself, rather than one reported that is not there.
+    That is five standard errors for a plateau of two fiftieths.  At a fifth itself some are missed,
+    rather than one reported that is not there.
     """
-    levels = np.linspace(0.05, 0.2, 4)
-    found = [precision_and_recall("tanh", "gauss", q, False, range(900, 916)) for q in levels]
-    precision, recall = np.mean(found, axis=0)
-    assert precision >= 0.98 and recall >= 0.95
+    found = [
+        precision_and_recall("tanh", "gauss", q, False, range(900, 916)) for q in (0.1, 0.15, 0.2)
+    ]
+    assert np.min(found) >= 0.96 and np.mean(found, axis=0).min() >= 0.98
 
 
 @pytest.mark.parametrize("noise", ["laplace", "heavy", "skewed", "smoothed"])
 def test_other_noise_than_gaussian(noise):
     np.testing.assert_array_less(
-        0.95, precision_and_recall("escape", noise, 0.05, False, range(800, 832))
+        0.95, precision_and_recall("escape", noise, 0.05, False, range(800, 816))
     )
 
 
@@ -220,26 +220,27 @@ def false_alarms(kind, n, seeds, noise="gauss"):
 
 
 def test_power_laws_and_constants_have_no_drops():
-    """In 2% of them at most: 200 here, of four lengths, of which 4 may have one."""
+    """In 2% of them at most: of 350 here, most of them short, in which drops are seen sooner."""
     found = [
-        false_alarms(kind, n, range(300, 325))
-        for kind in ("power", "constant") for n in (20, 100, 500, 2000)
+        false_alarms(kind, n, range(300, 300 + count))
+        for kind in ("power", "constant")
+        for n, count in ((20, 120), (30, 30), (100, 15), (1000, 10))
     ]  # fmt: skip
-    assert sum(found) <= 4
+    assert sum(found) <= 7 and found[0] <= 2
 
 
 @pytest.mark.parametrize("kind", ["exponentials", "line", "logarithm", "rise"])
 def test_other_curves_without_a_stair(kind):
-    assert sum(false_alarms(kind, n, range(20)) for n in (50, 300, 2000)) <= 3
-    assert false_alarms(kind, 500, range(20, 40), "heavy") <= 1
+    assert sum(false_alarms(kind, n, range(12)) for n in (50, 300, 2000)) <= 2
+    assert false_alarms(kind, 300, range(20, 40), "heavy") <= 1
 
 
 def test_random_walks_are_no_staircases():
-    """They do fall for a while: less than one in ten is given a drop, of 80."""
+    """They do fall for a while: less than one in ten is given a drop, of 75."""
     count = 0
-    for seed in range(80):
+    for seed in range(75):
         rng = np.random.default_rng(seed)
-        n = (50, 300, 2000)[seed % 3]
+        n = (50, 300, 1000)[seed % 3]
         walk = 3 + np.cumsum(rng.standard_normal(n)) * rng.choice([0.1, 0.01]) / np.sqrt(n / 1000)
         count += len(measure(np.arange(n), walk).half_drops) > 0
     assert count < 8
@@ -258,14 +259,14 @@ def test_rounded_and_very_long_curves():
 def test_errors_cover_what_they_say():
     """Single drops, times and sizes: nearly all within three standard errors, most within one."""
     off = []
-    for seed in range(60):
+    for seed in range(48):
         rng, t = np.random.default_rng(seed), np.arange(1000.0)
         loss = 1 - 0.6 * (1 + np.tanh((t - 480) / rng.uniform(2, 30))) / 2
         found = measure(t, loss + 10 ** rng.uniform(-2, -0.7) * rng.standard_normal(1000))
         if len(found.half_drops) == 1:
             errors = found.half_drops[0] - 480, found.sizes[0] - 0.6
             off.append(errors / np.array([found.time_errors[0], found.size_errors[0]]))
-    assert len(off) >= 57  # 5% may be broken in two, or missed
+    assert len(off) >= 45  # 5% may be broken in two, or missed
     assert (np.abs(off) < 3).mean(0).min() >= 0.95
     assert 0.55 < (np.abs(off) < 1).mean() < 0.9
 
@@ -348,7 +349,7 @@ def train(seed, steps=2000, batch=32):
     return np.array(noisy), np.array(full)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0])
 def test_a_training_by_mini_batches_is_read_like_the_loss_on_all_data(seed):
     noisy, full = train(seed)
     found, truth = measure(np.arange(len(noisy)), noisy), measure(10 * np.arange(len(full)), full)

@@ -14,6 +14,7 @@ from saddle_utils.datasets.figure1 import REFERENCE
 from saddle_utils.dynamics import Trajectory, flow
 from saddle_utils.networks import initial_units, quadratic
 from saddle_utils.observables import count, dense_loss, drop_times, first_times, log_slope, measure
+from saddle_utils.observables.plateaus import is_clean
 
 
 def stairs(times, drops, levels, width):
@@ -167,16 +168,20 @@ def test_flat_and_min_drop_are_thresholds():
 
 def test_counts_are_those_of_measure():
     rng, times, losses = np.random.default_rng(2), [], []
-    for n in rng.integers(3, 60, 400):
-        times.append(np.cumsum(rng.exponential(size=n)))
-        drops = rng.exponential(size=n) ** 4 * rng.integers(0, 2, n)
-        losses.append(np.cumsum(drops)[::-1] + 0.1)
+    for n in rng.integers(3, 90, 400):
+        t = np.cumsum(rng.exponential(size=n))
+        drops = rng.exponential(size=n) ** 4 * (rng.random(n) < rng.uniform(0, 0.2))
+        loss = np.cumsum(drops)[::-1] + 0.1
+        if is_clean(t, loss, 0.01 * loss[0]):  # others would be asked for proof
+            times.append(t)
+            losses.append(loss)
+    assert len(times) > 250
     for knobs in ({"flat": 0.3, "min_drop": 0.2}, {}):
         one_by_one = [
             len(measure(t, loss, 0, **knobs).levels) for t, loss in zip(times, losses, strict=True)
         ]
         np.testing.assert_allclose(count(times, losses, **knobs), one_by_one)
-    assert len(set(one_by_one)) > 5
+    assert len(set(one_by_one)) > 4
     with pytest.raises(ValueError, match="T >= 3"):
         count([np.arange(2.0)], [np.ones(2)])
 

@@ -11,10 +11,9 @@ import pandas as pd
 
 from ... import networks
 from ...datasets import Images
-from ...dynamics import Trajectory, descend, flow, flows
+from ...dynamics import Trajectory, descend, flow, flows, sweep_over
 from ...networks import Linear, Network, initial_units, stacked
 from ...observables import Staircase, drop_times, first_times, measure
-from ...theory.linear import escape_rates, linear_levels, mode_projector
 from ...theory.predictions import Prediction, predict
 
 PAIRS = list(combinations(range(10), 2))
@@ -59,15 +58,18 @@ class Run(NamedTuple):
     stairs: Staircase
 
 
-def principal_network(network: Linear) -> Linear:
-    """The same linear network on the principal components of its inputs (uncentred).
+def learned_modes(network: Linear) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Eigenvalues lambda_k (outputs,), descending, and -vectors e_k (outputs, outputs), in columns,
+    of B = Syz Szz^-1 Syz' (Lemma 6), and Syz in the inputs that count, (outputs, n).
 
-    Components of a variance below LEAST times the largest are left out, so that Szz is invertible:
-    pixels that are black on all images, for example.
+    These are principal components (uncentred) of a variance above LEAST times the largest, so that
+    Szz is invertible: pixels that are black on all images are not, for example.
     """
     variances, axes = np.linalg.eigh(network.szz)
     kept = variances > LEAST * variances[-1]
-    return Linear(network.syz @ axes[:, kept], np.diag(variances[kept]), network.syy)
+    syz = network.syz @ axes[:, kept]
+    values, modes = np.linalg.eigh(syz / variances[kept] @ syz.T)
+    return values[::-1], modes[:, ::-1], syz
 
 
 def reachable_inputs(network: Linear, depth: int) -> np.ndarray:
@@ -91,15 +93,15 @@ def reachable_inputs(network: Linear, depth: int) -> np.ndarray:
 def digit_task(images: Images, digits: Sequence[int], depth: int | None = None) -> Task:
     """The `Task` of telling these digits apart (Eq. 9, Lemma 6)."""
     network = networks.linear(*images.of(digits))
-    whole = principal_network(network)
     basis = reachable_inputs(network, DEPTH.get(images.side, 14) if depth is None else depth)
     small = Linear(network.syz @ basis, basis.T @ network.szz @ basis, network.syy)
-    strengths, levels = escape_rates(whole, []), linear_levels(whole)
-    q = np.linalg.svd(network.syz)[0][:, 0]
-    cosine = np.sqrt(np.clip(q @ mode_projector(whole, [0]) @ q, 0, 1))
-    turn = float(np.degrees(np.arccos(cosine)))
-    left, modes = escape_rates(whole, [0]), -2 * np.diff(levels)
-    return Task(small, basis, strengths, left, modes, levels, turn)
+    values, modes, syz = learned_modes(network)
+    first = modes[:, 0]
+    q, strengths, _ = np.linalg.svd(syz, full_matrices=False)
+    left = np.linalg.svd(syz - np.outer(first, first @ syz), compute_uv=False)[:-1]
+    levels = (network.syy - np.append(0, np.cumsum(values))) / 2
+    turn = float(np.degrees(np.arccos(min(abs(q[:, 0] @ first), 1))))
+    return Task(small, basis, strengths, left, values, levels, turn)
 
 
 def leading_log(task: Task, init_scale: float, whitened: bool = False) -> float:
@@ -155,12 +157,13 @@ def relu_drops(
     device: str = "cpu",
 ) -> np.ndarray:  # fmt: skip
     """Times of the first two drops of a ReLU network on each pair, (pairs, 2); nan if not seen."""
-    found = np.full((len(pairs), 2), np.nan)
-    for k, (pair, end) in enumerate(zip(pairs, ends, strict=True)):
+
+    def drops(pair: Sequence[int], end: float) -> np.ndarray:
         run = _descend(networks.pointwise(*images.of(pair)), width, init_scale, seed, end, device)
         half = measure(run.times, run.losses).half_drops[:2]
-        found[k, : len(half)] = half
-    return found
+        return np.append(half, np.full(2 - len(half), np.nan))
+
+    return np.array(sweep_over(drops, pairs, ends))
 
 
 def linear_drops(
