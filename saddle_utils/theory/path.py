@@ -11,7 +11,7 @@ from scipy.interpolate import barycentric_interpolate
 from ..networks import Network
 from ..observables import first_times
 from .activations import lowest_order
-from .waiting import Escape, FirstEscape
+from .waiting import Drop, Escape, FirstEscape
 
 TIE = {1: 0.9, 2: 0.5, 3: 0.5}  # a rival closer than this is a reason for doubt, by degree
 SMALL = 1e-3  # and so is a drop of less than this fraction of the initial loss
@@ -150,12 +150,14 @@ class Path:
         runs = len(theta0)
         self.network, self.dormant, self.clock = network, theta0, np.zeros(runs)
         self.saddles, self.levels = [theta0[:, :0]], [network.loss(0 * theta0)]
-        self.begin, self.start, self.others = np.zeros(runs), theta0[:, :0], theta0
+        self.active = self.start = theta0[:, :0]
+        self.begin, self.others = np.zeros(runs), theta0
         self.head = np.zeros(runs, dtype=int)  # the first of the drops that have merged
         self.arrival = np.full(runs, -np.inf if network.smooth else np.nan)  # of the last drop
         self.late = np.full(theta0.shape[:2], np.nan)  # and the direction in which it is
         self.found: list[tuple[np.ndarray, ...]] = []
         self.curves: list[list[tuple[np.ndarray, np.ndarray]]] = []
+        self.merged = np.zeros(runs, dtype=bool)  # runs whose next drop has fallen with the last
 
     def fall(
         self, fall: Callable, first: FirstEscape, off: Escape, moves: np.ndarray, late: np.ndarray
@@ -167,19 +169,26 @@ class Path:
         begin = np.where(moves, begin, np.inf)
         share = np.where(np.isnan(self.late), first.share, self.late)
         row = share[:, None] @ self.others
-        unit = np.where(again, row, np.where(on, off.unit, 0))
-        lead = np.where(again, self.start, self.saddles[-1])
+        unit = np.where(again, row, np.where(on & ~self.merged[:, None, None], off.unit, 0))
+        lead = np.where(again, self.start, self.active) if late.any() else self.active
         rest = self.others - share[..., None] @ row
         start, others = np.concatenate([lead, unit], axis=1), np.where(again, rest, off.others)
         drop = fall(self.network, start, others)
-        self.head = np.where(late, self.head, len(self.curves))
+        if self.merged.any():
+            begin = np.where(self.merged, self.begin, begin)
+            drop = _rows(self.merged, self.fallen, drop)
+        self.head = np.where(late | self.merged, self.head, len(self.curves))
         self.found.append((first.recruit, off.rival, self.head, moves))
         self.curves.append([(b + t, loss) for b, (t, loss) in zip(begin, drop.curves, strict=True)])
         self.begin, self.start, self.others = begin, start, others
         self.dormant, self.clock = drop.dormant, begin + drop.duration
         self.arrival, self.late = drop.arrival - drop.duration, drop.late
         self.saddles.append(drop.saddle)
+        self.active = drop.saddle if drop.lead is None else drop.lead
         self.levels.append(self.network.loss(drop.saddle))
+        if drop.passed is not None:  # the next drop of these runs is over already
+            self.merged, self.fallen = ~np.isnan(drop.passed) & ~self.merged, drop
+            self.levels[-1] = np.where(self.merged, drop.passed, self.levels[-1])
 
     def changes(self, drops: int) -> np.ndarray:
         """Whether a unit that is late can change any of so many drops, (runs,).
@@ -212,3 +221,16 @@ class Path:
             levels, times, recruits[:, :drops], rivals[:, :drops], doubtful,
             after, self.saddles[: drops + 1], falls,
         )  # fmt: skip
+
+
+def _rows(rows: np.ndarray, this: Drop, other: Drop) -> Drop:
+    """The drop that is `this` in some rows (runs,), and the `other` elsewhere."""
+    width = max(this.saddle.shape[1], other.saddle.shape[1])
+    both = {}
+    for name in ("saddle", "lead", "dormant", "duration"):
+        parts = [getattr(drop, name) for drop in (this, other)]
+        if name in ("saddle", "lead"):
+            parts = [np.pad(p, ((0, 0), (0, width - p.shape[1]), (0, 0))) for p in parts]
+        both[name] = np.where(rows.reshape(-1, *[1] * (parts[0].ndim - 1)), *parts)
+    curves = [(this if row else other).curves[i] for i, row in enumerate(rows)]
+    return other._replace(**both, curves=curves)

@@ -87,7 +87,7 @@ def _saddles(
         first = escape(rest, np.where(learns[:, None, None], path.dormant, 0))
         size, taken = best_amplitude(rest, first.direction, degree)
         off = first.at(START[degree] * size)
-        due = np.isfinite(off.time) & (taken > LEAST * path.levels[0]) & learns
+        due = np.isfinite(off.time) & (taken > LEAST * path.levels[0]) & learns | path.merged
         late = due & (off.time < path.arrival) & (count > 0)
         if count == drops:
             after = np.where(due, path.clock + np.maximum(off.time, 0), np.inf)

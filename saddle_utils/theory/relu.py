@@ -18,20 +18,24 @@ from ..networks import Pointwise, concat
 from .waiting import Drop, Escape, FirstEscape, best_amplitude, residual_task
 
 STEP = 0.07  # length of a step over the time in which the fastest unit grows e-fold
-TURN, FALL, SETTLE = 200, 400, 800  # numbers of steps: to align, during a drop, and after it
-ALIGNED = 0.9  # part of the squared norm of all units along a ray when this has its full size
+TURN, CHUNK, CHUNKS, SETTLE = 200, 100, 12, 400  # steps: to align, during a drop, and after it
+ALIKE = 1e-5  # units of one direction, to this much of 1 - cosine, are one
+SEEN, GROWN = 0.02, 0.1  # of the largest norm: a dormant unit is no longer small; and matters
+RESTED = 1e-3  # of the largest speed: a narrow network is at rest
+MERGED = 0.03  # of the loss: a lower level is another drop
+CALM = 0.3  # of its decrease that is left when the loss counts as fallen
 CACHED = 100_000  # bytes: arrays of activations above that size are several times slower
 TINY = 1e-100  # size of units whose own part in the output is below rounding
 TOLERANCE = 1e-9  # of angles and slopes where an extremum lies on a kink
 
 
 def first_relu_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
-    """The ray that escapes from this saddle first, all of its units together as one balanced unit.
+    """The ray that escapes from this saddle first, with the units that are on it by then.
 
     `rest` is the residual task there and `dormant` the units (runs, units, features).  These are
-    followed until they have aligned, for 14 e-folds of the fastest direction; from there on each
-    grows at the rate that it has.  Where at the full size of the ray a tenth of all units' squared
-    norm is not along it, it is in doubt, as by a rival.
+    followed for 14 e-folds of the fastest direction, in which they turn into rays; from there on
+    each grows at the rate that it has.  Where a ray escapes before, it is one unit for those that
+    are aligned by then, and the others stay as they are.
     """
     fold = efold_time(rest)
     paths = [
@@ -39,11 +43,11 @@ def first_relu_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
         for g in cache_groups(rest, dormant.shape[1])
     ]
     path = np.concatenate(paths, axis=1)
-    dormant = path[-1]
-    field, norm = _alone(rest, dormant), np.linalg.norm(dormant, axis=-1)
-    ray = dormant / np.maximum(norm, 1e-300)[..., None]
+    last = path[-1]
+    field, norm = _alone(rest, last), np.linalg.norm(last, axis=-1)
+    ray = last / np.maximum(norm, 1e-300)[..., None]
     rates = (ray * field).sum(-1) / np.maximum(norm, 1e-300)
-    runs, growing = np.arange(len(dormant)), rates * fold[:, None] > 1e-3
+    runs, growing = np.arange(len(last)), rates * fold[:, None] > 1e-3
     fastest = np.where(growing, rates, -np.inf).argmax(-1)
     reach, _ = best_amplitude(rest, ray[runs, fastest][:, None])
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -55,25 +59,21 @@ def first_relu_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
     direction, rate = concat(parts) / np.sqrt(2), np.maximum(rates[runs, recruit], 1e-300)
     total = np.linalg.norm(np.where(same, norm, 0), axis=-1)
     rival = np.where(growing & ~same, rates, 0).max(-1) / rate
-    with np.errstate(divide="ignore", invalid="ignore"):
-        place = TURN + np.log(reach / np.maximum(total, 1e-300)) / rate / (STEP * fold)
-    place = np.clip(np.nan_to_num(place, nan=TURN), 0, TURN).astype(int)
-    then = path[place, runs]
-    along = np.where(same, (then * ray).sum(-1) ** 2, 0)
-    unsettled = along.sum(-1) < ALIGNED * (then**2).sum((-2, -1))
-    rival = np.where(unsettled, 1, rival)
 
     def at(size: np.ndarray) -> Escape:
         with np.errstate(divide="ignore", invalid="ignore"):
             more = np.where(growing.any(-1), np.log(size / total) / rate, np.inf)
         grown = np.exp(rates * np.where(np.isfinite(more), more, 0)[:, None])
-        others, time = grown[..., None] * dormant, more + TURN * STEP * fold
-        for i in np.flatnonzero((more < 0) & (time > 0)):  # others still turn when it escapes
-            place = time[i] / (STEP * fold[i])
+        now, time = grown[..., None] * last, np.maximum(more + TURN * STEP * fold, 0)
+        unit, together = size[:, None, None] * direction, same.copy()
+        for i in np.flatnonzero(more < 0):  # units still turn when it escapes
+            place = min(time[i] / (STEP * fold[i]), TURN - 1e-9)
             k = int(place)
-            others[i] = path[k, i] + (place - k) * (path[k + 1, i] - path[k, i])
-        others = np.where(same[..., None], 0, others)
-        return Escape(time, size[:, None, None] * direction, others, rival)
+            now[i] = path[k, i] + (place - k) * (path[k + 1, i] - path[k, i])
+            lone = now[i] / np.maximum(np.linalg.norm(now[i], axis=-1, keepdims=True), 1e-300)
+            together[i] = lone @ lone[recruit[i]] > 1 - ALIKE
+            unit[i] = np.linalg.norm(now[i][together[i]]) * lone[recruit[i]]
+        return Escape(time, unit, np.where(together[..., None], 0, now), rival)
 
     share = np.where(same, norm, 0) / np.maximum(total, 1e-300)[:, None]
     return FirstEscape(direction, recruit, share, at)
@@ -82,34 +82,93 @@ def first_relu_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
 def relu_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Drop:
     """The drop of a narrow network from units `start`, of which the last is escaping.
 
-    The dormant units are carried along for FALL steps; then the narrow network goes on by itself,
-    for SETTLE longer steps, until it is at the next saddle.
+    The dormant units are carried along until the narrow network rests; then it goes on by itself,
+    for SETTLE steps, to its saddle.  A dormant unit that is no longer small before it rests falls
+    with it (`_fall`), and stays a unit of its own.
     """
-    units = start.shape[-2]
     first, now = efold_time(network), efold_time(residual_task(network, start[:, :-1]))
-    short, long = np.minimum(STEP * now, 2 * STEP * first), 2 * STEP * first
+    step = np.minimum(STEP * now, 2 * STEP * first)
     theta = np.concatenate([start, dormant], axis=1)
-    parts = [
-        heun_path(partial(_beside, network.runs(g), units), theta[g], short[g], FALL)
-        for g in cache_groups(network, theta.shape[1])
-    ]
-    path = np.concatenate(parts, axis=1)
-    lead, others = path[:, :, :units], path[-1, :, units:]
-    lead = np.concatenate([lead, heun_path(network.field, lead[-1], long, SETTLE)[1:]])
-    steps = np.arange(FALL + SETTLE + 1.0)
-    times = np.outer(short, np.minimum(steps, FALL)) + np.outer(long, np.maximum(steps - FALL, 0))
-    losses = np.stack([network.loss(theta) for theta in lead], axis=1)
+    seen = np.zeros(theta.shape[:2], dtype=bool)
+    seen[:, : start.shape[1]] = True
+    falls = []
+    for g in cache_groups(network, theta.shape[1]):
+        falls += _fall(network.runs(g), theta[g], seen[g], step[g])
+    seen, ends = np.stack([fall[0] for fall in falls]), np.stack([fall[1][-1] for fall in falls])
+    norm = np.linalg.norm(ends, axis=-1)
+    own = slice(start.shape[1], None)
+    seen[:, own] &= (norm > SEEN * norm.max(1, keepdims=True))[:, own]
+    width = seen.sum(1).max()
+    order = np.argsort(~seen, axis=1, kind="stable")[:, :width, None]
+    lead = np.take_along_axis(np.where(seen[..., None], ends, 0), order, 1)
+    cut, passed = (np.array([fall[k] for fall in falls]) for k in (2, 3))
+    rest = heun_path(network.field, lead, 2 * STEP * first, SETTLE)
+    curves, duration = [], np.zeros(len(theta))
+    after = np.stack([network.loss(state) for state in rest[1:]], axis=1)
+    for i, (fell, path, *_) in enumerate(falls):
+        duration[i] = step[i] * (len(path) - 1)
+        times, losses = step[i] * np.arange(len(path)), network.runs(i).loss(path * fell[:, None])
+        if not cut[i]:
+            long = duration[i] + 2 * STEP * first[i] * np.arange(1, SETTLE + 1)
+            times, losses = np.append(times, long), np.append(losses, after[i])
+        curves.append((times, losses))
     never = np.full(dormant.shape[:2], np.nan)
-    curves = list(zip(times, losses, strict=True))
-    return Drop(lead[-1], others, FALL * short, never[:, 0], never, curves)
+    others = np.where(seen[:, own, None], 0, ends[:, own])
+    lead = np.where(cut[:, None, None], lead, rest[-1])
+    return Drop(rest[-1], others, duration, never[:, 0], never, curves, lead, passed)
 
 
-def _beside(network: Pointwise, units: int, theta: np.ndarray) -> np.ndarray:
-    """Field of the first `units`, and that of the others, which see these but are not seen."""
-    lead, others = theta[:, :units], theta[:, units:]
-    return np.concatenate(
-        [network.field(lead), _alone(residual_task(network, lead), others)], axis=1
-    )
+def _fall(
+    network: Pointwise, theta: np.ndarray, seen: np.ndarray, step: np.ndarray,
+    alone: np.ndarray | None = None,
+) -> list[tuple[np.ndarray, np.ndarray, bool, float]]:
+    """For each run the units that are `seen` in the end, (units,), and the path to rest, (T, ...).
+
+    Also whether it is cut before, and the level that the first of the units would have come to
+    alone, nan if the others make no difference to it.
+
+    All units move by the residual of those that are seen.  Where another comes to be GROWN times as
+    large as the largest of these before they rest, the path is cut when it was SEEN times as large;
+    if that was before the loss has fallen, the fall is repeated with it among them.
+    """
+    path, speeds, field = [theta], [], partial(_seen_field, network, seen)
+    rows, runs = seen[..., None], np.arange(len(theta))
+    for _ in range(CHUNKS):
+        path += list(heun_path(field, path[-1], step, CHUNK)[1:])
+        moved = np.where(rows, np.diff(path[-CHUNK - 1 :], axis=0), 0)
+        speeds.append(np.linalg.norm(moved, axis=(-2, -1)))
+        speed = np.concatenate(speeds)
+        behind = np.arange(len(speed))[:, None] > speed.argmax(0)
+        still = behind & (speed < RESTED * speed.max(0))
+        if (still.any(0) | ~speed.any(0)).all():
+            break
+    whole, steps = np.stack(path), np.arange(len(path))
+    rest = np.where(still.any(0), still.argmax(0), len(speed) - 1) + 1
+    level, top = (network.loss(np.where(rows, whole[k, runs], 0)) for k in (rest, 0 * rest))
+    some = steps[::4]
+    losses = np.stack([network.loss(np.where(rows, path[k], 0)) for k in some])
+    half = some[(losses < level + CALM * (top - level)).argmax(0)]
+    norm = np.linalg.norm(whole, axis=-1)
+    share = np.where(seen, 0, norm / np.where(seen, norm, 0).max((0, 2))[:, None])
+    share[steps[:, None] > rest] = 0
+    large = (share > SEEN) & (share.max(0) > GROWN)
+    early = (large & (steps[:, None, None] <= half[:, None])).any(0)
+    alone = level if alone is None else alone
+    due = large.any(-1)
+    cut, passed = due.any(0), np.where(alone - level > MERGED * top, alone, np.nan)
+    stop = np.where(cut, due.argmax(0), rest)
+    found = [(seen[i], whole[: stop[i] + 1, i], cut[i], passed[i]) for i in runs]
+    again = np.flatnonzero(early.any(1))
+    if len(again):
+        more = (network.runs(again), theta[again], (seen | early)[again], step[again])
+        for i, fall in zip(again, _fall(*more, alone[again]), strict=True):
+            found[i] = fall
+    return found
+
+
+def _seen_field(network: Pointwise, seen: np.ndarray, theta: np.ndarray) -> np.ndarray:
+    """Field of all units, by the residual of those that are seen, (runs, units)."""
+    return _alone(residual_task(network, np.where(seen[..., None], theta, 0)), theta)
 
 
 def heun_path(field: Callable, theta: np.ndarray, step: np.ndarray, count: int) -> np.ndarray:

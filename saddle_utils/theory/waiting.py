@@ -62,6 +62,9 @@ class Drop(NamedTuple):
         before falls with them; nan where the family goes back in time instead
     late : direction in unit space of what is no longer small before, (runs, units); nan if all is
     curves : times since the escape and loss of the active units, a pair for each run
+    lead : active units `duration` after the escape if they are not at the saddle yet, its shape
+    passed : level of a plateau that is passed on the way, since two drops have merged, nan if
+        none, (runs,)
     """
 
     saddle: np.ndarray
@@ -70,6 +73,8 @@ class Drop(NamedTuple):
     arrival: np.ndarray
     late: np.ndarray
     curves: list[tuple[np.ndarray, np.ndarray]]
+    lead: np.ndarray | None = None
+    passed: np.ndarray | None = None
 
 
 def residual_task(network: Network, theta: np.ndarray) -> Network:
