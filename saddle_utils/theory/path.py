@@ -80,6 +80,11 @@ def degree_at_zero(network: Network) -> int:
     return int(network.degree or lowest_order(phi))
 
 
+def tie_at(network: Network) -> float:
+    """How close a rival gives reason for doubt, see TIE; inf for ReLU, where it falls as well."""
+    return TIE.get(degree_at_zero(network), 1.0) if network.smooth else np.inf
+
+
 def plain_prediction(
     levels: np.ndarray, groups: Sequence[list], after: np.ndarray, rests: bool
 ) -> Prediction:
@@ -135,7 +140,7 @@ def doubts(
     before = np.pad(times, ((0, 0), (1, 0)))[:, :-1]  # inf comes after no drop, nor before one
     odd = (times <= before) | ~np.isfinite(times)
     odd |= -np.diff(levels) < SMALL * levels[:, :1]
-    odd |= rivals > TIE[degree_at_zero(network)]
+    odd |= rivals > tie_at(network)
     return np.logical_or.accumulate(odd & moves, axis=1)
 
 
@@ -178,7 +183,8 @@ class Path:
             begin = np.where(self.merged, self.begin, begin)
             drop = _rows(self.merged, self.fallen, drop)
         self.head = np.where(late | self.merged, self.head, len(self.curves))
-        self.found.append((first.recruit, off.rival, self.head, moves))
+        recruit = np.where(self.merged, -1, first.recruit)
+        self.found.append((recruit, off.rival, self.head, moves))
         self.curves.append([(b + t, loss) for b, (t, loss) in zip(begin, drop.curves, strict=True)])
         self.begin, self.start, self.others = begin, start, others
         self.dormant, self.clock = drop.dormant, begin + drop.duration

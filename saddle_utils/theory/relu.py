@@ -17,11 +17,11 @@ import numpy as np
 from ..networks import Pointwise, concat
 from .waiting import Drop, Escape, FirstEscape, best_amplitude, residual_task
 
-STEP = 0.07  # length of a step over the time in which the fastest unit grows e-fold
-TURN, CHUNK, CHUNKS, SETTLE = 200, 100, 12, 400  # steps: to align, during a drop, and after it
+STEP = 0.1  # length of a step over the time in which the fastest unit grows e-fold
+TURN, CHUNK, CHUNKS, SETTLE = 140, 50, 16, 300  # steps: to align, during a drop, and after it
 ALIKE = 1e-5  # units of one direction, to this much of 1 - cosine, are one
 SEEN, GROWN = 0.02, 0.1  # of the largest norm: a dormant unit is no longer small; and matters
-RESTED = 1e-3  # of the largest speed: a narrow network is at rest
+RESTED = 3e-3  # of the largest speed: a narrow network is at rest
 MERGED = 0.03  # of the loss: a lower level is another drop
 CALM = 0.3  # of its decrease that is left when the loss counts as fallen
 CACHED = 100_000  # bytes: arrays of activations above that size are several times slower
@@ -119,7 +119,10 @@ def relu_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Dro
 
 
 def _fall(
-    network: Pointwise, theta: np.ndarray, seen: np.ndarray, step: np.ndarray,
+    network: Pointwise,
+    theta: np.ndarray,
+    seen: np.ndarray,
+    step: np.ndarray,
     alone: np.ndarray | None = None,
 ) -> list[tuple[np.ndarray, np.ndarray, bool, float]]:
     """For each run the units that are `seen` in the end, (units,), and the path to rest, (T, ...).
@@ -168,7 +171,10 @@ def _fall(
 
 def _seen_field(network: Pointwise, seen: np.ndarray, theta: np.ndarray) -> np.ndarray:
     """Field of all units, by the residual of those that are seen, (runs, units)."""
-    return _alone(residual_task(network, np.where(seen[..., None], theta, 0)), theta)
+    v, a, phi, _ = network.forward(theta)
+    rows = v * np.repeat(seen, network.patches, axis=1)[..., None]
+    f = rows.mT @ phi.reshape(*rows.shape[:2], network.samples)
+    return network.field(theta, (v, a, phi, (network.y - f) / network.samples))
 
 
 def heun_path(field: Callable, theta: np.ndarray, step: np.ndarray, count: int) -> np.ndarray:

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from saddle_utils import networks
-from saddle_utils.datasets import panel, prediction_tasks
-from saddle_utils.networks import initial_units
+from saddle_utils.datasets import other_tasks, panel, prediction_tasks
+from saddle_utils.dynamics import flow
+from saddle_utils.networks import initial_units, stacked
+from saddle_utils.observables import first_times
 from saddle_utils.theory import relu
 from saddle_utils.theory.predictions import predict
 
@@ -65,9 +67,12 @@ def test_a_ray_tears_as_its_hessian_says(kind):
     """Theorem 1 (i): one ray as two units is a saddle, and they part at `tearing_rate`."""
     net = prediction_tasks(909, 5)[kind]
     found = predict(net, 1e-6 * initial_units(net, 15, 1.0, range(5)), 1)
-    rates, parted = relu.tearing_rate(net, found.saddles[1]), 0
+    largest = np.linalg.norm(found.saddles[1], axis=-1).argmax(-1)
+    rays = found.saddles[1][np.arange(5), largest][:, None]
+    rays = relu.heun_path(net.field, rays, 0.14 * relu.efold_time(net), 1500)[-1]
+    rates, parted = relu.tearing_rate(net, rays), 0
     for k in range(5):
-        task, unit = one(net, k), found.saddles[1][k]
+        task, unit = one(net, k), rays[k]
         if np.abs(task.field(unit)).max() > 1e-6:  # on a kink
             continue
         parted += 1
@@ -144,3 +149,41 @@ def test_relu_directions_do_not_depend_on_units():
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_units_that_are_not_small_fall_with_the_ray():
+    """From scales at which second rays and stragglers are not small, against gradient flow."""
+    for kind, outputs in (("ReLU, 6 inputs", 1), ("ReLU, 3 outputs", 3)):
+        net = other_tasks(918, 4)[kind]
+        assert net.n_v == outputs
+        theta0 = 3e-4 * initial_units(net, 15, 1.0, range(4))
+        found = predict(net, theta0, 2)
+        for k in range(4):
+            levels = found.levels[k]
+            count = int(np.isfinite(found.times[k]).sum())
+            count -= count == 2 and levels[1] - levels[2] < 0.05 * levels[0]
+            run = flow(one(net, k), theta0[k], 1.2 * found.times[k, count - 1] + 1)
+            middles = (levels[1:] + levels[:-1])[:count] / 2
+            measured = [first_times(run.times, -run.losses, -middle) for middle in middles]
+            np.testing.assert_allclose(found.times[k, :count], measured, rtol=0.01)
+
+
+def test_rays_that_merge_keep_both_levels():
+    """Two orthogonal patterns are two narrow networks side by side, each in closed form.
+
+    With x = e_1, e_2 and y = s_1, s_2 a balanced unit on an axis has a = v |u| with da = a (s - a):
+    logistic, and the second is no longer small when the first has fallen.
+    """
+    s, sizes = np.array([1.0, 0.9]), np.array([1e-3, 1e-3])
+    net = stacked([networks.pointwise(np.eye(2), s)])
+    theta0 = np.zeros((1, 2, 3))
+    theta0[0, :, 0], theta0[0, [0, 1], [1, 2]] = sizes, sizes
+    found = predict(net, theta0, 2)
+    np.testing.assert_allclose(found.levels[0], [1.81 / 4, 0.81 / 4, 0], atol=1e-3)
+    a0 = sizes**2
+    times = np.linspace(0, 40, 40001)
+    a = s / (1 + (s / a0 - 1) * np.exp(-s * times[:, None]))
+    losses = ((s - a) ** 2).sum(1) / 4
+    middles = (found.levels[0, 1:] + found.levels[0, :-1]) / 2
+    closed = [first_times(times, -losses, -middle) for middle in middles]
+    np.testing.assert_allclose(found.times[0], closed, rtol=5e-3)

@@ -9,7 +9,7 @@ from ...dynamics import Trajectory, flows
 from ...networks import Linear, Network, Pointwise
 from ...observables import contributions, dense_loss, first_times
 from ...theory import intervals, linear, predictions
-from ...theory.path import TIE, Prediction, degree_at_zero
+from ...theory.path import Prediction, tie_at
 from ...theory.waiting import residual_task
 
 SMALLEST = 0.05  # of the initial loss: what a predicted drop must take to be followed
@@ -105,7 +105,7 @@ def _expected(network: Network, theory: Prediction, i: int, count: int, end: flo
         rest.append(abs(flat - level) < FLAT * levels[0])
     tearing = np.zeros(count) if theory.tearing is None else theory.tearing[i, :count]
     short = ~np.array(rest, dtype=bool) | ~np.array([True, *rest][:count], dtype=bool)
-    tie = np.maximum.accumulate(theory.rivals[i, :count]) > TIE.get(degree_at_zero(network), 1)
+    tie = np.maximum.accumulate(theory.rivals[i, :count]) > tie_at(network)
     short &= theory.rests
     torn = np.maximum.accumulate(tearing) > predictions.TEARS
     reasons = {"tie": tie, "tears": torn, "order": theory.doubtful[i, :count]}

@@ -157,7 +157,10 @@ def tearing(seed: int, count: int, width: int) -> np.ndarray:
         np.random.default_rng(seed),
     )
     theta0 = 1e-6 * initial_units(network, width, 1.0, range(seed, seed + count))
-    ray, fold = predictions.predict(network, theta0, 1).saddles[1], relu.efold_time(network)
+    saddle, fold = predictions.predict(network, theta0, 1).saddles[1], relu.efold_time(network)
+    largest = np.linalg.norm(saddle, axis=-1).argmax(-1)
+    ray = saddle[np.arange(count), largest][:, None]
+    ray = relu.heun_path(network.field, ray, 0.14 * fold, 1500)[-1]
     rates, speed = relu.tearing_rate(network, ray), np.abs(network.field(ray)).max((1, 2))
     some = np.flatnonzero((speed * fold < 1e-5) & (rates * fold > 0.05))
     rates, fold, ray = rates[some], fold[some], ray[some]
