@@ -11,6 +11,7 @@ import timeit
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, partial
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,7 @@ GOAL = 1e-6  # error of a flow
 TOLERANCES = [float(f"{digit}e-{k}") for k in range(5, 14) for digit in (3, 1)][1:]
 DECADES = [10.0**-k for k in range(6, 10)]  # those that peers try
 RECORD = 2e8  # bytes of weights that `descend` may record
+LONG = 1.0  # seconds of a flow, above which no finer tolerance is tried
 MEMBERS, POINTS = 4, 401  # runs of an ensemble, and points of a curve, whose error is measured
 
 
@@ -102,37 +104,52 @@ def measure(task: Task) -> Result:
         call, outcome.compiling = ENGINES[name](task)
         if name in STEPS:
             steps, runs = task.count(name), len(task.starts) if name == "plain" else 1
-            curves[name] = call(steps)
-            outcome.seconds = seconds(partial(call, steps)) * task.steps / steps * runs
-        elif _to_the_goal(task, TOLERANCES if name == "flow" else DECADES, call, outcome):
-            outcome.seconds = seconds(partial(call, outcome.rtol))
+            curves[name], once = timed(partial(call, steps))
+            outcome.seconds = seconds(partial(call, steps), once) * task.steps / steps * runs
+        else:
+            _to_the_goal(task, TOLERANCES if name == "flow" else DECADES, call, outcome)
     if task.count("descend") == task.steps and "flow" in result.by:
         result.by["descend"].error = worst(task, curves["descend"])
     result.agreement = agreement(task, curves)
     return result
 
 
-def seconds(call: Callable) -> float:
-    """The shortest of the seconds of a call: of five turns, of one where it takes above .3 s.
+def timed(call: Callable) -> tuple[Any, float]:
+    """What a call returns, and the seconds it takes."""
+    before = cpu_seconds()
+    return call(), cpu_seconds() - before
+
+
+def seconds(call: Callable, once: float) -> float:
+    """The shortest of the seconds of a call, the first of which took `once`: of five turns, of one
+    where it took above .1 s, and of none above 1 s.
 
     In a turn a short call is repeated for a hundredth of a second.
     """
-    once = timeit.timeit(call, timer=cpu_seconds, number=1)
-    if once > 0.3:
+    if once > 1:
         return once
-    number = max(1, int(0.01 / max(once, 1e-6)))
-    return min(timeit.repeat(call, timer=cpu_seconds, number=number, repeat=5)) / number
+    number, turns = max(1, int(0.01 / max(once, 1e-6))), 1 if once > 0.1 else 5
+    return min(timeit.repeat(call, timer=cpu_seconds, number=number, repeat=turns)) / number
 
 
 def _to_the_goal(task: Task, tolerances: list[float], call: Callable, outcome: Outcome) -> bool:
-    """Look for the loosest tolerance whose error is within the goal; says whether there is one."""
+    """Time the loosest tolerance whose error is within the goal; says whether there is one.
+
+    A peer that takes more than LONG seconds at a tolerance is not tried at a finer one.
+    """
+    once = 0.0
     for outcome.rtol in tolerances:
+        if once > LONG:
+            outcome.why = f"above {once:.0f} s"
+            return False
         try:
-            outcome.error = worst(task, call(outcome.rtol))
+            found, once = timed(partial(call, outcome.rtol))
+            outcome.error = worst(task, found)
         except RuntimeError as failure:  # our own engine's too
             outcome.why = str(failure)[:80]
             return False
         if outcome.error <= GOAL:
+            outcome.seconds = seconds(partial(call, outcome.rtol), once)
             return True
     outcome.why = f"error {outcome.error:.0e}"
     return False

@@ -17,11 +17,14 @@ except ImportError:  # the same code then runs as it stands, a few hundred times
     njit = None
 
 
+KERNELS = ("compiling", "fields", "kinks", "runs", "steps", "tableaux")  # modules with kernels
+
+
 def _cache() -> str:
     """A folder for compiled kernels whose name changes with their source: numba would not notice
     that a kernel which calls a changed one must be compiled again."""
     here = Path(__file__).parent
-    source = b"".join(path.read_bytes() for path in sorted(here.glob("*.py")))
+    source = b"".join((here / f"{name}.py").read_bytes() for name in KERNELS)
     name = f"kernels-{hashlib.sha256(source).hexdigest()[:12]}"
     parent = here / "__pycache__"
     parent.mkdir(exist_ok=True) if os.access(here, os.W_OK) else None

@@ -3,9 +3,11 @@
 Every run takes steps of its own, as long as the accuracy allows: a few dozen a drop.  It begins
 with explicit steps; where stability limits them for long, as on the plateaus of units that wait for
 1 / eps and for badly scaled data, it turns implicit, with the exact Jacobian.  ReLU networks jump
-where a unit passes a sample: steps end there (`kinks`).  Times that are asked for are interpolated,
-to the accuracy of the steps.  A linear network moves in as many units as it has features, exactly
-(`Linear.reduce`).
+where a unit passes a sample: steps end there (`kinks`).  Their flow is no continuous function of
+the start: where a unit only just touches a sample, or stops at u = 0, the least change decides on
+which side it goes on, and tolerances then lead to different runs, as learning rates do in descent.
+Times that are asked for are interpolated, to the accuracy of the steps.  A linear network moves in
+as many units as it has features, exactly (`Linear.reduce`).
 
 The families of `networks` run in compiled kernels (`runs`), the runs of an ensemble on all cores,
 with results that do not depend on their number.  Other networks go through scipy.

@@ -78,7 +78,7 @@ def test_a_row_is_measured_whole():
     assert result.agreement < 1e-12 and result.by["flow"].error <= measure.GOAL
     assert 1e-4 < result.by["descend"].error < 0.1
     assert task.part("plain") and not task.part("descend") and not task.part("flow")
-    one = measure.seconds(lambda: measure.ENGINES["plain"](task)[0](50))
+    one = measure.timed(lambda: measure.ENGINES["plain"](task)[0](50))[1]
     assert result.by["plain"].seconds == pytest.approx(3 * 12 * one, rel=0.8)
 
 
@@ -94,7 +94,7 @@ def test_the_error_of_a_curve_is_in_time_or_in_loss(monkeypatch):
     assert measure.error(task, 0, *logistic(50)) < 1e-9
 
 
-def test_a_flow_that_is_not_within_the_goal_does_not_count():
+def test_a_flow_that_is_not_within_the_goal_does_not_count(monkeypatch):
     task = some_task("linear", engines=("plain", "descend", "flow"))
     outcome = Outcome()
     wrong = (task.step * np.arange(5), np.linspace(1, 0.5, 5)[:, None])
@@ -106,6 +106,10 @@ def test_a_flow_that_is_not_within_the_goal_does_not_count():
         raise RuntimeError("stuck")
 
     assert not measure._to_the_goal(task, [1e-3], stuck, outcome) and outcome.why == "stuck"
+    monkeypatch.setattr(measure, "LONG", 0.0)
+    slow = lambda rtol: (sum(range(10**6)), wrong)[1]  # noqa: E731
+    assert not measure._to_the_goal(task, [1e-3, 1e-4], slow, outcome)
+    assert outcome.rtol == 1e-4 and outcome.why == "above 0 s"
 
 
 def result(name, group="", flow=1e-3, plain=1.0, jax=0.02, why=""):

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
 from saddle_utils import networks
 from saddle_utils.datasets import PANELS, panel, whitened
-from saddle_utils.dynamics import RunFailedError, descend, flow, flows, gradient_flow, trajectories
+from saddle_utils.dynamics import (
+    RunFailedError,
+    compiling,
+    descend,
+    flow,
+    flows,
+    gradient_flow,
+    trajectories,
+)
 from saddle_utils.dynamics.compiling import kernel
 from saddle_utils.dynamics.fields import curvature, problem, workspace
 from saddle_utils.dynamics.kinks import first_kinks
@@ -145,6 +156,18 @@ def test_a_stiff_linear_network_sees_its_slow_modes_grow():
         half = [np.interp(s / 2, m, run.times) for s, m in zip(strengths, learned.T, strict=True)]
         np.testing.assert_allclose(half, whitened_half_times(net, start[0]), rtol=2e-3)
         assert len(run.times) < 3000
+
+
+def test_kernels_are_compiled_anew_when_any_of_their_modules_changes():
+    """The name of the cache depends on all modules with kernels, and on what these import."""
+    here = Path(compiling.__file__).parent
+    named = {name: (here / f"{name}.py").read_text() for name in compiling.KERNELS}
+    for path in here.glob("*.py"):
+        assert "from .compiling" not in path.read_text() or path.stem in named, path.stem
+    imported = {
+        name for text in named.values() for name in re.findall(r"from \.(\w+) import", text)
+    }
+    assert imported <= set(named)
 
 
 def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
