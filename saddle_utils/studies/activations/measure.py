@@ -101,10 +101,9 @@ def combinations(seed: int, count: int) -> list[Combination]:
 
 
 def first_drops(
-    network: Pointwise | Deep, seed: int, scales: Sequence[float], width: int = 6,
-    share: float = DROPPED,
-) -> np.ndarray:  # fmt: skip
-    """Times (scales,) at which the loss is down to `share` of its first value; nan for never.
+    network: Pointwise | Deep, seed: int, scales: Sequence[float], width: int = 6
+) -> np.ndarray:
+    """Times (scales,) at which the loss is down to `DROPPED` of its first value; nan for never.
 
     The same draw of weights at every scale, the first of those from `seed` on that is not dead (of
     output 0).  Where sigma(0) != 0 the field is stiff, and a run is followed in time, to 1000,
@@ -114,7 +113,7 @@ def first_drops(
     draws = (initial_units(network, 1 if deep else width, 1.0, s) for s in itertools.count(seed))
     units = next(theta for theta in draws if network.output(theta).any())
     starts = np.asarray(scales)[:, None, None] * units
-    levels = share * np.minimum(network.loss(starts), network.zero_loss())
+    levels = DROPPED * np.minimum(network.loss(starts), network.zero_loss())
     if activation(network.phis[0] if deep else network.phi).vanishes:
         return escapes(network, starts, levels, STEP)[0]
     times = np.full(len(levels), np.nan)
@@ -146,7 +145,7 @@ def lengthening(
     scale vanishes waits there ever longer; one whose first drop ends elsewhere takes times that
     tend to a limit, and the ratio is 1.  nan for runs that never drop.
     """
-    starts = first_drops(network, seed, scales, width, 0.9)
+    starts = first_drops(network, seed, scales, width)
     if not np.isfinite(starts).all():
         return np.nan
     units, zero, curves = initial_units(network, width, 1.0, seed), network.zero_loss(), []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -62,7 +63,7 @@ def draw_panel(loss: Axes, width: Axes, run: DeepRun, others: Sequence[DeepRun] 
     draw_levels(loss, [1, reached, run.panel.narrow_levels(2)[0]], end)
     loss.plot(run.times, run.losses, color=BLUE)
     loss.set(xlim=(0, end), ylim=(-0.04, 1.07), ylabel="loss / initial loss")
-    times, widths = run.width_curves()
+    times, widths = run.width_curves(6)
     for k in range(len(run.panel.layers)):
         shift = 0.06 * (k - (len(run.panel.layers) - 1) / 2)
         width.step(times, widths[:, k] + shift, where="post", color=LAYER_COLOURS[k], lw=2)
@@ -75,29 +76,56 @@ def draw_panel(loss: Axes, width: Axes, run: DeepRun, others: Sequence[DeepRun] 
                    fontsize=8, fontweight="bold", va="top")  # fmt: skip
 
 
-def recruitment_picture(tables: Mapping[str, Mapping[str, np.ndarray]]) -> Picture:
-    """When the two hidden layers recruit, against each other, with layers alike or one smaller."""
-    fig, axes = plt.subplots(1, len(tables), figsize=(4.4 * len(tables), 3.8), squeeze=False)
-    names = ("all layers alike", "layer 1 ten times smaller", "layer 2", "layer 3")
-    for ax, (letter, table) in zip(axes[0], tables.items(), strict=True):
-        both = np.concatenate([table["when_1"], table["when_2"]])
-        ends = np.array([both.min() - 0.03, both.max() + 0.03])
-        dashed(ax, ends, ends)
+def recruitment_picture(table: Mapping[str, np.ndarray]) -> Picture:
+    """How many units layers recruit at a drop, by panel, scale and start; and which is first."""
+    letters, scales = (np.unique(table[key]) for key in ("panel", "fraction"))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(12.5, 3.8), width_ratios=(1.5, 1))
+    both = (table["gain_1"] == 1) & (table["gain_2"] == 1)
+    share = np.full((len(letters), 4 * len(scales)), np.nan)
+    for (i, letter), (j, scale), setting in itertools.product(
+        enumerate(letters), enumerate(scales), range(4)
+    ):
+        here = (table["panel"] == letter) & (table["fraction"] == scale)
+        here &= table["setting"] == setting
+        if here.any():
+            share[i, 4 * j + setting] = both[here].mean()
+            text, dark = f"{100 * both[here].mean():.0f}", both[here].mean() > 0.6
+            left.text(4 * j + setting, i, text, ha="center", va="center", fontsize=8,
+                      color="white" if dark else INK)  # fmt: skip
+    left.imshow(share, cmap=shades(), aspect="auto", vmin=0, vmax=1)
+    names = ("alike", "1", "2", "3") * len(scales)
+    left.set(xticks=range(len(names)), yticks=range(len(letters)))
+    left.set_xticklabels(names, fontsize=8)
+    left.set_yticklabels([f"panel {letter}" for letter in letters])
+    left.set_xlabel("layer that starts ten times smaller")
+    for j, scale in enumerate(scales):
+        left.text(4 * j + 1.5, -0.75, f"scale × {scale:g}", ha="center", fontsize=9)
+        left.axvline(4 * j - 0.5, color="white", lw=3)
+    left.set_title("drops at which each layer recruits one unit (%)", fontsize=9, pad=22)
+    rng = np.random.default_rng(0)
+    for i, letter in enumerate(letters):
         for setting, colour in enumerate((INK, BLUE, ORANGE, GREEN)):
-            for drop, marker in ((0, "o"), (1, "s")):
-                these = (table["setting"] == setting) & (table["drop"] == drop)
-                ax.plot(table["when_1"][these], table["when_2"][these], marker, color=colour, ms=5,
-                        mec="white", mew=0.4, alpha=0.8)  # fmt: skip
-        ax.set(aspect="equal", title=f"panel {letter}", xlim=ends, ylim=ends)
-        ax.set(xlabel="layer 1 recruits (over half-drop)", ylabel="layer 2 recruits")
-    draw_words(axes[0, 0], [*zip(names, (INK, BLUE, ORANGE, GREEN), strict=True)], top=0.42)
+            here = (table["panel"] == letter) & (table["setting"] == setting)
+            lag = (table["when_1"] - table["when_2"])[here]
+            place = i + 0.18 * (setting - 1.5) + 0.05 * rng.uniform(-1, 1, len(lag))
+            right.plot(place, lag, ".", color=colour, ms=4, alpha=0.7)
+    right.axhline(0, color=INK, lw=0.8)
+    right.set_yscale("symlog", linthresh=0.02)
+    right.set(ylim=(-1.5, 1.5), xticks=range(len(letters)), xlabel="panel")
+    right.set_xticklabels(letters)
+    right.set(ylabel="layer 1 after layer 2 (over half-drop)")
+    words = ("all layers alike", "layer 1 smaller", "layer 2 smaller", "layer 3 smaller")
+    colours = (INK, BLUE, ORANGE, GREEN)
+    for row, (word, colour) in enumerate(zip(words, colours, strict=True)):
+        right.text(0.02, 0.97 - 0.07 * row, word, color=colour, transform=right.transAxes,
+                   fontsize=8, fontweight="bold", va="top")  # fmt: skip
     alt = (
-        "For each drop of many runs, when the second hidden layer recruits against when the first "
-        "does, over the time of the half-drop: all on the diagonal, whichever layer starts small."
+        "Left: share of drops at which each layer recruits one unit, for panels A, B, C, D and "
+        "F, three initial scales and four starts: near 100% at the smallest scale in A to D, less "
+        "at larger ones. Right: the time between the recruits of the two layers is 0 in A to D "
+        "whichever layer starts small; in F the linear layer is first."
     )
-    first, *rest = tables
-    others = {letter.lower(): tables[letter] for letter in rest}
-    return Picture(fig, "deep_recruitment", alt, tables[first], others)
+    return Picture(fig, "deep_recruitment", alt, table)
 
 
 def depth_picture(table: Mapping[str, np.ndarray]) -> Picture:

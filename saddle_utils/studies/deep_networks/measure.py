@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from ... import observables
-from ...dynamics import Trajectory, descend, escape, flows
+from ...dynamics import Trajectory, descend, escapes, flows
 from ...networks import DeepLinear, Layered, Network, initial_units
 from ...observables import Staircase
 from ...theory import deep
 from .panels import DeepPanel, panels
+
+FRACTIONS = (1.5, 3.0, 6.0)  # of a panel's initial scale, for `recruitment`
+COARSER = 1.5  # times the step of a panel, there
 
 
 @dataclass(frozen=True)
@@ -105,33 +108,34 @@ def shown(runs: Sequence[DeepRun]) -> DeepRun:
 
 
 def recruitment(
-    letters: Sequence[str], seed: int, seeds: int, small: float = 0.1
-) -> dict[str, dict[str, np.ndarray]]:
-    """When layers recruit, for panels of three layers with all layers alike or one of them smaller.
+    seed: int, seeds: int, letters: str = "ABCDF", fractions: Sequence[float] = FRACTIONS,
+    small: float = 0.1,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """When layers recruit: a row for each drop of every run of these panels, as columns (n,).
 
-    From twice the initial scale of the panel.  For each panel a table of one row a drop of a run
-    that shows its plateau: setting (0: alike, l: layer l starts at `small` of it), seed, drop, and
-    for each hidden layer the effective width before and after the drop, and when it changes, over
-    the time of the half-drop.
+    From fractions of the panel's initial scale, with all layers alike or one of them smaller.
+    panel; fraction; setting (0: alike, l: layer l starts at `small` of the others); seed; drop; and
+    for each of the two hidden layers how many units it gains, and when it does, over the time of
+    the half-drop.  For D, whose second drop splits units, the first drop alone.
     """
-    tables = {}
-    for letter in letters:
+    factors = [(), *(np.where(np.arange(3) == layer, small, 1.0) for layer in range(3))]
+    rows = []
+    for letter, fraction in itertools.product(letters, fractions):
         panel = panels()[letter]
-        factors = [(), *(np.where(np.arange(3) == layer, small, 1.0) for layer in range(3))]
+        panel = replace(panel, step=COARSER * panel.step)
         names = range(panel.seed + seed, panel.seed + seed + seeds)
-        runs = train(panel, names, fraction=2.0, factors=factors, records=1500)
-        rows = []
+        steps = int(panel.steps / fraction * (1.4 / COARSER if panel.step else 3))
+        runs = train(panel, names, None, fraction, factors, steps, 1000)
         for k, run in enumerate(runs):
-            if len(run.staircase.levels) != 3:
+            if not len(run.staircase.half_drops):
                 continue
-            widths, halves, times = run.widths(), run.staircase.half_drops, run.recruits()
-            for drop in (0, 1):
-                row = [k // seeds, run.seed, drop, *widths[drop], *widths[drop + 1]]
-                rows.append([*row, *(times[drop] / halves[drop])])
-        columns = ["setting", "seed", "drop", "before_1", "before_2", "after_1", "after_2"]
-        values = np.array(rows).T
-        tables[letter] = dict(zip([*columns, "when_1", "when_2"], values, strict=True))
-    return tables
+            gains, halves = np.diff(run.widths(), axis=0), run.staircase.half_drops
+            for drop, when in enumerate(run.recruits()[: 1 if letter == "D" else None]):
+                row = [letter, fraction, k // seeds, run.seed, drop, *gains[drop]]
+                rows.append([*row, *(when / halves[drop])])
+    columns = ["panel", "fraction", "setting", "seed", "drop", "gain_1", "gain_2"]
+    values = map(np.array, zip(*rows, strict=True))
+    return dict(zip([*columns, "when_1", "when_2"], values, strict=True))
 
 
 def escapes_by_depth(
@@ -144,22 +148,21 @@ def escapes_by_depth(
     rank, the largest second over first singular value of a layer then; drift, the largest change of
     the imbalance until then over its size.
     """
-    rows = []
+    rows, settings = [], [*itertools.product(scales, (-1, *seeds))]
     for depth in depths:
         sizes, phis = (2, *[width] * (depth - 1), 2), ("identity",) * (depth - 1)
         net = DeepLinear(sizes, phis, (), np.diag([1.0, 0.4]), np.eye(2), 1.16)
-        for scale, seed in itertools.product(scales, (-1, *seeds)):
-            if seed < 0:
-                theta = deep.aligned_start(net, scale)
-            else:
-                theta = net.draw(np.random.default_rng(seed))
-                theta *= scale / np.linalg.norm(theta)
-            time, end = escape(net, theta, net.zero_loss() - 0.25)
-            pairs = zip(
-                observables.imbalance(net, theta), observables.imbalance(net, end), strict=True
-            )
-            drift = max(float(np.abs(a - b).max()) for a, b in pairs) / scale**2
-            rank = float(observables.rank_ratios(net, end).max())
-            rows.append([depth, scale, seed, time, rank, drift])
+        draws = [net.draw(np.random.default_rng(max(seed, 0))) for _, seed in settings]
+        theta = np.stack([
+            deep.aligned_start(net, scale) if seed < 0 else draw * scale / np.linalg.norm(draw)
+            for (scale, seed), draw in zip(settings, draws, strict=True)
+        ])  # fmt: skip
+        times, ends = escapes(net, theta, net.zero_loss() - 0.25, 0.07)
+        kept = zip(observables.imbalance(net, theta), observables.imbalance(net, ends), strict=True)
+        drifts = np.max([np.abs(a - b).max((-2, -1)) for a, b in kept], axis=0)
+        ranks = observables.rank_ratios(net, ends).max(-1)
+        for setting, *found in zip(settings, times, ranks, drifts, strict=True):
+            rows.append([depth, *setting, *found])
+            rows[-1][-1] /= setting[0] ** 2
     names = ("depth", "scale", "seed", "time", "rank", "drift")
     return dict(zip(names, np.array(rows).T, strict=True))

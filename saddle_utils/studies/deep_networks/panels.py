@@ -44,7 +44,7 @@ class DeepPanel:
     @cache  # noqa: B019 - a panel lives as long as the program
     def narrow_levels(self, width: int) -> np.ndarray:
         """Levels of the fixed points of networks with hidden layers of this width, ascending."""
-        return fixed_levels(self.build(width), self.rows(width))
+        return fixed_levels(self.build(width), self.rows(width), 40 if width == 1 else 8)
 
 
 def split(y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
@@ -87,19 +87,19 @@ def panels() -> dict[str, DeepPanel]:
     found = [
         DeepPanel(
             "A", "three linear layers",
-            lambda h: networks.deep_linear([2, h, h, 2], b.x, b.y), 1e-3, 0.05, 9000, 1, two,
+            lambda h: networks.deep_linear([2, h, h, 2], b.x, b.y), 1e-3, 0.1, 4500, 1, two,
         ),
         DeepPanel(
             "B", "linear convolution, then linear layers",
-            lambda h: networks.deep_linear([2, h, h, 2], c.x, labels_c), 1e-3, 0.05, 11000, 3, two,
+            lambda h: networks.deep_linear([2, h, h, 2], c.x, labels_c), 1e-3, 0.1, 5500, 3, two,
         ),
         DeepPanel(
             "C", "three ReLU layers",
-            lambda h: networks.deep([2, h, h, 1], d.x, d.y), 1e-3, 0.1, 24000, 0, two,
+            lambda h: networks.deep([2, h, h, 1], d.x, d.y), 1e-3, 0.2, 12000, 0, two,
         ),
         DeepPanel(
             "D", "ReLU convolution, then ReLU layers",
-            lambda h: networks.deep([2, h, h, 2], e.x, labels_e), 1e-3, 0.1, 12000, 0, two,
+            lambda h: networks.deep([2, h, h, 2], e.x, labels_e), 1e-3, 0.2, 6000, 0, two,
         ),
         DeepPanel(
             "E", "linear transformer: attention, then a linear layer",
