@@ -44,7 +44,7 @@ class DeepPanel:
     @cache  # noqa: B019 - a panel lives as long as the program
     def narrow_levels(self, width: int) -> np.ndarray:
         """Levels of the fixed points of networks with hidden layers of this width, ascending."""
-        return fixed_levels(self.build(width), self.rows(width), 40 if width == 1 else 8)
+        return fixed_levels(self.build(width), self.rows(width))
 
 
 def split(y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
