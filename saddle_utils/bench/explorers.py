@@ -13,7 +13,7 @@ from ..dynamics import RunFailedError
 from ..notebook import Explorer, Slider
 from .peers import cpu_seconds
 
-PLACES = 30  # random places of all knobs, besides the ends of each
+PLACES = 15  # random places of all knobs, besides the ends of each
 
 
 def found() -> Iterator[tuple[str, Callable[[], Explorer]]]:

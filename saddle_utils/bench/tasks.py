@@ -157,7 +157,8 @@ def listed() -> list[Task]:
         *[of_panel(name, label[name], group="panel", engines=panels[name], timed={"plain": 300})
           for name in PANELS],
         *[towards_the_limit(*which, 10.0**-k) for which in limits for k in (2, 4, 6, 8)],
-        *[of_panel(name, f"{kind}, {n} seeds", range(n), engines=many, timed={"numba": 200})
+        *[of_panel(name, f"{kind}, {n} seeds", range(n), engines=many,
+                   timed=dict.fromkeys(("jax", "numba"), 12_800 // n))
           for name, kind, n in ensembles],
         own("fig1f", "attention, N × N matrices made whole", timed={"plain": 1, "jax": 1}),
         diagonal(), samples(100), samples(10**6), digits_sized("linear"), digits_sized("relu"),
