@@ -25,7 +25,7 @@ GOAL = 1e-6  # error of a flow
 TOLERANCES = [float(f"{digit}e-{k}") for k in range(5, 14) for digit in (3, 1)][1:]
 DECADES = [10.0**-k for k in range(6, 10)]  # those that peers try
 RECORD = 2e8  # bytes of weights that `descend` may record
-LONG = 1.0  # seconds of a flow, above which no finer tolerance is tried
+LONG = 1.0  # seconds of a peer's flow, above which no finer tolerance is tried
 MEMBERS, POINTS = 4, 401  # runs of an ensemble, and points of a curve, whose error is measured
 
 
@@ -106,8 +106,10 @@ def measure(task: Task) -> Result:
             steps, runs = task.count(name), len(task.starts) if name == "plain" else 1
             curves[name], once = timed(partial(call, steps))
             outcome.seconds = seconds(partial(call, steps), once) * task.steps / steps * runs
+        elif name == "flow":
+            _to_the_goal(task, TOLERANCES, call, outcome)
         else:
-            _to_the_goal(task, TOLERANCES if name == "flow" else DECADES, call, outcome)
+            _to_the_goal(task, DECADES, call, outcome, LONG)
     if task.count("descend") == task.steps and "flow" in result.by:
         result.by["descend"].error = worst(task, curves["descend"])
     result.agreement = agreement(task, curves)
@@ -132,14 +134,16 @@ def seconds(call: Callable, once: float) -> float:
     return min(timeit.repeat(call, timer=cpu_seconds, number=number, repeat=turns)) / number
 
 
-def _to_the_goal(task: Task, tolerances: list[float], call: Callable, outcome: Outcome) -> bool:
+def _to_the_goal(
+    task: Task, tolerances: list[float], call: Callable, outcome: Outcome, longest: float = np.inf
+) -> bool:
     """Time the loosest tolerance whose error is within the goal; says whether there is one.
 
-    A peer that takes more than LONG seconds at a tolerance is not tried at a finer one.
+    What takes more than the `longest` seconds at a tolerance is not tried at a finer one.
     """
     once = 0.0
     for outcome.rtol in tolerances:
-        if once > LONG:
+        if once > longest:
             outcome.why = f"above {once:.0f} s"
             return False
         try:

@@ -94,7 +94,7 @@ def test_the_error_of_a_curve_is_in_time_or_in_loss(monkeypatch):
     assert measure.error(task, 0, *logistic(50)) < 1e-9
 
 
-def test_a_flow_that_is_not_within_the_goal_does_not_count(monkeypatch):
+def test_a_flow_that_is_not_within_the_goal_does_not_count():
     task = some_task("linear", engines=("plain", "descend", "flow"))
     outcome = Outcome()
     wrong = (task.step * np.arange(5), np.linspace(1, 0.5, 5)[:, None])
@@ -106,9 +106,8 @@ def test_a_flow_that_is_not_within_the_goal_does_not_count(monkeypatch):
         raise RuntimeError("stuck")
 
     assert not measure._to_the_goal(task, [1e-3], stuck, outcome) and outcome.why == "stuck"
-    monkeypatch.setattr(measure, "LONG", 0.0)
     slow = lambda rtol: (sum(range(10**6)), wrong)[1]  # noqa: E731
-    assert not measure._to_the_goal(task, [1e-3, 1e-4], slow, outcome)
+    assert not measure._to_the_goal(task, [1e-3, 1e-4], slow, outcome, 0.0)
     assert outcome.rtol == 1e-4 and outcome.why == "above 0 s"
 
 
