@@ -152,7 +152,8 @@ def _fall(
     losses = np.stack([network.loss(np.where(rows, path[k], 0)) for k in some])
     half = some[(losses < level + CALM * (top - level)).argmax(0)]
     norm = np.linalg.norm(whole, axis=-1)
-    share = np.where(seen, 0, norm / np.where(seen, norm, 0).max((0, 2))[:, None])
+    led = np.where(seen, norm, 0).max((0, 2))
+    share = np.where(seen, 0, norm / np.where(led > 0, led, np.inf)[:, None])
     share[steps[:, None] > rest] = 0
     large = (share > SEEN) & (share.max(0) > GROWN)
     early = (large & (steps[:, None, None] <= half[:, None])).any(0)

@@ -20,8 +20,8 @@ def predicted_others_picture(table: pd.DataFrame, others: pd.DataFrame) -> Pictu
     fig = others_figure(table, others)
     alt = (
         "Left: errors of predicted times for eleven other kinds of networks, a row of dots each, "
-        "logarithmic: from a millionth for linear ones and tanh to tenths of a percent for ReLU, "
-        "whose doubted drops are off by up to a factor. Right: the share of times in their "
+        "logarithmic: from a millionth for linear ones and tanh to tenths of a percent for ReLU. "
+        "Right: the share of times in their "
         "intervals, for all eighteen kinds, around the nine tenths claimed."
     )
     both = pd.concat([table, others], ignore_index=True)

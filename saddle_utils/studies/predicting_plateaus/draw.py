@@ -178,9 +178,9 @@ def predicted_times_picture(groups: np.ndarray, table: np.ndarray) -> Picture:
     ]  # fmt: skip
     fig = summary_figure(groups)
     alt = (
-        "Predicted against measured times of some 950 drops of seven architectures, over "
+        "Predicted against measured times of some 320 drops of seven architectures, over "
         "eight decades: on the diagonal. Below, the errors by architecture: medians from a "
-        "millionth for quadratic units to some tenths of a percent for ReLU; most of the "
+        "millionth for quadratic units to a tenth of a percent for ReLU; "
         "large errors are hollow."
     )
     return Picture(fig, "predicted_times", alt, table[shown].to_dict("list"))

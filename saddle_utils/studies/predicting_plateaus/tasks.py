@@ -16,7 +16,7 @@ from ...theory import intervals, linear, predictions, relu
 from ...theory.activations import lowest_order
 from .measure import LONGER, compare, due_drops, plateau, train_tasks
 
-LOWEST = {"deep linear": 1e-3, "x_tanh": 1e-4, "cubic": 1e-2}  # scale over the largest: long waits
+LOWEST = {"deep linear": 1e-3, "x_tanh": 1e-3, "cubic": 1e-2}  # scale over the largest: long waits
 BATCH = 100  # tasks that one worker of a sweep predicts and trains at a time
 
 
