@@ -106,8 +106,8 @@ def predicted_scales_picture(groups: np.ndarray, table: np.ndarray) -> Picture:
     alt = (
         "Error of the time over the initial scale, by architecture, log-log: quadratic and "
         "attention fall in proportion to the scale to a floor of 3e-7, linear ones to 1e-5; "
-        "ReLU stays at a tenth of a percent. The leading logarithm alone stays between 10 and 30 percent, on "
-        "a dashed line of 1 / ln(1/eps)."
+        "ReLU stays at a tenth of a percent. The leading logarithm alone stays between 10 and 30 "
+        "percent, on a dashed line of 1 / ln(1/eps)."
     )
     return Picture(
         fig,
