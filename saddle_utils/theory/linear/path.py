@@ -26,6 +26,7 @@ LONGEST = 1e6  # longest time, times the largest curvature, for which a narrow n
 SLOW = 1e-3  # modes that grow so much slower than the fastest wait for ever
 SLIGHT = 1e-6  # and so do those that can take no more than this fraction of the loss
 SMALL = 1e-3  # of its best size: a mode that is larger becomes an active unit
+LITTLE = 1e-3  # of what the best mode takes of the loss: one that takes less is not asked
 SETTLED = 1e-3  # of a drop: what may be left of the last one where its curve ends
 LARGE = 3.0  # and all units are active if they are larger at random by so much
 FOLDS, TURN = 1.0, 0.1  # in one step: e-folds of dormant units, relative change of the residual
@@ -232,9 +233,12 @@ def _is_large(dormant: np.ndarray, goal: float) -> bool:
 
 
 def _best_size(rest: Linear) -> float:
-    """Best size of the fastest mode of a residual task."""
-    q, _, r = np.linalg.svd(residual_matrix(rest)[0], full_matrices=False)
-    return float(best_amplitude(rest, np.append(q[:, 0], r[0])[None] / np.sqrt(2))[0])
+    """The smallest of the best sizes of the modes that grow in a residual task and take some of it:
+    a mode that is larger than its own changes the residual, even where a faster one is due."""
+    q, s, r = np.linalg.svd(residual_matrix(rest)[0], full_matrices=False)
+    modes = np.concatenate([q, r.T])[:, s > SLOW * s[0]].T / np.sqrt(2)
+    sizes, taken = np.array([best_amplitude(rest, mode[None]) for mode in modes]).T
+    return float(sizes[taken >= LITTLE * taken.max()].min())
 
 
 def _saddle(network: Linear, lead: np.ndarray, longest: float) -> np.ndarray:
