@@ -89,15 +89,17 @@ def _walk(network: Linear, theta0: np.ndarray, drops: int) -> tuple[list[np.ndar
     after the last drop escapes."""
     dormant, clock, after = network.reduce(theta0)[1], 0.0, np.inf
     lead, origin = dormant[:0], network.loss(dormant[:0])
-    saddles, levels, curves, due = [lead], [origin], [], True
+    saddles, levels, curves, due, goal = [lead], [origin], [], True, np.inf
     curvature = 2 * np.linalg.norm(best_map(network), 2) * np.linalg.norm(network.szz, 2)
     longest = LONGEST / max(curvature, 1e-300)
     while due:
         rest, rank = residual_task(network, saddles[-1]), len(saddles) - 1
         able = rank < len(lead) + len(dormant) and learnable_loss(rest) > SLIGHT * origin
         if not able or rank == len(lead) or rank >= drops:
-            goal = SMALL * _best_size(rest) if able and len(dormant) else np.inf
+            if able and len(dormant):
+                goal = SMALL * _best_size(rest)
             settled = levels[-1] + SETTLED * (levels[max(rank - 1, 0)] - levels[-1])
+            settled = -np.inf if able and len(dormant) else settled
             due, curve, lead, dormant = _until(network, lead, dormant, goal, settled, longest)
             if rank:
                 curves.append((clock + curve[0], curve[1]))
@@ -109,7 +111,7 @@ def _walk(network: Linear, theta0: np.ndarray, drops: int) -> tuple[list[np.ndar
             if due:  # all units at once, if they are large at random
                 taken = len(dormant) if _is_large(dormant, goal) else 1
                 lead, dormant = np.concatenate([lead, dormant[:taken]]), dormant[taken:]
-        if due:
+        if due and able:  # others only help to learn what is left of the last mode
             saddles.append(_saddle(network, lead[: rank + 1], longest))
             levels.append(network.loss(saddles[-1]))
     whole = [np.concatenate(part) for part in zip(*curves, strict=True)] or [np.zeros(1)] * 2
@@ -130,7 +132,7 @@ def _until(
     due = size > goal or _is_large(dormant, goal)
     span = FIRST / max(float(np.linalg.norm(network.syz)), 1e-300)
     times, losses = [np.zeros(1)], [np.full(1, network.loss(lead))]
-    while not due and times[-1][-1] < longest and (goal < np.inf or losses[-1][-1] > settled):
+    while not due and times[-1][-1] < longest and losses[-1][-1] > settled:
         run, residual = _followed(network, lead, span)
         due, end, dormant, size = _carried(run, residual, dormant, size, goal)
         before = run.at(end), run.times[np.searchsorted(run.times, end, side="right") - 1]
