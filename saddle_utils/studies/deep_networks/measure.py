@@ -157,7 +157,7 @@ def escapes_by_depth(
             deep.aligned_start(net, scale) if seed < 0 else draw * scale / np.linalg.norm(draw)
             for (scale, seed), draw in zip(settings, draws, strict=True)
         ])  # fmt: skip
-        times, ends = escapes(net, theta, net.zero_loss() - 0.25, 0.07)
+        times, ends = escapes(net, theta, net.zero_loss() - 0.25, 0.03)
         kept = zip(observables.imbalance(net, theta), observables.imbalance(net, ends), strict=True)
         drifts = np.max([np.abs(a - b).max((-2, -1)) for a, b in kept], axis=0)
         ranks = observables.rank_ratios(net, ends).max(-1)
