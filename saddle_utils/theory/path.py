@@ -21,26 +21,40 @@ SMALL = 1e-3  # and so is a drop of less than this fraction of the initial loss
 class Prediction:
     """What is known of an ensemble of runs before training.
 
-    levels : loss at the saddles, of which the first has no active unit, (runs, drops + 1)
-    times : when the loss is half way between two levels, inf if nothing escapes, (runs, drops)
-    recruits : index of the escaping unit, -1 for linear networks, (runs, drops)
-    rivals : how close the runner-up is, 1 for a tie, see `waiting.Escape`, (runs, drops)
-    doubtful : whether the time of a drop is in doubt, (runs, drops), because at this drop or one
-        before it a rival is closer than `TIE`; or the time is negative or not after that of the
-        drop before, so that the unit was no longer small at the saddle; or the loss is half way at
-        once; or it falls by less than `SMALL`, which the narrow network at rest does not resolve;
-        or rays tear (`tearing`)
-    after : when the unit after the last drop escapes, inf if none does, (runs,)
-    saddles : active units at each of the drops + 1 saddles, (runs, units, features)
-    falls : for each drop and run, times and loss of the narrow network
-    rests : whether there are saddles to rest at behind the drops.  Where the activation is smooth
-        and of order 0 or 1 at zero, units that learn together are no narrow network (Theorem 3):
-        the theory has the first drop, and no plateau behind it
-    tearing : of ReLU networks, e-folds of the growth of differences within a ray while it waits for
-        the drop, (runs, drops)
-    error : of linear networks, how far the tolerances of the integration may move each time, over
-        the time, (runs, drops)
-    width : half of the interval of each time over the time, (runs, drops), see `intervals`
+    Attributes
+    ----------
+    levels
+        loss at the saddles, of which the first has no active unit, (runs, drops + 1)
+    times
+        when the loss is half way between two levels, inf if nothing escapes, (runs, drops)
+    recruits
+        index of the escaping unit, -1 for linear networks, (runs, drops)
+    rivals
+        how close the runner-up is, 1 for a tie, see `waiting.Escape`, (runs, drops)
+    doubtful
+        whether the time of a drop is in doubt, (runs, drops), because at this drop or one before it
+        a rival is closer than `TIE`; or the time is negative or not after that of the drop before,
+        so that the unit was no longer small at the saddle; or the loss is half way at once; or it
+        falls by less than `SMALL`, which the narrow network at rest does not resolve; or rays tear
+        (`tearing`)
+    after
+        when the unit after the last drop escapes, inf if none does, (runs,)
+    saddles
+        active units at each of the drops + 1 saddles, (runs, units, features)
+    falls
+        for each drop and run, times and loss of the narrow network
+    rests
+        whether there are saddles to rest at behind the drops. Where the activation is smooth and of
+        order 0 or 1 at zero, units that learn together are no narrow network (Theorem 3): the
+        theory has the first drop, and no plateau behind it
+    tearing
+        of ReLU networks, e-folds of the growth of differences within a ray while it waits for the
+        drop, (runs, drops)
+    error
+        of linear networks, how far the tolerances of the integration may move each time, over the
+        time, (runs, drops)
+    width
+        half of the interval of each time over the time, (runs, drops), see `intervals`
     """
 
     levels: np.ndarray
