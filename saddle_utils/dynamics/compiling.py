@@ -17,7 +17,9 @@ except ImportError:  # the same code then runs as it stands, a few hundred times
     njit = None
 
 
-KERNELS = ("compiling", "fields", "kinks", "runs", "steps", "tableaux")  # modules with kernels
+KERNELS = (  # modules with kernels
+    "compiling", "fields", "kinks", "problems", "records", "resting", "runs", "steps", "tableaux"
+)  # fmt: skip
 
 
 def _cache() -> str:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from ..networks import Array, Network
-from .fields import problems
 from .optimisers import Rule, gradient
+from .problems import problems
 from .runs import descend_run
 from .trajectories import RunFailedError, Trajectory, in_threads
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..networks import Network
-from .fields import LARGE, problems
+from .problems import LARGE, problems
 from .runs import flow_run
 from .trajectories import RunFailedError, Trajectory, in_threads
 

@@ -1,11 +1,9 @@
-"""Compiled kernels: ReLU units that cross a sample, slide along it, or rest at u = 0.
+"""Compiled kernels: ReLU units that cross a sample, or slide along it; `resting` has those at 0.
 
 Between two crossings of u_i . x_e = 0 the pattern of active samples is constant and the field is
 smooth.  At a crossing the field jumps.  Where it points back from either side, the unit slides
 along the sample (Filippov), which counts with a factor between 0 and 1; the unit leaves when the
-factor reaches 0 or 1.  A unit that shrinks to u = 0, as one with |v| > |u| may in finite time,
-rests there, and leaves along the direction d of largest E[v . r sigma(d . x)] once this is
-positive.  All of it is the limit of gradient descent with a vanishing learning rate.
+factor reaches 0 or 1.  It is the limit of gradient descent with a vanishing learning rate.
 """
 
 from __future__ import annotations
@@ -15,10 +13,12 @@ from collections import namedtuple
 import numpy as np
 
 from .compiling import compiled, creating
-from .fields import POINTWISE, RAMP, clear, field, inputs
+from .fields import clear, field, inputs
+from .problems import POINTWISE, RAMP
+from .resting import OVERSHOOT, comes_to_rest, release
 from .tableaux import DP_P, RODAS_D
 
-OVERSHOOT, EXIT = 4.0, 1e-6
+EXIT = 1e-6
 # State of the units at the samples (patches * samples, units): the pattern `on`, whether the unit
 # slides along the sample, with which factor it counts, now and before the step, and whether that
 # ends (`turns`); `count` of samples along which a unit slides, and whether it rests at u = 0.
@@ -290,100 +290,3 @@ def begin_to_slide(data, kinks, new, out, e, i):
         kinks.count[i] += 1
         for k in range(data.n_right):
             new[data.right + k, i] -= a / norm * data.a[e, k]
-
-
-@compiled
-def comes_to_rest(data, kinks, new, out, i, rtol):
-    """Whether a unit has shrunk to u = 0, to the tolerance, and does not grow again."""
-    u2 = v2 = inward = 0.0
-    for k in range(new.shape[0]):
-        if k < data.right:
-            v2 += new[k, i] ** 2
-        else:
-            u2 += new[k, i] ** 2
-            inward += new[k, i] * out[k, i]
-    small = u2 <= (OVERSHOOT * rtol) ** 2 * (u2 + v2)
-    return small and not kinks.resting[i] and (inward <= 0 or kinks.count[i] > 0)
-
-
-@creating
-def release(data, work, kinks, theta, i, rtol):
-    """Whether a unit at u = 0 leaves: along the direction d of largest E[v . r sigma(d . x)], if
-    that is positive.  It gets a length of the order of the tolerance."""
-    every, nu, samples, scale, v2 = data.a.shape[0], data.n_right, data.b.shape[1], 0.0, 0.0
-    pull, best, d, along = np.zeros(every), np.zeros(nu), np.empty(nu), np.empty(nu)
-    for e in range(every):
-        for o in range(data.outputs):
-            v = theta[o * data.patches + e // samples, i]
-            pull[e] += v * work.g[o * samples + e % samples]
-        scale += abs(pull[e]) * length(data.a[e])
-    top = steepest(data, pull, d, best, along)
-    if top <= 1e-9 * scale:
-        return False
-    for k in range(data.right):
-        v2 += theta[k, i] ** 2
-    for k in range(nu):
-        theta[data.right + k, i] = 2 * OVERSHOOT * rtol * np.sqrt(v2) * best[k]
-    for e in range(every):
-        a = 0.0
-        for k in range(nu):
-            a += best[k] * data.a[e, k]
-        kinks.on[e, i] = 1.0 if a > 0 else 0.0
-    kinks.resting[i] = False
-    return True
-
-
-@compiled
-def steepest(data, pull, d, best, along):
-    """The largest sum_e pull_e sigma(d . x_e) of unit vectors d that was found, and d as `best`.
-
-    From the best of all samples and their opposites uphill, by jumps and then by ever shorter
-    steps, for maxima may lie on kinks.
-    """
-    top, starts = -np.inf, 2 * pull.size
-    for trial in range(starts + 45):
-        size = max(length(along), 1e-300) if trial else 1.0
-        for k in range(d.size):
-            if trial < starts:
-                d[k] = (1 - 2 * (trial % 2)) * data.a[trial // 2, k]
-            elif trial == starts:
-                d[k] = best[k]
-            elif trial < starts + 5:
-                d[k] = along[k]
-            else:
-                d[k] += 0.5 * 0.8 ** (trial - starts - 5) * along[k] / size
-        size = max(length(d), 1e-300)
-        for k in range(d.size):
-            d[k] /= size
-        value = pull_along(data, pull, d, along)
-        if value > top:
-            top = value
-            for k in range(d.size):
-                best[k] = d[k]
-    return top
-
-
-@compiled
-def pull_along(data, pull, d, along):
-    """sum_e pull_e sigma(d . x_e), and its gradient with respect to d into `along`."""
-    value = 0.0
-    for k in range(d.size):
-        along[k] = 0.0
-    for e in range(pull.size):
-        a = 0.0
-        for k in range(d.size):
-            a += d[k] * data.a[e, k]
-        weight = pull[e] * (data.high if a > 0 else data.low)
-        value += weight * a
-        for k in range(d.size):
-            along[k] += weight * data.a[e, k]
-    return value
-
-
-@compiled
-def length(d):
-    """Length of a vector."""
-    total = 0.0
-    for k in range(d.size):
-        total += d[k] ** 2
-    return np.sqrt(total)

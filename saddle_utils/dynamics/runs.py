@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
-
 import numpy as np
 
 from .compiling import compiled, creating, kernel, merged
-from .fields import LINEAR, clear, field, workspace
+from .fields import clear, field, workspace
 from .kinks import first_kinks, kink_after, let_go, remember, set_pattern, turn
+from .problems import LINEAR
+from .records import blank, copy, longer, write
 from .steps import between, explicit, implicit, slide_field
 
 EDGE = 3.0  # step times rate at which stability limits the explicit method, 3.3, less a margin
@@ -16,8 +16,6 @@ PATIENCE = 10  # explicit steps at that edge before a run turns implicit for goo
 PAYS = 40  # explicit steps to the end of a run for which it would not, over 10 + the rank
 CHATTER, FINE = 50, 2e-3  # attempts between two looks at whether kinks crowd; steps where they do
 ROUNDING = 1e-11  # relative tolerance below which implicit steps only measure rounding
-
-Tape = namedtuple("Tape", "times losses units")  # what a run records, (T,) and (T, units, F)
 
 
 @kernel
@@ -200,47 +198,6 @@ def root_mean_square(a):
         for k in range(a.shape[1]):
             total += a[i, k] ** 2
     return np.sqrt(total / a.size)
-
-
-@compiled
-def copy(values, out):
-    """out = values; a loop, for compiling an assignment of arrays takes long."""
-    for i in range(out.shape[0]):
-        for k in range(out.shape[1]):
-            out[i, k] = values[i, k]
-
-
-@creating
-def blank(size, units, f):
-    """A tape with room for so many records."""
-    return Tape(np.empty(size), np.empty(size), np.empty((size, units, f)))
-
-
-@creating
-def longer(tape, filled):
-    """The tape, or, where it is full, a copy with room for as much again."""
-    if filled < tape.times.size:
-        return tape
-    out = blank(2 * filled, tape.units.shape[1], tape.units.shape[2])
-    for i in range(filled):
-        out.times[i], out.losses[i] = tape.times[i], tape.losses[i]
-        copy(tape.units[i], out.units[i])
-    return out
-
-
-@compiled
-def write(tape, filled, t, loss, theta, rotation):
-    """Record the units, rotated back (`grade`); the number of records."""
-    tape.times[filled], tape.losses[filled] = t, loss
-    for i in range(theta.shape[1]):
-        for k in range(theta.shape[0]):
-            total = theta[k, i]
-            if rotation.size:
-                total = 0.0
-                for j in range(theta.shape[1]):
-                    total += theta[k, j] * rotation[j, i]
-            tape.units[filled, i, k] = total
-    return filled + 1
 
 
 @compiled

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from .compiling import compiled, creating, merged
-from .fields import POINTWISE, curvature, field
+from .fields import curvature, field
 from .kinks import hold, hold_curvature
+from .problems import POINTWISE
 from .tableaux import DP_A, DP_E, DP_P, GAMMA, RODAS_A, RODAS_C, RODAS_D
 
 

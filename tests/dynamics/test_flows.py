@@ -21,8 +21,9 @@ from saddle_utils.dynamics import (
     trajectories,
 )
 from saddle_utils.dynamics.compiling import kernel
-from saddle_utils.dynamics.fields import curvature, problem, workspace
+from saddle_utils.dynamics.fields import curvature, workspace
 from saddle_utils.dynamics.kinks import first_kinks
+from saddle_utils.dynamics.problems import problem
 from saddle_utils.dynamics.runs import attempt
 from saddle_utils.dynamics.steps import between, slide_field, solve, solver
 from saddle_utils.networks import initial_units

@@ -1,0 +1,52 @@
+"""Compiled kernels: what a run records."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+
+import numpy as np
+
+from .compiling import compiled, creating
+
+Tape = namedtuple("Tape", "times losses units")  # (T,), (T,) and (T, units, F)
+
+
+@compiled
+def copy(values, out):
+    """out = values; a loop, for compiling an assignment of arrays takes long."""
+    for i in range(out.shape[0]):
+        for k in range(out.shape[1]):
+            out[i, k] = values[i, k]
+
+
+@creating
+def blank(size, units, f):
+    """A tape with room for so many records."""
+    return Tape(np.empty(size), np.empty(size), np.empty((size, units, f)))
+
+
+@creating
+def longer(tape, filled):
+    """The tape, or, where it is full, a copy with room for as much again."""
+    if filled < tape.times.size:
+        return tape
+    out = blank(2 * filled, tape.units.shape[1], tape.units.shape[2])
+    for i in range(filled):
+        out.times[i], out.losses[i] = tape.times[i], tape.losses[i]
+        copy(tape.units[i], out.units[i])
+    return out
+
+
+@compiled
+def write(tape, filled, t, loss, theta, rotation):
+    """Record the units, rotated back (`grade`); the number of records."""
+    tape.times[filled], tape.losses[filled] = t, loss
+    for i in range(theta.shape[1]):
+        for k in range(theta.shape[0]):
+            total = theta[k, i]
+            if rotation.size:
+                total = 0.0
+                for j in range(theta.shape[1]):
+                    total += theta[k, j] * rotation[j, i]
+            tape.units[filled, i, k] = total
+    return filled + 1
