@@ -17,6 +17,15 @@ QUIET = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
     "--disable-background-networking --disable-component-update --disable-sync"
 )
+# What an explorer shows, pixel by pixel: the address of its image may change without its content.
+PICTURE = """(() => {
+    const image = document.querySelector("img.widget-image");
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+    canvas.getContext("2d").drawImage(image, 0, 0);
+    return canvas.toDataURL();
+})()"""
+LOADED = "document.querySelector('img.widget-image').naturalWidth > 0"
 
 
 @contextmanager

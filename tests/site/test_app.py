@@ -10,7 +10,7 @@ import pytest
 
 from saddle_utils.site import app
 
-from .browser import chromium, needs_browser, patiently
+from .browser import LOADED, PICTURE, chromium, needs_browser, patiently
 
 pytest.importorskip("voila", reason="the group [app] is not installed")
 PATIENCE = 120_000  # milliseconds
@@ -47,17 +47,15 @@ def test_two_visitors_do_not_disturb_each_other(address):
         stranger.goto(address.split("?")[0])
         assert "login" in stranger.url
         visitors = [browser.new_context().new_page() for _ in range(2)]
-        shown = []
         for visitor in visitors:
             visitor.goto(address, wait_until="commit", timeout=PATIENCE)
-            picture = visitor.locator("img.widget-image")
-            picture.wait_for(timeout=PATIENCE)
-            shown.append(picture.get_attribute("src"))
-        handle = visitors[0].locator(".noUi-handle").first
-        handle.focus()
+            visitor.locator("img.widget-image").wait_for(timeout=PATIENCE)
+            visitor.wait_for_function(LOADED)
+        handles = [visitor.locator(".noUi-handle").first for visitor in visitors]
+        before = visitors[0].evaluate(PICTURE), handles[1].get_attribute("aria-valuenow")
+        handles[0].focus()
         visitors[0].keyboard.press("ArrowRight")
-        visitors[0].wait_for_function(
-            "before => document.querySelector('img.widget-image').src !== before",
-            arg=shown[0], timeout=PATIENCE,
-        )  # fmt: skip
-        assert visitors[1].locator("img.widget-image").get_attribute("src") == shown[1]
+        changed = f"before => {PICTURE} !== before"
+        visitors[0].wait_for_function(changed, arg=before[0], timeout=PATIENCE)
+        values = [handle.get_attribute("aria-valuenow") for handle in handles]
+        assert values[1] == before[1] != values[0]

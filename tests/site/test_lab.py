@@ -11,10 +11,9 @@ from urllib.request import urlopen
 import nbformat
 import pytest
 
-from .browser import chromium, needs_browser, patiently
+from .browser import LOADED, PICTURE, chromium, needs_browser, patiently
 
 PATIENCE = 180_000  # milliseconds
-SRC = "document.querySelector('img.widget-image').src"
 
 
 @pytest.fixture
@@ -53,13 +52,17 @@ def test_a_slider_moved_in_jupyterlab_draws_a_new_picture(address):
         window = browser.new_page()
         window.goto(address, timeout=PATIENCE)
         window.locator(".jp-Notebook .jp-Cell").first.click(timeout=PATIENCE)
+        idle = window.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+        idle.first.wait_for(timeout=PATIENCE)
         window.keyboard.press("Shift+Enter")
         window.locator("img.widget-image").wait_for(timeout=PATIENCE)
+        window.wait_for_function(LOADED)
         for press in ("ArrowRight", "ArrowLeft"):
-            before = window.evaluate(SRC)
+            before = window.evaluate(PICTURE)
             window.locator(".noUi-handle").first.focus()
             window.keyboard.press(press)
-            window.wait_for_function(f"before => {SRC} !== before", arg=before, timeout=PATIENCE)
+            changed = f"before => {PICTURE} !== before"
+            window.wait_for_function(changed, arg=before, timeout=PATIENCE)
         window.get_by_role("button", name="no plateau").click()
         window.get_by_role("button", name="command").click()
         window.get_by_text("make picture OF=quadratic_units.explorer").wait_for(timeout=PATIENCE)

@@ -13,7 +13,7 @@ from saddle_utils.studies.your_own_run import LABELS, expected, own_panel, train
 
 from .browser import chromium, needs_browser, needs_npm
 
-pytestmark = [needs_browser, needs_npm]
+pytestmark = [needs_browser, needs_npm, pytest.mark.xdist_group("page")]  # opened once
 
 
 @pytest.fixture(scope="module")
