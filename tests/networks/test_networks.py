@@ -141,6 +141,17 @@ def test_a_network_moves_to_torch_and_back():
     assert isinstance(net.field(theta), torch.Tensor)
 
 
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_derivatives_of_activations_are_differences(name):
+    act, step = ACTIVATIONS[name], 1e-6
+    a = np.array([-3.1, -1.3, -0.4, 0.2, 0.9, 2.7])
+    first = (act.f(a + step) - act.f(a - step)) / (2 * step)
+    np.testing.assert_allclose(act.df(a, act.f(a)), first, atol=1e-8, rtol=1e-8)
+    if act.d2f is not None:
+        df = act.df(a + step, act.f(a + step)) - act.df(a - step, act.f(a - step))
+        np.testing.assert_allclose(act.d2f(a, act.f(a)), df / (2 * step), atol=1e-8, rtol=1e-8)
+
+
 def test_what_follows_from_an_activation():
     """Degree, parity and a continuous derivative, as declared or computed, by their definitions."""
     a = np.array([-2.0, -0.3, 0.4, 1.5])

@@ -108,3 +108,9 @@ def test_what_does_not_exist_is_refused():
         theory.draw_points([2, 3, 1], 1, rng, "redundant", layer=2)
     with pytest.raises(ValueError, match=r"below 2\^31"):
         theory.exact_rank(np.eye(2, dtype=int), 2**31 + 11)
+
+
+def test_a_wide_network_has_no_more_dimensions_than_there_are_polynomials():
+    """Quadratic forms of two variables; forms of degree nine of three: (3 + 8 choose 9)."""
+    assert theory.expected_dimension([2, 50, 1], 2) == 3
+    assert theory.expected_dimension([3, 100, 100, 2], 3) == 2 * 55
