@@ -173,7 +173,6 @@ class Path:
         self.begin, self.others = np.zeros(runs), theta0
         self.head = np.zeros(runs, dtype=int)  # the first of the drops that have merged
         self.arrival = np.full(runs, -np.inf if network.smooth else np.nan)  # of the last drop
-        self.late = np.full(theta0.shape[:2], np.nan)  # and the direction in which it is
         self.found: list[tuple[np.ndarray, ...]] = []
         self.curves: list[list[tuple[np.ndarray, np.ndarray]]] = []
         self.merged = np.zeros(runs, dtype=bool)  # runs whose next drop has fallen with the last
@@ -186,11 +185,10 @@ class Path:
         wait = np.where(np.isnan(self.arrival), off.time, np.maximum(off.time, 0))
         begin = np.where(late, self.begin, self.clock + wait)
         begin = np.where(moves, begin, np.inf)
-        share = np.where(np.isnan(self.late), first.share, self.late)
-        row = share[:, None] @ self.others
+        row = first.share[:, None] @ self.others
         unit = np.where(again, row, np.where(on & ~self.merged[:, None, None], off.unit, 0))
         lead = np.where(again, self.start, self.active) if late.any() else self.active
-        rest = self.others - share[..., None] @ row
+        rest = self.others - first.share[..., None] @ row
         start, others = np.concatenate([lead, unit], axis=1), np.where(again, rest, off.others)
         drop = fall(self.network, start, others)
         if self.merged.any():
@@ -202,7 +200,7 @@ class Path:
         self.curves.append([(b + t, loss) for b, (t, loss) in zip(begin, drop.curves, strict=True)])
         self.begin, self.start, self.others = begin, start, others
         self.dormant, self.clock = drop.dormant, begin + drop.duration
-        self.arrival, self.late = drop.arrival - drop.duration, drop.late
+        self.arrival = drop.arrival - drop.duration
         self.saddles.append(drop.saddle)
         self.active = drop.saddle if drop.lead is None else drop.lead
         self.levels.append(self.network.loss(drop.saddle))

@@ -102,8 +102,7 @@ def power_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Dr
     kicked = dormant + power_field(replace(network, y=np.stack(kicks)), dormant, order)
     curves = [dense_loss(net, run) for net, run in zip(nets, runs, strict=True)]
     arrival = np.array([run.times[arrived(net, run)] for net, run in zip(nets, runs, strict=True)])
-    none = np.full(dormant.shape[:2], np.nan)
-    return Drop(np.stack([run.theta[-1] for run in runs]), kicked, 0 * size, arrival, none, curves)
+    return Drop(np.stack([run.theta[-1] for run in runs]), kicked, 0 * size, arrival, curves)
 
 
 def linear_task(network: Pointwise) -> Linear:

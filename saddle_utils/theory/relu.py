@@ -112,10 +112,10 @@ def relu_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Dro
             long = duration[i] + 2 * STEP * first[i] * np.arange(1, SETTLE + 1)
             times, losses = np.append(times, long), np.append(losses, after[i])
         curves.append((times, losses))
-    never = np.full(dormant.shape[:2], np.nan)
+    never = np.full(len(theta), np.nan)
     others = np.where(seen[:, own, None], 0, ends[:, own])
     lead = np.where(cut[:, None, None], lead, rest[-1])
-    return Drop(rest[-1], others, duration, never[:, 0], never, curves, lead, passed)
+    return Drop(rest[-1], others, duration, never, curves, lead, passed)
 
 
 def _fall(

@@ -60,7 +60,6 @@ class Drop(NamedTuple):
     duration : time that the dormant units have been carried along, (runs,)
     arrival : time at which the active units are at the next saddle, (runs,); a unit that escapes
         before falls with them; nan where the family goes back in time instead
-    late : direction in unit space of what is no longer small before, (runs, units); nan if all is
     curves : times since the escape and loss of the active units, a pair for each run
     lead : active units `duration` after the escape if they are not at the saddle yet, its shape
     passed : level of a plateau that is passed on the way, since two drops have merged, nan if
@@ -71,7 +70,6 @@ class Drop(NamedTuple):
     dormant: np.ndarray
     duration: np.ndarray
     arrival: np.ndarray
-    late: np.ndarray
     curves: list[tuple[np.ndarray, np.ndarray]]
     lead: np.ndarray | None = None
     passed: np.ndarray | None = None

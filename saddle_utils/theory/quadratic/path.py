@@ -68,5 +68,4 @@ def quadratic_drop(network: Quadratic, start: np.ndarray, dormant: np.ndarray) -
     impulse = replace(g, syz=np.stack(kicks), szz=0 * g.szz)
     curves = [dense_loss(net, run) for net, run in zip(nets, runs, strict=True)]
     arrival = np.array([run.times[arrived(net, run)] for net, run in zip(nets, runs, strict=True)])
-    none = np.full(dormant.shape[:2], np.nan)
-    return Drop(saddle, dormant + impulse.field(dormant), 0 * size, arrival, none, curves)
+    return Drop(saddle, dormant + impulse.field(dormant), 0 * size, arrival, curves)
