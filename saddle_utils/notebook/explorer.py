@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -11,10 +12,13 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import PIL.Image
 from matplotlib.figure import Figure
+from matplotlib.ticker import AutoLocator
 
 from ..dynamics import RunFailedError
 
+QUICK = {"axes.titley": 1.0}  # or titles look for their place, at a tenth of the time of drawing
 SETTLE = 0.02  # seconds in which further moves of a slider are awaited: only the last one is drawn
 LOOK = {"layout": {"width": "340px"}, "style": {"description_width": "130px"}}
 
@@ -118,6 +122,9 @@ class Explorer:
         self._formulas: Any = None  # the first picture's setter of formulas remembers them
         self._places: list = []  # of the axes, as laid out in the first picture
         self.picture = self.render(**self.first)
+        if not gc.get_freeze_count():  # or searching all that was imported takes .3 s, now and then
+            gc.collect()
+            gc.freeze()
 
     def render(self, **values: float | str) -> bytes:
         """The picture (PNG) at these values of the sliders; simulates only if it has to."""
@@ -125,18 +132,23 @@ class Explorer:
         knobs = {name: v for name, v in values.items() if name not in view}
         if self._last is None or self._last[0] != knobs:
             self._last = (knobs, self.simulate(**knobs))
-        fig = self.draw(self._last[1], **view)
+        with plt.rc_context(QUICK):
+            fig = self.draw(self._last[1], **view)
+        for axis in (axis for axes in fig.axes for axis in (axes.xaxis, axes.yaxis)):
+            if isinstance(axis.get_major_locator(), AutoLocator):  # a tick costs what a curve does
+                axis.get_major_locator().set_params(nbins=5, steps=(1, 2, 5, 10))
         if len(self._places) == len(fig.axes):  # laying out anew takes as long as drawing
             fig.set_layout_engine("none")
             for axes, place in zip(fig.axes, self._places, strict=True):
                 axes.set_position(place)
         fig.set_dpi(100)
-        canvas = fig.canvas.get_renderer()
-        self._formulas = canvas.mathtext_parser = self._formulas or canvas.mathtext_parser
-        buffer = io.BytesIO()
-        fig.savefig(buffer, format="png", dpi=100, pil_kwargs={"compress_level": 1})
+        renderer, buffer = fig.canvas.get_renderer(), io.BytesIO()
+        self._formulas = renderer.mathtext_parser = self._formulas or renderer.mathtext_parser
+        fig.canvas.draw()  # once, where savefig draws twice
         self._places = [axes.get_position() for axes in fig.axes]
         plt.close(fig)
+        pixels = np.asarray(renderer.buffer_rgba())
+        PIL.Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
         return buffer.getvalue()
 
     def command(self, **values: float | str) -> str:
