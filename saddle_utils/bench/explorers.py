@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import studies
 from ..dynamics import RunFailedError
-from ..notebook import Explorer, Slider
+from ..notebook import Explorer
 from .peers import cpu_seconds
 
 PLACES = 15  # random places of all knobs, besides the ends of each
@@ -20,11 +20,9 @@ def found() -> Iterator[tuple[str, Callable[[], Explorer]]]:
     """Every function of a study whose name ends in "explorer" and that needs no arguments."""
     for module in pkgutil.iter_modules(studies.__path__):
         study = importlib.import_module(f"{studies.__name__}.{module.name}")
-        for name in sorted(vars(study)):
-            function = getattr(study, name)
-            if name.endswith("explorer") and callable(function) and function.__module__.startswith(
-                study.__name__
-            ) and not function.__code__.co_argcount:  # fmt: skip
+        for name, function in sorted(vars(study).items()):
+            own = name.endswith("explorer") and function.__module__.startswith(study.__name__)
+            if own and not function.__code__.co_argcount:
                 yield f"{module.name}.{name}", function
 
 
@@ -37,7 +35,7 @@ def redraws(explorer: Explorer, places: int = PLACES, seed: int = 0) -> np.ndarr
     first = {name: knob.value for name, knob in knobs.items()}
     moves = [*explorer.presets.values()]
     moves += [{**first, name: end} for name, knob in knobs.items() for end in knob.ends()]
-    moves += [{name: _place(knob, rng) for name, knob in knobs.items()} for _ in range(places)]
+    moves += [{name: knob.somewhere(rng) for name, knob in knobs.items()} for _ in range(places)]
     for values in moves:
         cast = {name: type(knobs[name].value)(value) for name, value in values.items()}
         start = cpu_seconds()
@@ -52,11 +50,3 @@ def redraws(explorer: Explorer, places: int = PLACES, seed: int = 0) -> np.ndarr
 def times() -> dict[str, np.ndarray]:
     """`redraws` of every explorer, by its name."""
     return {name: redraws(make()) for name, make in found()}
-
-
-def _place(knob: Slider, rng: np.random.Generator) -> float | str:
-    """A random place of a slider, on its steps, or one of the options of a choice."""
-    if not isinstance(knob, Slider):
-        return str(rng.choice(list(knob.ends())))
-    place = knob.low + knob.step * rng.integers(0, round((knob.high - knob.low) / knob.step) + 1)
-    return 10.0**place if knob.log else place

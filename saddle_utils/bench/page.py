@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from ..notebook.look import BLUE, FAINT, GREEN, GREY, ORANGE, PINK, PURPLE, RED, YELLOW
+from ..notebook.colours import BLUE, FAINT, GREEN, GREY, ORANGE, PINK, PURPLE, RED, YELLOW
 from .measure import Result, missing
 from .targets import duration, targets, times
 from .tasks import FLOWS, STEPS

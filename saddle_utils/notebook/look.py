@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import PIL.Image
 from IPython.display import Image
-from matplotlib import rc_params_from_file
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from .colours import BLUE, DASHED, INK, RED, STYLE
 from .files import output_folder, write_whole
 
-STYLE = Path(__file__).parent / "house.mplstyle"
-# seaborn's palette for the colour-blind
-BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, YELLOW, SKY = (
-    to_rgb(entry["color"]) for entry in rc_params_from_file(STYLE)["axes.prop_cycle"]
-)
-INK, FAINT = "#222222", "#9a9a9a"
-DASHED = (0, (4, 3))  # theory, in every figure
 PIXELS = 1400  # the widest picture
 SEEN = 1.5  # root mean square, of 255, from which another colour may be seen
 
@@ -34,14 +26,6 @@ SEEN = 1.5  # root mean square, of 255, from which another colour may be seen
 def use_style() -> None:
     """Draw everything from here on in the house style."""
     plt.style.use(STYLE)
-
-
-def shades(count: int | None = None, dark_first: bool = False) -> Any:
-    """So many colours from light to dark, for what grows; the whole map if `count` is None."""
-    import seaborn as sns  # here, for its import takes as long as all others
-
-    name = "crest_r" if dark_first else "crest"
-    return sns.color_palette(name, count, as_cmap=count is None)
 
 
 @dataclass(frozen=True)
@@ -94,26 +78,36 @@ def note(
     ax.annotate(text, xy, offset, textcoords="offset points", color=colour, **style)
 
 
+def write(ax: Axes, x: float, y: float, text: str, colour: Any = INK, **style) -> None:
+    """A text whose middle is the data point (x, y): a number in its cell of a map, for example."""
+    ax.text(x, y, text, color=colour, **{"ha": "center", "va": "center", **style})
+
+
 def dashed(ax: Axes, x: Any, y: Any, lw: float = 1.0, **style) -> None:
     """Theory: a thin dashed line in the colour of ink."""
     ax.plot(x, y, **{"color": INK, "lw": lw, "ls": DASHED, **style})
 
 
-def draw_levels(ax: Axes, levels: Sequence[float], end: float) -> None:
-    """The levels that theory predicts, dashed, with their values at the right end."""
+def draw_levels(ax: Axes, levels: Sequence[float], end: float | None = None, **style) -> None:
+    """The levels that theory predicts, dashed, with their values at the right `end` if given."""
     for level in levels:
-        ax.axhline(level, color=INK, lw=0.9, ls=DASHED)
-        text = f"{level:.3f}".lstrip("0") if 5e-4 < level < 1 else f"{level:.0f}"
-        note(ax, text, (end, level), offset=(3, 0), fontsize=7.5, fontweight="normal")
+        ax.axhline(level, **{"color": INK, "lw": 0.9, "ls": DASHED, **style})
+        if end is not None:
+            text = f"{level:.3f}".lstrip("0") if 5e-4 < level < 1 else f"{level:.0f}"
+            note(ax, text, (end, level), offset=(3, 0), fontsize=7.5, fontweight="normal")
 
 
 def draw_words(
-    ax: Axes, words: Sequence[tuple[str, object]], top: float = 0.93, step: float = 0.09
-) -> None:
-    """Names of what is drawn, in the colours it is drawn in, down the right edge of an axes."""
-    style = {"ha": "right", "va": "top", "fontsize": 8, "fontweight": "bold"}
+    ax: Axes, words: Sequence[tuple[str, object]], top: float = 0.93, step: float = 0.09,
+    x: float = 0.985, **style,
+) -> None:  # fmt: skip
+    """Names of what is drawn, in the colours it is drawn in, down the right edge of an axes.
+
+    Down its left edge with a small `x` and ha="left".
+    """
+    style = {"ha": "right", "va": "top", "fontsize": 8, "fontweight": "bold", **style}
     for row, (text, colour) in enumerate(words):
-        ax.text(0.985, top - step * row, text, color=colour, transform=ax.transAxes, **style)
+        ax.text(x, top - step * row, text, color=colour, transform=ax.transAxes, **style)
 
 
 def agreement_figure(panels: Sequence[dict]) -> Figure:
@@ -147,6 +141,13 @@ def _draw_agreement(
         ax.set(xscale="log", yscale="log")
     if (~good).any():
         draw_words(ax, [("hollow: outside the theory", RED)], top=0.12)
+
+
+def one_table(blocks: Iterable[Mapping[str, Any]]) -> dict[str, list]:
+    """Blocks of columns one below the other; a single value holds for all rows of its block."""
+    import pandas as pd  # here, for its import is slow
+
+    return pd.concat([pd.DataFrame(dict(b)) for b in blocks], ignore_index=True).to_dict("list")
 
 
 def _with_palette(png: bytes) -> bytes:

@@ -13,8 +13,9 @@ import numpy as np
 import PIL.Image
 
 from ..datasets import PANELS, panel
+from ..notebook.colours import BLUE, FAINT, GREEN
 from ..notebook.files import PROJECT, write_whole
-from ..notebook.look import BLUE, FAINT, GREEN, use_style
+from ..notebook.look import use_style
 from ..observables import effective_width
 from ..studies import figure1
 from ..studies.figure1 import PanelRun

@@ -5,21 +5,8 @@ The runs, the claims made of every panel, and the drawing are those of `figure1`
 
 from __future__ import annotations
 
-import numpy as np
-
-from ..notebook import Explorer, Picture, Slider
+from ..notebook import Explorer, Slider
 from . import figure1
-from .figure1 import PanelRun
-
-
-def fig1f_picture(run: PanelRun, ensemble: PanelRun, levels: np.ndarray) -> Picture:
-    """Figure 1F: a run of attention, other seeds, and the levels of theory (3,)."""
-    alt = (
-        "Figure 1F. The loss falls in two abrupt steps with a plateau at .54, near the "
-        "paper's curve; other seeds fall at other times to the same levels; one query, then "
-        "two, leave the origin."
-    )
-    return figure1.panel_picture(run, alt, ensemble, levels)
 
 
 def explorer() -> Explorer:

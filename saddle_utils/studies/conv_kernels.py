@@ -6,28 +6,8 @@ The runs, the claims made of every panel, and the drawing are those of `figure1`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ..notebook import Explorer, Picture, Slider
-from .figure1 import PanelRun, panel_explorer, panel_picture
-
-
-def linear_picture(run: PanelRun, ensemble: PanelRun, levels: Sequence[float]) -> Picture:
-    """Figure 1C: a run of the linear convolution, other seeds, and the levels of theory (3,)."""
-    alt = (
-        "Figure 1C. The loss falls in two steps with a plateau at .394, on the paper's curve; the "
-        "kernels lie on one line at the plateau and fill the plane at the end."
-    )
-    return panel_picture(run, alt, ensemble, levels)
-
-
-def relu_picture(run: PanelRun, ensemble: PanelRun, levels: Sequence[float]) -> Picture:
-    """Figure 1E: a run of the ReLU convolution, other seeds, and the levels of theory (3,)."""
-    alt = (
-        "Figure 1E. The loss falls in two steps with a plateau at .40, on the paper's curve; the "
-        "kernels lie on the horizontal axis at the plateau and on both positive axes at the end."
-    )
-    return panel_picture(run, alt, ensemble, levels)
+from ..notebook import Explorer, Slider
+from .figure1 import panel_explorer
 
 
 def linear_explorer() -> Explorer:

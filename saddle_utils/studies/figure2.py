@@ -20,18 +20,18 @@ from .. import observables
 from ..datasets import figure2_network, power_law
 from ..dynamics import Trajectory, flows, sweep_over
 from ..networks import Linear, Network, initial_units, stacked
-from ..notebook.look import draw_words, shades
+from ..notebook.colours import shades
+from ..notebook.look import draw_words, one_table
 from ..observables import dense_loss
 from ..theory.quadratic import attention_levels
 
 Curves = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
-def curve_table(knob: str, values: Sequence[float], curves: Curves) -> dict[str, np.ndarray]:
+def curve_table(knob: str, values: Sequence[float], curves: Curves) -> dict[str, list]:
     """The numbers behind `draw_curves` as columns of one length."""
-    lengths = [len(times) for times, _ in curves]
-    columns = [np.concatenate(part) for part in zip(*curves, strict=True)]
-    return {knob: np.repeat(values, lengths), "time": columns[0], "loss": columns[1]}
+    pairs = zip(values, curves, strict=True)
+    return one_table({knob: value, "time": times, "loss": loss} for value, (times, loss) in pairs)
 
 
 def draw_curves(ax: Axes, curves: Curves, values: Sequence[float], knob: str = "") -> None:
@@ -49,27 +49,24 @@ def draw_curves(ax: Axes, curves: Curves, values: Sequence[float], knob: str = "
 
 
 def draw_width(
-    axes: Sequence[Axes], linear: Curves, attention: Curves, widths: Sequence[int], scale: float
-) -> None:
-    """Figure 2A on two axes: `sweeps.loss_curves` of both networks over the number of units.
+    axes: Sequence[Axes], linear: Curves, attention: Curves, widths: Sequence[int], scale: float,
+    knob: str = "units",
+) -> None:  # fmt: skip
+    """Figure 2A on two axes: `Sweep.curves` of both networks over the number of units.
 
     `scale` is the initial scale of the heads; their time is shown times it.
     """
-    _draw_pair(axes, linear, attention, widths, scale, "units")
+    draw_curves(axes[0], linear, widths)
+    draw_curves(axes[1], [(t * scale, loss) for t, loss in attention], widths, knob)
+    axes[0].set(xlabel="gradient-flow time", title="linear network")
+    axes[1].set(xlabel="gradient-flow time × ε", title="linear attention", ylabel="")
 
 
 def draw_data(
     axes: Sequence[Axes], linear: Curves, attention: Curves, kappas: Sequence[float], scale: float
 ) -> None:
-    """Figure 2B on two axes: `sweeps.loss_curves` of both networks over kappa; as `draw_width`."""
-    _draw_pair(axes, linear, attention, kappas, scale, "κ")
-
-
-def _draw_pair(axes, linear, attention, values, scale, knob) -> None:
-    draw_curves(axes[0], linear, values)
-    draw_curves(axes[1], [(t * scale, loss) for t, loss in attention], values, knob)
-    axes[0].set(xlabel="gradient-flow time", title="linear network")
-    axes[1].set(xlabel="gradient-flow time × ε", title="linear attention", ylabel="")
+    """Figure 2B on two axes: `Sweep.curves` of both networks over kappa; as `draw_width`."""
+    draw_width(axes, linear, attention, kappas, scale, "κ")
 
 
 QUANTILES = (0.1, 0.5, 0.9)  # of a band over seeds

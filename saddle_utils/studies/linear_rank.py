@@ -6,69 +6,16 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 
-from ..dynamics import flow
+from ..dynamics import Trajectory, flow
 from ..networks import Linear, initial_units
 from ..notebook import Explorer, Picture, Slider
-from ..notebook.look import BLUE, DASHED, FAINT, INK, dashed, draw_words, note, shades
+from ..notebook.colours import BLUE, FAINT, INK, shades
+from ..notebook.look import dashed, draw_levels, draw_words, note
 from ..observables import drop_times, first_times
 from ..theory import linear
 from ..theory.linear import linear_levels
 from . import figure1
-from .figure1 import PanelRun
-
-
-def suppression_figure(
-    scales: np.ndarray, held: np.ndarray, exponents: Sequence[float], ratios: Sequence[float]
-) -> Figure:
-    """Theorem 4: what is held back (ratios, seeds, scales) over the scale, slopes dashed."""
-    fig, ax = plt.subplots(figsize=(5.6, 3.4))
-    colours = shades(len(ratios))
-    for values, exponent, ratio, colour in zip(held, exponents, ratios, colours, strict=True):
-        ax.loglog(scales, values.T, "o", color=colour, ms=3.5, alpha=0.6)
-        middle = np.exp(np.mean(np.log(values) - exponent * np.log(scales)))
-        ax.loglog(scales, middle * scales**exponent, color=INK, lw=1, ls=DASHED)
-        note(
-            ax, f"$s_2/s_1$ = {ratio:g}: slope {exponent:g}", (scales[0], values[:, 0].min()),
-            colour, (6, -3), va="top",
-        )  # fmt: skip
-    ax.set(
-        xlabel="initial scale ε", ylabel="size of all other directions", ylim=(held.min() / 3, 1)
-    )
-    return fig
-
-
-def slopes_figure(scales: np.ndarray, slopes: np.ndarray, gaps: np.ndarray) -> Figure:
-    """Slope of the plateau's length in ln(1/eps) over its limit, (tasks, decades), by the gap."""
-    fig, ax = plt.subplots(figsize=(5.6, 3.2))
-    middles, order = np.sqrt(scales[1:] * scales[:-1]), np.argsort(gaps)
-    for k, colour in zip(order, shades(len(order), dark_first=True), strict=True):
-        ax.semilogx(middles, slopes[k], "o-", color=colour, ms=3.5, lw=1.2)
-    ax.axhline(1, color=INK, lw=1, ls=DASHED)
-    ax.invert_xaxis()
-    ax.set(xlabel="initial scale ε", ylabel="slope / limit", ylim=(0, 2.2))
-    draw_words(ax, [("dashed: the limit", INK), ("dark: λ2 close to λ1", FAINT)])
-    return fig
-
-
-def staircase_figure(
-    times: np.ndarray, losses: np.ndarray, predicted: np.ndarray, strengths: np.ndarray,
-    modes: np.ndarray, singular_values: Sequence[float],
-) -> Figure:  # fmt: skip
-    """Loss, and strength of each mode, of a whitened task over time, the closed solution dashed."""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
-    left.plot(times, losses / losses[0], color=BLUE, lw=3.5, alpha=0.55)
-    dashed(left, times, predicted / losses[0])
-    left.set(xlabel="gradient-flow time", ylabel="loss / initial loss", xlim=(0, times[-1]))
-    draw_words(left, [("simulation", BLUE), ("closed solution, dashed", INK)])
-    colours = shades(len(singular_values))
-    for k, (s, colour) in enumerate(zip(singular_values, colours, strict=True)):
-        right.plot(times, strengths[:, k], color=colour, lw=3.5, alpha=0.6)
-        dashed(right, times, modes[:, k, k])
-        note(right, f"s = {s:g}", (times[-1], s), colour, (4, 0), fontsize=9)
-    right.set(xlabel="gradient-flow time", ylabel="strength of the mode", xlim=(0, times[-1]))
-    return fig
 
 
 def measure_suppression(
@@ -131,68 +78,77 @@ def measure_first_half_times(
     return np.array(times)
 
 
-def fig1b_picture(run: PanelRun, ensemble: PanelRun, levels: np.ndarray) -> Picture:
-    """Figure 1B: a run of the linear network, other seeds, and the levels of theory (3,)."""
-    alt = (
-        "Figure 1B. The loss falls in two steps with a plateau at .493, on the paper's curve "
-        "and the theory's levels; the weights lie on one line at the plateau and fill the "
-        "plane at the end."
-    )
-    return figure1.panel_picture(run, alt, ensemble, levels)
-
-
 def singular_values_picture(
-    times: np.ndarray, run: np.ndarray, predicted: np.ndarray, strengths: np.ndarray,
+    times: np.ndarray, run: Trajectory, predicted: np.ndarray, strengths: np.ndarray,
     modes: np.ndarray, singular_values: Sequence[float],
 ) -> Picture:  # fmt: skip
-    """Loss and modes of the whitened task over time, beside the closed solution."""
-    fig = staircase_figure(times, run.losses, predicted, strengths, modes, singular_values)
+    """Loss, and strength of each mode, of a whitened task over time, the closed solution dashed.
+
+    Of the run and of the solution: losses (T,), strengths (T, modes) and maps (T, modes, modes).
+    """
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3))
+    left.plot(times, run.losses / run.losses[0], color=BLUE, lw=3.5, alpha=0.55)
+    dashed(left, times, predicted / run.losses[0])
+    left.set(xlabel="gradient-flow time", ylabel="loss / initial loss", xlim=(0, times[-1]))
+    draw_words(left, [("simulation", BLUE), ("closed solution, dashed", INK)])
+    colours = shades(len(singular_values))
+    for k, (s, colour) in enumerate(zip(singular_values, colours, strict=True)):
+        right.plot(times, strengths[:, k], color=colour, lw=3.5, alpha=0.6)
+        dashed(right, times, modes[:, k, k])
+        note(right, f"s = {s:g}", (times[-1], s), colour, (4, 0), fontsize=9)
+    right.set(xlabel="gradient-flow time", ylabel="strength of the mode", xlim=(0, times[-1]))
     alt = (
         "Loss and mode strengths of a linear network with whitened inputs over time: one "
         "drop for each singular value, the largest first; the closed solution, dashed, lies "
         "on the simulation."
     )
-    return Picture(
-        fig,
-        "singular_values",
-        alt,
-        {"time": times, "loss": run.losses, "predicted_loss": predicted},
-        {"modes": {"time": times, **{f"mode_{k}": column for k, column in enumerate(strengths.T)}}},
-    )
+    data = {"time": times, "loss": run.losses, "predicted_loss": predicted}
+    columns = {"time": times, **{f"mode_{k}": column for k, column in enumerate(strengths.T)}}
+    return Picture(fig, "singular_values", alt, data, {"modes": columns})
 
 
 def theorem4_picture(
     scales: np.ndarray, held: np.ndarray, exponents: Sequence[float], ratios: Sequence[float]
 ) -> Picture:
-    """What Theorem 4 suppresses over the initial scale, (ratios, seeds, scales)."""
-    fig = suppression_figure(scales, held, exponents, ratios)
+    """Theorem 4: what is held back (ratios, seeds, scales) over the scale, slopes dashed."""
+    fig, ax = plt.subplots(figsize=(5.6, 3.4))
+    colours = shades(len(ratios))
+    for values, exponent, ratio, colour in zip(held, exponents, ratios, colours, strict=True):
+        ax.loglog(scales, values.T, "o", color=colour, ms=3.5, alpha=0.6)
+        middle = np.exp(np.mean(np.log(values) - exponent * np.log(scales)))
+        dashed(ax, scales, middle * scales**exponent)
+        words, place = f"$s_2/s_1$ = {ratio:g}: slope {exponent:g}", (scales[0], values[:, 0].min())
+        note(ax, words, place, colour, (6, -3), va="top")
+    ax.set(xlabel="initial scale ε", ylabel="size of all other directions")
+    ax.set_ylim(held.min() / 3, 1)
     alt = (
         "Size of all directions but the first when the first is half learned, over the "
         "initial scale, log-log: straight lines with the slopes 1 - s2/s1 of Theorem 4 for "
         "three ratios."
     )
-    return Picture(
-        fig,
-        "theorem4",
-        alt,
-        {"scale": scales, **{f"ratio_{r:g}": h.mean(0) for r, h in zip(ratios, held, strict=True)}},
-    )
+    means = {f"ratio_{r:g}": h.mean(0) for r, h in zip(ratios, held, strict=True)}
+    return Picture(fig, "theorem4", alt, {"scale": scales, **means})
 
 
 def general_covariance_picture(
     scales: np.ndarray, slopes: np.ndarray, closeness: np.ndarray
 ) -> Picture:
-    """Slopes of the second plateau over their limit, (tasks, decades)."""
-    fig = slopes_figure(scales, slopes, 1 - closeness)
+    """Slope of the plateau's length in ln(1/eps) over its limit, (tasks, decades), by closeness."""
+    fig, ax = plt.subplots(figsize=(5.6, 3.2))
+    middles, order = np.sqrt(scales[1:] * scales[:-1]), np.argsort(1 - closeness)
+    for k, colour in zip(order, shades(len(order), dark_first=True), strict=True):
+        ax.semilogx(middles, slopes[k], "o-", color=colour, ms=3.5, lw=1.2)
+    draw_levels(ax, [1], lw=1)
+    ax.invert_xaxis()
+    ax.set(xlabel="initial scale ε", ylabel="slope / limit", ylim=(0, 2.2))
+    draw_words(ax, [("dashed: the limit", INK), ("dark: λ2 close to λ1", FAINT)])
     alt = (
         "Growth of the second plateau with ln(1/eps), divided by its predicted limit, from "
         "1e-2 to 1e-10, for sixteen random tasks: most reach 1 early, nearly degenerate ones "
         "late."
     )
-    return Picture(
-        fig, "general_covariance", alt, {"scale": np.sqrt(scales[1:] * scales[:-1]),
-        **{f"task_{k}": s for k, s in enumerate(slopes)}}
-    )  # fmt: skip
+    columns = {f"task_{k}": slope for k, slope in enumerate(slopes)}
+    return Picture(fig, "general_covariance", alt, {"scale": middles, **columns})
 
 
 def explorer() -> Explorer:

@@ -9,44 +9,14 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 
 from .. import observables
 from ..datasets import digitised
 from ..notebook import Explorer, Picture, Slider
-from ..notebook.look import BLUE, FAINT, INK, ORANGE, dashed, draw_words
+from ..notebook.colours import BLUE, FAINT, INK, ORANGE
+from ..notebook.look import dashed, draw_words
 from . import figure1
 from .figure1 import PanelRun
-
-
-def ring_figure(
-    run: PanelRun, others: Sequence[PanelRun], angles: np.ndarray, ring: np.ndarray
-) -> Figure:
-    """The one-unit solutions by direction, and the first units of runs sliding down them."""
-    stairs, paper = run.staircase, digitised(run.panel.name)
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 2.9))
-    dashed(left, np.degrees(angles), ring, 0.9)
-    for other, colour in [*((other, FAINT) for other in others), (run, BLUE)]:
-        _, walk, losses = plateau_walk(other)
-        left.plot(np.degrees(walk), losses, color=colour, lw=3 if other is run else 1)
-        left.plot(np.degrees(walk[-1]), losses[-1], "o", color=colour, mec="white", ms=6)
-    left.set(
-        xlabel="direction of the unit (degrees)", ylabel="loss / initial loss", xlim=(0, 180),
-        xticks=range(0, 181, 45), title="best single unit, by direction",
-    )  # fmt: skip
-    epochs, walk, _ = plateau_walk(run)
-    right.plot(paper.epochs, paper.losses, color=ORANGE, lw=5, alpha=0.55)
-    right.plot(run.epochs, run.losses, color=BLUE)
-    dashed(right, epochs, np.interp(walk, angles, ring), 1.2)
-    right.set(
-        xlim=(stairs.starts[1] - 30, stairs.ends[1] + 60),
-        ylim=(0.29, 0.37),
-        xlabel="epoch",
-        title="the plateau, enlarged",
-    )
-    words = (("this run", BLUE), ("the paper, digitised", ORANGE), ("ring at its angle", INK))
-    draw_words(right, words)
-    return fig
 
 
 def plateau_walk(run: PanelRun) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -61,21 +31,27 @@ def plateau_walk(run: PanelRun) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return run.epochs[during], np.arctan2(u[:, 1], u[:, 0]) % np.pi, run.losses[during]
 
 
-def fig1g_picture(run: PanelRun, ensemble: PanelRun, levels: np.ndarray) -> Picture:
-    """Figure 1G: a run of the quadratic network, other seeds, and the levels of theory (3,)."""
-    alt = (
-        "Figure 1G. The loss falls in two abrupt steps with a plateau at .32, near the "
-        "paper's curve; other seeds fall at other times to the same levels; one unit, then "
-        "two, leave the origin."
-    )
-    return figure1.panel_picture(run, alt, ensemble, levels)
-
-
 def quadratic_ring_picture(
     run: PanelRun, others: Sequence[PanelRun], angles: np.ndarray, ring: np.ndarray
 ) -> Picture:
-    """The one-unit solutions by direction, and first units sliding along them."""
-    fig = ring_figure(run, others, angles, ring)
+    """The one-unit solutions by direction, and the first units of runs sliding down them."""
+    stairs, paper = run.staircase, digitised(run.panel.name)
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 2.9))
+    dashed(left, np.degrees(angles), ring, 0.9)
+    for other, colour in [*((other, FAINT) for other in others), (run, BLUE)]:
+        _, walk, losses = plateau_walk(other)
+        left.plot(np.degrees(walk), losses, color=colour, lw=3 if other is run else 1)
+        left.plot(np.degrees(walk[-1]), losses[-1], "o", color=colour, mec="white", ms=6)
+    left.set(xlabel="direction of the unit (degrees)", ylabel="loss / initial loss", xlim=(0, 180))
+    left.set(xticks=range(0, 181, 45), title="best single unit, by direction")
+    epochs, walk, _ = plateau_walk(run)
+    right.plot(paper.epochs, paper.losses, color=ORANGE, lw=5, alpha=0.55)
+    right.plot(run.epochs, run.losses, color=BLUE)
+    dashed(right, epochs, np.interp(walk, angles, ring), 1.2)
+    right.set(xlim=(stairs.starts[1] - 30, stairs.ends[1] + 60), ylim=(0.29, 0.37))
+    right.set(xlabel="epoch", title="the plateau, enlarged")
+    words = (("this run", BLUE), ("the paper, digitised", ORANGE), ("ring at its angle", INK))
+    draw_words(right, words)
     alt = (
         "Loss of the best single unit over its direction, from .32 to .35, and the first "
         "units of many runs sliding down it during their plateau."

@@ -22,21 +22,11 @@ from ..datasets import panel
 from ..dynamics import Trajectory, descend, flow, sweep_over
 from ..networks import Network, Pointwise, build, initial_units, pointwise
 from ..notebook import Explorer, Picture, Slider, look
-from ..notebook.look import BLUE, FAINT, INK, RED, draw_levels, draw_words
+from ..notebook.colours import BLUE, FAINT, INK, RED
+from ..notebook.look import draw_levels, draw_words
 from ..observables import Staircase, clusters, effective_width, first_times, log_slope, measure
 from ..theory.relu import ReluDirections, relu_directions
 from . import figure1
-from .figure1 import PanelRun
-
-
-def fig1d_picture(run: PanelRun, ensemble: PanelRun, levels: Sequence[float]) -> Picture:
-    """Figure 1D: a run of the ReLU network, other seeds, and the levels of theory (3,)."""
-    alt = (
-        "Figure 1D. The loss falls in two steps with a plateau at one half, on the paper's "
-        "curve; the weights lie on one ray at the plateau and on two orthogonal rays at the "
-        "end."
-    )
-    return figure1.panel_picture(run, alt, ensemble, levels)
 
 
 def leaky_widths(width: int, init_scale: float, seeds: Sequence[int]) -> list[tuple[int, ...]]:

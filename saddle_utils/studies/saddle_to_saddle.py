@@ -14,8 +14,8 @@ from mpl_toolkits.mplot3d.axes3d import Axes3D
 from ..dynamics import Trajectory, flow
 from ..networks import Linear, initial_units
 from ..notebook import Picture
+from ..notebook.colours import BLUE, INK, ORANGE, shades
 from ..notebook.explorer import Explorer, Slider
-from ..notebook.look import BLUE, INK, ORANGE, shades
 from .figure1 import PanelRun, draw_loss, draw_weights_at
 
 
@@ -122,33 +122,6 @@ def draw_run(scene_and_run: tuple[Landscape, Trajectory], angle: float) -> Figur
     return fig
 
 
-def compose(
-    scene: Landscape, path: Trajectory, runs: Sequence[PanelRun], levels: Sequence[np.ndarray]
-) -> Figure:
-    """Figure 1, panels A to G: runs and theory's levels in the order of B to G."""
-    fig = plt.figure(figsize=(13, 6.9))
-    left, right = fig.subfigures(1, 2, width_ratios=(1, 2.1))
-    ax = left.add_axes((0, 0.16, 1, 0.78), projection="3d")
-    draw_landscape(ax, scene, path)
-    _letter(left, "A", "Loss of a linear network of two units")
-    key = (
-        ("height: loss; dashed: invariant manifolds, one unit silent", INK),
-        ("gradient flow of all eight weights, from small ones", ORANGE),
-        ("B to G: this run", BLUE),
-        ("B to G: the paper, digitised", ORANGE),
-        ("B to G: theory, dashed", INK),
-    )
-    for row, (text, colour) in enumerate(key):
-        left.text(0.06, 0.14 - 0.03 * row, text, color=colour, fontsize=8, fontweight="bold")
-    for part, run, level in zip(right.subfigures(3, 2).ravel(), runs, levels, strict=True):
-        axes = part.subplot_mosaic("LPE", width_ratios=(1.45, 1, 1))
-        draw_loss(axes["L"], run, None, level)
-        draw_weights_at(run, axes["L"], (axes["P"], axes["E"]))
-        axes["L"].set(xlabel="epoch", ylabel="loss", xticks=(0, 1000, 2000))
-        _letter(part, run.panel.name[-1].upper(), run.panel.title)
-    return fig
-
-
 def _letter(part: Figure, letter: str, title: str) -> None:
     part.suptitle(f"$\\bf{{{letter}}}$  {title}", x=0.02, ha="left", fontsize=10)
 
@@ -171,31 +144,38 @@ def explorer() -> Explorer:
 
 
 def fig1_picture(
-    runs: Sequence[PanelRun],
-    scene: Landscape,
-    path: Trajectory,
-    levels: Sequence[np.ndarray],
-    names: np.ndarray,
-) -> Picture:
-    """Figure 1, panels A to G."""
-    columns = {"epoch": runs[0].epochs.round().astype(int)}
-    fig = compose(scene, path, runs, levels)
+    runs: Sequence[PanelRun], scene: Landscape, path: Trajectory, levels: Sequence[np.ndarray],
+    names: Sequence[str],
+) -> Picture:  # fmt: skip
+    """Figure 1, panels A to G: runs, theory's levels and names in the order of B to G."""
+    fig = plt.figure(figsize=(13, 6.9))
+    left, right = fig.subfigures(1, 2, width_ratios=(1, 2.1))
+    ax = left.add_axes((0, 0.16, 1, 0.78), projection="3d")
+    draw_landscape(ax, scene, path)
+    _letter(left, "A", "Loss of a linear network of two units")
+    key = (
+        ("height: loss; dashed: invariant manifolds, one unit silent", INK),
+        ("gradient flow of all eight weights, from small ones", ORANGE),
+        ("B to G: this run", BLUE),
+        ("B to G: the paper, digitised", ORANGE),
+        ("B to G: theory, dashed", INK),
+    )
+    for row, (text, colour) in enumerate(key):
+        left.text(0.06, 0.14 - 0.03 * row, text, color=colour, fontsize=8, fontweight="bold")
+    for part, run, level in zip(right.subfigures(3, 2).ravel(), runs, levels, strict=True):
+        axes = part.subplot_mosaic("LPE", width_ratios=(1.45, 1, 1))
+        draw_loss(axes["L"], run, None, level)
+        draw_weights_at(run, axes["L"], (axes["P"], axes["E"]))
+        axes["L"].set(xlabel="epoch", ylabel="loss", xticks=(0, 1000, 2000))
+        _letter(part, run.panel.name[-1].upper(), run.panel.title)
     alt = (
         "Figure 1. A: a loss surface with two saddles and a minimum; a run goes from one to "
         "the next. B to G: six architectures, each with two drops of the loss and a plateau "
         "between them, on the paper's curves; first-layer weights form one ray or unit at "
         "the plateau, two at the end."
     )
-    return Picture(
-        fig,
-        "fig1",
-        alt,
-        {**columns, **{name: run.losses for name, run in zip(names, runs, strict=True)}},
-        {
-            "landscape": {
-                "time": path.times,
-                "loss": path.losses,
-                **dict(zip("ab", scene.coordinates(path.theta).T, strict=True)),
-            }
-        },
-    )
+    losses = {name: run.losses for name, run in zip(names, runs, strict=True)}
+    a, b = scene.coordinates(path.theta).T
+    landscape = {"time": path.times, "loss": path.losses, "a": a, "b": b}
+    data = {"epoch": runs[0].epochs.round().astype(int), **losses}
+    return Picture(fig, "fig1", alt, data, {"landscape": landscape})

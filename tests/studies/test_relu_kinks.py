@@ -97,7 +97,7 @@ def test_kinks_are_counted_on_each_plateau_and_drawn():
 def test_the_picture_of_the_panel_has_its_numbers_and_its_words():
     p = panel("fig1d")
     run = figure1.train_panel(p)
-    drawn = relu_kinks.fig1d_picture(run, figure1.train_panel(p, 5, n_seeds=2), [1, 0.5, 0])
+    drawn = figure1.panel_picture(run, figure1.train_panel(p, 5, n_seeds=2), [1, 0.5, 0])
     assert drawn.name == "fig1d" and "Figure 1D" in drawn.alt
     np.testing.assert_allclose(drawn.data["loss"], run.losses)
     assert set(drawn.tables["weights"]["at"]) == {"plateau", "end"}

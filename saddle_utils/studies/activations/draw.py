@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from ...datasets import digitised
 from ...datasets.figure4 import LETTERS
 from ...notebook import Picture
-from ...notebook.look import BLUE, FAINT, GREEN, INK, ORANGE, dashed, draw_levels
+from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE
+from ...notebook.look import dashed, draw_levels
 from ...observables import effective_width
 from ..figure1 import PanelRun
 from ..figure1.draw import draw_weights

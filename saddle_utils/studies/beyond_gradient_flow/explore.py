@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from ...datasets import regression, sample_batches
 from ...dynamics import Trajectory, descend
 from ...networks import initial_units
+from ...notebook.colours import BLUE, DASHED, FAINT, INK, ORANGE
 from ...notebook.explorer import Choice, Explorer, Slider
-from ...notebook.look import BLUE, DASHED, FAINT, INK, ORANGE
 from ...theory.linear import linear_levels
 from .steps import RULES
 

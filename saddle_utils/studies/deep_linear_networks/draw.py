@@ -10,50 +10,32 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ...notebook import Picture
-from ...notebook.look import (
-    BLUE,
-    FAINT,
-    GREEN,
-    INK,
-    ORANGE,
-    RED,
-    dashed,
-    draw_levels,
-    draw_words,
-    note,
-    shades,
-)
+from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, RED, shades
+from ...notebook.look import dashed, draw_levels, draw_words, note, one_table
 from .runs import rank_losses
 from .starts import WIDTHS
 from .train import Descent
 
+DEPTHS = (BLUE, ORANGE, GREEN)  # three depths, the smallest first
+
 
 def transition_picture(curves: Mapping[int, Sequence[Mapping[str, Any]]]) -> Picture:
     """Distance to a minimum over that to a saddle, over gamma and over w^(1 - gamma)."""
-    fig, axes = plt.subplots(2, len(curves), figsize=(10, 6), sharey=True, layout="constrained")
-    columns: dict[str, list] = {k: [] for k in ("depth", "width", "gamma", "minimum", "saddle")}
-    for column, (depth, found) in zip(axes.T, curves.items(), strict=True):
-        colours = shades(len(found))
-        for width, one, colour in zip(WIDTHS, found, colours, strict=True):
+    fig, axes = plt.subplots(2, len(curves), figsize=(10, 6), sharey=True)
+    for (above, below), (depth, found) in zip(axes.T, curves.items(), strict=True):
+        for width, one, colour in zip(WIDTHS, found, shades(len(found)), strict=True):
             ratio, gammas = one["minimum"] / one["saddle"], one["gammas"]
-            column[0].semilogy(gammas, ratio, color=colour, lw=1.6)
-            column[1].loglog(width ** (1 - gammas), ratio, color=colour, lw=1.6)
+            above.semilogy(gammas, ratio, color=colour, lw=1.6)
+            below.loglog(width ** (1 - gammas), ratio, color=colour, lw=1.6)
             if width in (WIDTHS[0], WIDTHS[-1]):
-                near = (gammas[-1], ratio[-1])
                 side = (-2, 7) if width == WIDTHS[-1] else (0, -17)
-                note(column[0], f"w = {width}", near, colour, side, ha="right", fontsize=8)
-            values = depth, width
-            for key, value in zip(("depth", "width"), values, strict=True):
-                columns[key] += [value] * len(gammas)
-            for key, name in (("gamma", "gammas"), ("minimum", "minimum"), ("saddle", "saddle")):
-                columns[key] += list(one[name])
-        for ax in column:
+                note(above, f"w = {width}", (gammas[-1], ratio[-1]), colour, side, ha="right")
+        for ax in (above, below):
             ax.axhline(1, color=INK, lw=0.8, ls=":")
-        column[0].axvline(1, color=INK, lw=0.8, ls=":")
-        column[1].axvline(1, color=INK, lw=0.8, ls=":")
-        column[1].invert_xaxis()
-        column[0].set(title=f"L = {depth}", xlabel="γ")
-        column[1].set(xlabel="$w^{\\,1-\\gamma}$")
+            ax.axvline(1, color=INK, lw=0.8, ls=":")
+        below.invert_xaxis()
+        above.set(title=f"L = {depth}", xlabel="γ")
+        below.set(xlabel="$w^{\\,1-\\gamma}$")
     for ax in axes[:, 0]:
         ax.set_ylabel("distance to a minimum\nover that to a saddle")
     alt = (
@@ -61,6 +43,11 @@ def transition_picture(curves: Mapping[int, Sequence[Mapping[str, Any]]]) -> Pic
         "three depths and widths 8 to 1024: over gamma the curves steepen with the width and pass "
         "1 ever nearer to gamma = 1; over w^(1 - gamma) they fall on one curve."
     )
+    columns = one_table(
+        {"depth": depth, "width": width, "gamma": one["gammas"], "minimum": one["minimum"],
+         "saddle": one["saddle"]}
+        for depth, found in curves.items() for width, one in zip(WIDTHS, found, strict=True)
+    )  # fmt: skip
     return Picture(fig, "deep_linear_transition", alt, columns)
 
 
@@ -70,7 +57,7 @@ def crossings_picture(
     """The gamma of equal distances over 1 / ln w, with lines to infinite width."""
     fig, ax = plt.subplots(figsize=(6, 3.4))
     x = 1 / np.log(widths)
-    for (depth, found), colour in zip(crossings.items(), (BLUE, ORANGE, GREEN), strict=True):
+    for (depth, found), colour in zip(crossings.items(), DEPTHS, strict=True):
         ax.plot(x, found.T, "o", color=colour, ms=3.5, alpha=0.5)
         meeting, _, slope = limits[depth]
         line = np.array([0, x.max()])
@@ -78,7 +65,7 @@ def crossings_picture(
         ax.plot(0, meeting, "D", color=colour, ms=6, clip_on=False, zorder=4)
     ax.axhline(1, color=INK, lw=0.8, ls=":")
     ax.set(xlabel="1 / ln w", ylabel="γ of equal distances", xlim=(0, x.max() * 1.05))
-    draw_words(ax, [("L = 2", BLUE), ("L = 3", ORANGE), ("L = 4", GREEN)], top=0.35)
+    draw_words(ax, [(f"L = {d}", c) for d, c in zip(crossings, DEPTHS, strict=True)], top=0.35)
     alt = (
         "Value of gamma at which minimum and saddle are equally far, over 1 / ln w, for depths 2, "
         "3 and 4: straight lines that reach one at infinite width."
@@ -89,7 +76,7 @@ def crossings_picture(
 
 def staircase_picture(found: Mapping[int, Descent]) -> Picture:
     """Losses of all runs with the rank-r losses, and singular values of the layers of the first."""
-    fig, axes = plt.subplots(2, len(found), figsize=(9.4, 5), sharex="col", layout="constrained")
+    fig, axes = plt.subplots(2, len(found), figsize=(9.4, 5), sharex="col")
     tables = {}
     for (top, bottom), (depth, runs) in zip(axes.T, found.items(), strict=True):
         losses, times = runs.losses / runs.losses[0], runs.times
@@ -102,8 +89,8 @@ def staircase_picture(found: Mapping[int, Descent]) -> Picture:
         every = times[: len(runs.seen) * 5 : 5, 0]
         for layer, colour in enumerate(shades(depth, dark_first=True)):
             bottom.semilogy(every, runs.seen[:, layer, 0, :4], color=colour, lw=1.6)
-            bottom.text(0.02, 0.97 - 0.08 * layer, f"layer {layer + 1}", color=colour, va="top",
-                        fontsize=8, fontweight="bold", transform=bottom.transAxes)  # fmt: skip
+            place = {"top": 0.97 - 0.08 * layer, "x": 0.02, "ha": "left"}
+            draw_words(bottom, [(f"layer {layer + 1}", colour)], **place)
         bottom.set(xlabel="gradient-flow time", ylim=(runs.seen[0, :, 0].min() / 5, 8))
         tables[f"depth_{depth}"] = {"time": times[::8, 0], "loss": losses[::8, 0]}
     axes[0, 0].set_ylabel("loss / initial loss")
@@ -120,19 +107,12 @@ def staircase_picture(found: Mapping[int, Descent]) -> Picture:
 def escape_picture(found: Mapping[int, Mapping[str, np.ndarray]]) -> Picture:
     """Times of the first drop over the initial norm, and the optimal escape."""
     fig, ax = plt.subplots(figsize=(6.2, 3.8))
-    columns: dict[str, list] = {k: [] for k in ("depth", "norm", "aligned", "random", "optimal")}
-    for (depth, one), colour in zip(found.items(), (BLUE, ORANGE, GREEN), strict=True):
+    for (depth, one), colour in zip(found.items(), DEPTHS, strict=True):
         norms = one["norms"]
         dashed(ax, norms, one["optimal"])
         ax.loglog(norms, one["aligned"], "o", color=colour, ms=6)
-        ax.loglog(np.tile(norms, (len(one["random"]), 1)).T, one["random"].T, "x-", color=colour,
-                  ms=5, lw=0.6)  # fmt: skip
+        ax.loglog(norms, one["random"].T, "x-", color=colour, ms=5, lw=0.6)
         note(ax, f"L = {depth}", (norms[-1], one["aligned"][-1]), colour, (-8, 0), ha="right")
-        columns["depth"] += [depth] * len(norms)
-        columns["norm"] += list(norms)
-        columns["random"] += list(one["random"][0])
-        for key in ("aligned", "optimal"):
-            columns[key] += list(one[key])
     ax.set(xlabel="initial norm |θ|", ylabel="time of the first drop", xlim=(2.5e-3, 0.3))
     words = [("● balanced and aligned", INK), ("× Gaussian", INK), ("dashed: optimal", INK)]
     draw_words(ax, words)
@@ -140,12 +120,16 @@ def escape_picture(found: Mapping[int, Mapping[str, np.ndarray]]) -> Picture:
         "Time of the first drop over the initial norm, log-log, for depths 3, 4 and 5: aligned "
         "starts on the dashed line of the optimal escape, Gaussian ones parallel to it but later."
     )
+    columns = one_table(
+        {"depth": depth, "norm": one["norms"], "aligned": one["aligned"],
+         "random": one["random"][0], "optimal": one["optimal"]} for depth, one in found.items()
+    )  # fmt: skip
     return Picture(fig, "deep_linear_escape", alt, columns)
 
 
 def balanced_picture(found: Mapping[int, Mapping[str, np.ndarray]]) -> Picture:
     """Losses of balanced starts by gradient flow, by the equation of the map, and drop times."""
-    fig, axes = plt.subplots(1, len(found), figsize=(10, 2.7), sharey=True, layout="constrained")
+    fig, axes = plt.subplots(1, len(found), figsize=(10, 2.7), sharey=True)
     tables = {}
     for ax, (depth, one) in zip(axes, found.items(), strict=True):
         losses, times = one["losses"] / one["losses"][0], one["times"]
@@ -169,7 +153,7 @@ def balanced_picture(found: Mapping[int, Mapping[str, np.ndarray]]) -> Picture:
 
 def phases_picture(phases: Mapping[str, np.ndarray]) -> Picture:
     """Plateaus, change of the kernel, and rank of the map while learning, over gamma and width."""
-    fig, axes = plt.subplots(1, 3, figsize=(10.4, 3.4), sharey=True, layout="constrained")
+    fig, axes = plt.subplots(1, 3, figsize=(10.4, 3.4), sharey=True)
     gammas, widths = phases["gammas"], phases["widths"]
     shown = {
         "plateaus between first and last": phases["plateaus"],
@@ -198,40 +182,34 @@ def phases_picture(phases: Mapping[str, np.ndarray]) -> Picture:
 
 def completion_picture(found: Mapping[tuple[int, float], Mapping[str, np.ndarray]]) -> Picture:
     """Test error and rank of completed matrices over gamma, by depth; medians and all seeds."""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9.4, 3.4), layout="constrained")
-    columns: dict[str, list] = {key: [] for key in ("depth", "gamma", "error", "rank")}
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9.4, 3.4))
     depths = sorted({depth for depth, _ in found})
-    for depth, colour in zip(depths, (BLUE, ORANGE, GREEN), strict=True):
-        gammas = np.array([g for d, g in found if d == depth])
-        errors = [found[depth, g]["error"] for g in gammas]
-        ranks = [found[depth, g]["rank"] for g in gammas]
-        for ax, values in ((left, errors), (right, ranks)):
-            ax.plot(gammas, [np.median(v) for v in values], "o-", color=colour, ms=4)
-            low, high = ([np.quantile(v, q) for v in values] for q in (0.1, 0.9))
+    for depth, colour in zip(depths, DEPTHS, strict=True):
+        gammas = [gamma for d, gamma in found if d == depth]
+        for ax, key in ((left, "error"), (right, "rank")):
+            bands = [np.quantile(found[depth, g][key], (0.1, 0.5, 0.9)) for g in gammas]
+            low, middle, high = np.transpose(bands)
+            ax.plot(gammas, middle, "o-", color=colour, ms=4)
             ax.fill_between(gammas, low, high, color=colour, alpha=0.2, lw=0)
-        for g, error, rank in zip(gammas, errors, ranks, strict=True):
-            columns["depth"].append(depth)
-            columns["gamma"].append(g)
-            columns["error"].append(np.median(error))
-            columns["rank"].append(np.median(rank))
     left.set(yscale="log", xlabel="γ", ylabel="error on the entries not given")
     right.set(xlabel="γ", ylabel="rank of the map found", ylim=(0, 10.5))
     right.axhline(2, color=INK, lw=0.9, ls=":")
     for ax in (left, right):
         ax.axvline(1, color=INK, lw=0.8, ls=":")
-    words = [(f"L = {d}", c) for d, c in zip(depths, (BLUE, ORANGE, GREEN), strict=True)]
-    draw_words(right, words)
+    draw_words(right, [(f"L = {d}", c) for d, c in zip(depths, DEPTHS, strict=True)])
     alt = (
         "Left, error on the entries not given over gamma, falling by three orders of magnitude for "
         "depths 3 and 4. Right, the rank of the map found, from ten to the matrix's two."
     )
-    return Picture(fig, "deep_linear_completion", alt, columns)
+    columns = {"depth": [depth for depth, _ in found], "gamma": [gamma for _, gamma in found]}
+    medians = {key: [np.median(one[key]) for one in found.values()] for key in ("error", "rank")}
+    return Picture(fig, "deep_linear_completion", alt, {**columns, **medians})
 
 
 def run_figure(found: tuple[Descent, np.ndarray, float]) -> Figure:
     """Loss of a run with the rank-r losses, and singular values of its map (`explore`)."""
     run, levels, gamma = found
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
     losses, times = run.losses[:, 0] / run.losses[0, 0], run.times[:, 0]
     left.plot(times, losses, color=BLUE)
     draw_levels(left, levels, times[-1])

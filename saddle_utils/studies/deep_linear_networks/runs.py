@@ -128,10 +128,8 @@ def _random_escape(net: DeepLinear, norm: float, seed: list[int]) -> float:
 
 
 def imbalance_drift(net: DeepLinear, theta: np.ndarray) -> float:
-    """Largest change of W_(l+1)' W_(l+1) - W_l W_l' along a run (T, 1, weights)."""
-    w = net.weights(theta)
-    kept = [w[k + 1].mT @ w[k + 1] - w[k] @ w[k].mT for k in range(len(w) - 1)]
-    return float(max(np.abs(b - b[0]).max() for b in kept))
+    """Largest change of `observables.imbalance` along a run (T, 1, weights)."""
+    return float(max(np.abs(b - b[0]).max() for b in observables.imbalance(net, theta)))
 
 
 def balanced_drops(depth: int, start: float, seed: int) -> dict[str, np.ndarray]:

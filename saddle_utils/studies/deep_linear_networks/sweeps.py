@@ -10,7 +10,7 @@ from ...dynamics.sweeps import sweep_over
 from ...networks.deep import Completion, DeepLinear
 from ...theory import deep_linear as theory
 from .runs import SIZE, STRENGTHS, rank_losses
-from .train import initial_weights, train
+from .train import initial_weights, products, train
 
 STRENGTH = 5.0  # of the matrices to be completed
 GAMMAS, WIDTHS = np.linspace(0.4, 2.8, 25), (4, 6, 8, 11, 16, 20, 26, 32)
@@ -59,13 +59,7 @@ def _between(times: np.ndarray, losses: np.ndarray) -> int:
 
 def kernel(net: DeepLinear, theta: np.ndarray) -> np.ndarray:
     """Tangent kernel of the map, sum_l (P_l P_l') (x) (Q_l' Q_l), (runs, entries, entries)."""
-    weights = net.weights(theta)
-    behind, before = [np.eye(net.sizes[-1])], [np.eye(net.sizes[0])]
-    for w in weights[:0:-1]:
-        behind.insert(0, behind[0] @ w)
-    for w in weights[:-1]:
-        before.append(w @ before[-1])
-    parts = zip(behind, before, strict=True)
+    parts = zip(*products(net, net.weights(theta)), strict=True)
     full = sum(np.einsum("...ab,...cd->...acbd", p @ p.mT, q.mT @ q) for p, q in parts)
     return full.reshape(*full.shape[:-4], net.syz.size, net.syz.size)
 

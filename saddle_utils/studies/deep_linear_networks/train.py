@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -32,6 +32,16 @@ def initial_weights(
     return rng.standard_normal((len(scales), 1, network.n_u)) * np.asarray(scales)[:, None, None]
 
 
+def products(network: Backpropagation, weights: Sequence[np.ndarray]) -> tuple[list, list]:
+    """P_l = W_L ... W_(l+1) behind each layer, and Q_l = W_(l-1) ... W_1 before it."""
+    behind, before = [np.eye(network.sizes[-1])], [np.eye(network.sizes[0])]
+    for w in weights[:0:-1]:
+        behind.insert(0, behind[0] @ w)
+    for w in weights[:-1]:
+        before.append(w @ before[-1])
+    return behind, before
+
+
 def curvature(network: Backpropagation, theta: np.ndarray) -> np.ndarray:
     """An upper bound of the operator norm of the Hessian, (runs,), for Szz = I.
 
@@ -39,12 +49,7 @@ def curvature(network: Backpropagation, theta: np.ndarray) -> np.ndarray:
     the products behind and before layer l, and the norm between bounded by those of the layers.
     """
     weights = network.weights(theta)
-    behind = [np.eye(network.sizes[-1]) + 0 * weights[-1][..., :1, :1]]
-    before = [np.eye(network.sizes[0]) + 0 * weights[0][..., :1, :1]]
-    for w in weights[:0:-1]:
-        behind.insert(0, behind[0] @ w)
-    for w in weights[:-1]:
-        before.append(w @ before[-1])
+    behind, before = products(network, weights)
     p, q, n = ([np.linalg.norm(m, 2, (-2, -1)) for m in ms] for ms in (behind, before, weights))
     gap = np.linalg.norm(network.residual(weights[-1] @ before[-1]), axis=(-2, -1))
     pairs = combinations(range(len(weights)), 2)

@@ -11,18 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...notebook import Picture
-from ...notebook.look import (
-    BLUE,
-    FAINT,
-    GREEN,
-    INK,
-    ORANGE,
-    dashed,
-    draw_levels,
-    draw_words,
-    note,
-    shades,
-)
+from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, shades
+from ...notebook.look import dashed, draw_levels, draw_words, note
 from ...theory.deep import escape_time
 from .measure import DeepRun, shown
 

@@ -8,7 +8,6 @@ from .draw import (
     escape_picture,
     limit_picture,
     panel_curves,
-    panel_figure,
     panel_picture,
     panel_weights,
 )

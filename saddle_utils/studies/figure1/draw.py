@@ -12,26 +12,37 @@ from matplotlib.figure import Figure
 
 from ...datasets import digitised
 from ...notebook import Picture
-from ...notebook.look import (
-    BLUE,
-    FAINT,
-    GREEN,
-    INK,
-    ORANGE,
-    agreement_figure,
-    dashed,
-    draw_levels,
-    draw_words,
-    shades,
-)
+from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, shades
+from ...notebook.look import agreement_figure, dashed, draw_levels, draw_words
 from ...observables import effective_width
 from .runs import PanelRun, first_drops
 
+ALTS = {
+    "fig1b": "Figure 1B. The loss falls in two steps with a plateau at .493, on the paper's curve "
+    "and the theory's levels; the weights lie on one line at the plateau and fill the plane at the "
+    "end.",
+    "fig1c": "Figure 1C. The loss falls in two steps with a plateau at .394, on the paper's curve; "
+    "the kernels lie on one line at the plateau and fill the plane at the end.",
+    "fig1d": "Figure 1D. The loss falls in two steps with a plateau at one half, on the paper's "
+    "curve; the weights lie on one ray at the plateau and on two orthogonal rays at the end.",
+    "fig1e": "Figure 1E. The loss falls in two steps with a plateau at .40, on the paper's curve; "
+    "the kernels lie on the horizontal axis at the plateau and on both positive axes at the end.",
+    "fig1f": "Figure 1F. The loss falls in two abrupt steps with a plateau at .54, near the "
+    "paper's curve; other seeds fall at other times to the same levels; one query, then two, leave "
+    "the origin.",
+    "fig1g": "Figure 1G. The loss falls in two abrupt steps with a plateau at .32, near the "
+    "paper's curve; other seeds fall at other times to the same levels; one unit, then two, leave "
+    "the origin.",
+}
 
-def panel_figure(
+
+def panel_picture(
     run: PanelRun, ensemble: PanelRun | None = None, levels: Sequence[float] = ()
-) -> Figure:
-    """A panel of Figure 1: loss and effective width over epochs, weights at plateau and end."""
+) -> Picture:
+    """A panel of Figure 1: a run, other seeds, and theory's levels; weights at plateau and end.
+
+    With the numbers of its curves, and of its dots.
+    """
     fig = plt.figure(figsize=(9, 3.3))
     axes = fig.subplot_mosaic("LLPE;WWPE", height_ratios=(2.6, 1), width_ratios=(1, 1, 1.25, 1.25))
     draw_loss(axes["L"], run, ensemble, levels)
@@ -42,30 +53,24 @@ def panel_figure(
     axes["L"].tick_params(labelbottom=False)
     draw_widths(axes["W"], run)
     draw_weights_at(run, axes["L"], (axes["P"], axes["E"]))
-    return fig
+    name = run.panel.name
+    return Picture(fig, name, ALTS[name], panel_curves(run), {"weights": panel_weights(run)})
 
 
-def panel_picture(
-    run: PanelRun, alt: str, ensemble: PanelRun | None = None, levels: Sequence[float] = ()
+def limit_picture(
+    name: str, ensembles: Sequence[Sequence[PanelRun]], levels: Sequence[float]
 ) -> Picture:
-    """`panel_figure` under the name of its panel, with the numbers of its curves and dots."""
-    fig = panel_figure(run, ensemble, levels)
-    tables = {"weights": panel_weights(run)}
-    return Picture(fig, run.panel.name, alt, panel_curves(run), tables)
-
-
-def limit_figure(ensembles: Sequence[Sequence[PanelRun]], levels: Sequence[float]) -> Figure:
     """Runs of the same seeds from ever smaller scales: loss over epochs times the scale's fraction.
 
     The last panel compares the first drops at the panel's own scale with those in the limit.
     """
-    count = len(ensembles)
+    count, first, last = len(ensembles), ensembles[0], ensembles[-1]
+    finite, limit = first_drops(first), first_drops(last) * last[0].fraction
     fig, axes = plt.subplots(1, count + 1, figsize=(9, 2.8), width_ratios=[1.25] * count + [1])
-    end = 1.15 * np.nanmax([run.staircase.half_drops[-1] for run in ensembles[0]])
-    colours = shades(len(ensembles[0]))
-    order = np.argsort(first_drops(ensembles[-1]))
+    end = 1.15 * np.nanmax([run.staircase.half_drops[-1] for run in first])
+    colours, order = shades(len(first)), np.argsort(limit)
     for ax, runs in zip(axes, ensembles, strict=False):
-        draw_levels(ax, levels if ax is axes[count - 1] else (), end)
+        draw_levels(ax, levels if runs is last else (), end)
         for colour, k in zip(colours, order, strict=True):
             ax.plot(runs[k].epochs * runs[k].fraction, runs[k].losses, color=colour, lw=0.8)
         power = np.log10(runs[0].fraction)
@@ -73,36 +78,18 @@ def limit_figure(ensembles: Sequence[Sequence[PanelRun]], levels: Sequence[float
         ax.set_title(words, loc="center")
         ax.set(xlim=(0, end), ylim=(-0.04, 1.07), xlabel="epoch × fraction")
     axes[0].set_ylabel("loss / initial loss")
-    finite, limit = first_drops(ensembles[0]), first_drops(ensembles[-1])
-    limit = limit * ensembles[-1][0].fraction
     dashed(axes[-1], [0, end], [0, end], 0.9)
     axes[-1].scatter(limit[order], finite[order], c=colours, s=22, zorder=3)
-    top = 1.1 * np.nanmax(finite)
-    axes[-1].set(
-        xlim=(0, top),
-        ylim=(0, top),
-        aspect="equal",
-        xlabel="first drop, limit",
-        ylabel="first drop, panel",
-    )
-    return fig
-
-
-def limit_picture(
-    name: str, ensembles: Sequence[Sequence[PanelRun]], levels: Sequence[float]
-) -> Picture:
-    """`limit_figure`, with the first drops at the panel's own scale and in the limit, by seed."""
-    first, last = ensembles[0], ensembles[-1]
+    span = (0, 1.1 * np.nanmax(finite))
+    axes[-1].set(xlim=span, ylim=span, xlabel="first drop, limit", ylabel="first drop, panel")
+    axes[-1].set_aspect("equal")
     alt = (
         f"{first[0].panel.title}: loss of many seeds from the panel's scale, and from ever smaller "
         "fractions of it, over epochs times the fraction: the drops become vertical steps and keep "
         "their times."
     )
-    columns = {
-        "seed": [run.seed for run in first], "panel": first_drops(first),
-        "limit": first_drops(last) * last[0].fraction,
-    }  # fmt: skip
-    return Picture(limit_figure(ensembles, levels), name, alt, columns)
+    columns = {"seed": [run.seed for run in first], "panel": finite, "limit": limit}
+    return Picture(fig, name, alt, columns)
 
 
 def escape_picture(

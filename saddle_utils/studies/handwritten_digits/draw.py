@@ -12,19 +12,8 @@ from matplotlib.figure import Figure
 
 from ...datasets import Images
 from ...notebook import Picture
-from ...notebook.look import (
-    BLUE,
-    DASHED,
-    FAINT,
-    GREEN,
-    INK,
-    ORANGE,
-    RED,
-    dashed,
-    draw_words,
-    note,
-    shades,
-)
+from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, RED, shades
+from ...notebook.look import dashed, draw_levels, draw_words, note, write
 from ...theory.predictions import Prediction
 from .measure import PAIRS, Run, directions
 from .ten import TenDigits
@@ -45,11 +34,9 @@ def fig3_picture(
         name, row = "/".join(map(str, pair)), PAIRS.index(tuple(sorted(pair)))
         for kind, run, panel in (("linear", linear[k], ax[0]), ("relu", relu[k], ax[1])):
             draw_run(panel, run)
-            for label, column in zip(
-                ("loss", "first", "second", "third"), _curves(run), strict=True
-            ):
+            labels = ("loss", "first", "second", "third", "time")
+            for label, column in zip(labels, [*_curves(run), run.times], strict=True):
                 table |= {f"{name}_{kind}_{label}": pd.Series(column)}
-            table |= {f"{name}_{kind}_time": pd.Series(run.times)}
         dashed(ax[0], linear[k].times, theory.loss(row, linear[k].times) / theory.levels[row, 0])
         ax[0].set_title(f"{pair[0]} against {pair[1]}", fontweight="bold")
         ax[1].set_xlabel("time")
@@ -90,10 +77,9 @@ def table1_picture(images: Images, table: pd.DataFrame) -> Picture:
     for a, b in [*PAIRS, *((b, a) for a, b in PAIRS)]:
         colour = "white" if grid[a, b] > middle else INK
         text = f"{grid[a, b]:.0f}" if middle > 5 else f"{grid[a, b]:.1f}"
-        axes[0].text(b, a, text, ha="center", va="center", fontsize=5.6, color=colour)
-    axes[0].set(
-        xticks=range(10), yticks=range(10), xlabel="above the diagonal: measured,\nbelow: predicted"
-    )
+        write(axes[0], b, a, text, colour, fontsize=5.6)
+    axes[0].set(xticks=range(10), yticks=range(10))
+    axes[0].set_xlabel("above the diagonal: measured,\nbelow: predicted")
     axes[0].set_title(f"plateaus, {images.title}", fontsize=8.5)
     columns = {
         "leading_log": "leading log of the limit, $\\tilde s_1$",
@@ -131,43 +117,21 @@ def _agreement(ax: Axes, table: pd.DataFrame, column: str) -> None:
 def stages_picture(
     images: Images, pair: Sequence[int], runs: Sequence[Run], names: Sequence[str]
 ) -> Picture:
-    """What the networks know at the plateau and at the end: directions, projections, accuracy."""
-    fig = stages_figure(images, pair, runs, names)
+    """What networks know at the plateau and at the end: directions, projections, accuracy.
+
+    A row for each run, with its name.
+    """
     x, y = images.of(pair)
-    table = {"digit": np.where(y[:, 0] == 1, *pair)}
-    for name, run in zip(names, runs, strict=True):
-        both = x @ directions(run, run.times[-1], 2).T
-        table |= {f"{name}_first": both[:, 0], f"{name}_second": both[:, 1]}
-    alt = (
-        f"First-layer directions of a linear and a ReLU network as images of {images.title}, the "
-        "digits projected on them, and accuracy over time: at the plateau one direction, the mean "
-        "digit, with which every image gets the same answer; then a second, which separates the "
-        "two digits, and accuracy jumps from one half to nearly one."
-    )
-    return Picture(fig, _name(images, "digit_stages"), alt, table)
-
-
-def stages_figure(
-    images: Images, pair: Sequence[int], runs: Sequence[Run], names: Sequence[str]
-) -> Figure:
-    """A row for each run: directions at the plateau and the end, projections, accuracy."""
     fig, axes = plt.subplots(
-        len(runs),
-        5,
-        figsize=(10.4, 2.2 * len(runs)),
-        width_ratios=(1, 1, 1, 1.4, 1.7),
+        len(runs), 5, figsize=(10.4, 2.2 * len(runs)), width_ratios=(1, 1, 1, 1.4, 1.7),
         squeeze=False,
-    )
-    x, y = images.of(pair)
+    )  # fmt: skip
+    table = {"digit": np.where(y[:, 0] == 1, *pair)}
     for row, name, run in zip(axes, names, runs, strict=True):
-        plateau = run.stairs.middles[1] if len(run.stairs.levels) > 2 else run.times[-1] / 2
-        shown = [*directions(run, plateau, 1), *directions(run, run.times[-1], 2)]
-        labels = ("at the plateau", "at the end, first", "second")
-        for ax, vector, label in zip(row, shown, labels, strict=False):
-            draw_image(ax, vector, images.side)
-            ax.set_title(label, fontsize=8)
+        draw_directions(row[:3], images, run, ("at the plateau", "at the end, first", "second"))
         row[0].set_ylabel(name, fontweight="bold")
         both = x @ directions(run, run.times[-1], 2).T
+        table |= {f"{name}_first": both[:, 0], f"{name}_second": both[:, 1]}
         for k, colour in enumerate((BLUE, ORANGE)):
             row[3].plot(*both[y[:, k] == 1][:200].T, ".", color=colour, ms=3, alpha=0.6)
         row[3].set_title("images on both", fontsize=8)
@@ -177,15 +141,25 @@ def stages_figure(
         row[4].set(xlim=(0, run.times[-1]), ylim=(-0.03, 1.09), xlabel="time")
         draw_words(row[4], [("accuracy", GREEN), ("loss", BLUE)], 0.5, 0.12)
     fig.suptitle(f"{images.title}, {pair[0]} against {pair[1]}", fontsize=9)
-    return fig
+    alt = (
+        f"First-layer directions of a linear and a ReLU network as images of {images.title}, the "
+        "digits projected on them, and accuracy over time: at the plateau one direction, the mean "
+        "digit, with which every image gets the same answer; then a second, which separates the "
+        "two digits, and accuracy jumps from one half to nearly one."
+    )
+    return Picture(fig, _name(images, "digit_stages"), alt, table)
 
 
-def draw_image(ax: Axes, vector: np.ndarray, side: int) -> None:
-    """A direction (pixels,) as an image: blue is negative, red positive."""
-    top = np.abs(vector).max()
-    ax.imshow(vector.reshape(side, side), cmap="RdBu_r", vmin=-top, vmax=top)
-    ax.set(xticks=[], yticks=[])
-    ax.spines[:].set_visible(False)
+def draw_directions(axes: Sequence[Axes], images: Images, run: Run, labels: Sequence[str]) -> None:
+    """First-layer directions at the plateau and two at the end as images: blue is negative."""
+    plateau = run.stairs.middles[1] if len(run.stairs.levels) > 2 else run.times[-1] / 2
+    shown = [*directions(run, plateau, 1), *directions(run, run.times[-1], 2)]
+    for ax, vector, label in zip(axes, shown, labels, strict=True):
+        top, side = np.abs(vector).max(), images.side
+        ax.imshow(vector.reshape(side, side), cmap="RdBu_r", vmin=-top, vmax=top)
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+        ax.set_title(label, fontsize=8)
 
 
 def ten_digits_picture(images: Images, ten: TenDigits) -> Picture:
@@ -199,17 +173,15 @@ def ten_digits_picture(images: Images, ten: TenDigits) -> Picture:
     ax.plot(ten.times, ten.losses / top, color=BLUE, lw=2.6, alpha=0.75)
     dashed(ax, ten.times, ten.theory.loss(0, ten.times) / top)
     levels, due = ten.theory.levels[0] / top, ten.theory.times[0]
-    for level in levels:
-        ax.axhline(level, color=FAINT, lw=0.6, ls=DASHED, zorder=0)
+    draw_levels(ax, levels, color=FAINT, lw=0.6, zorder=0)
     width = due * ten.theory.width[0]  # half of each interval
     halves = (levels[1:] + levels[:-1]) / 2
     ax.errorbar(due, halves, xerr=width, fmt="o", color=RED, ms=4.5, capsize=3, zorder=4)
     for k, pair in enumerate(zip(due, halves, strict=True), 1):
         note(ax, str(k), pair, RED, (5, 3))
     ax.set(xlabel="time", ylabel="loss / initial loss", xlim=(0, ten.times[-1]), ylim=(0.25, 1.04))
-    ax.set_title(
-        f"{images.title}, all ten. Grey: saddles of rank 0 to 9; dots: drops, predicted", fontsize=9
-    )
+    title = f"{images.title}, all ten. Grey: saddles of rank 0 to 9; dots: drops, predicted"
+    ax.set_title(title, fontsize=9)
     words = [
         ("gradient flow", BLUE), ("mini-batches", ORANGE), ("dashed: predicted", INK),
         (f"intervals: {2 * width.max():.0e} wide or less", RED),
@@ -250,15 +222,10 @@ def confusion(ten: TenDigits, rank: int) -> tuple[np.ndarray, float]:
 def pair_figure(images: Images, pair: Sequence[int], run: Run, levels: np.ndarray) -> Figure:
     """Loss and singular values of a run on the levels of theory, and what its first layer sees."""
     fig, axes = plt.subplots(1, 4, figsize=(8.2, 2.7), width_ratios=(2.6, 1, 1, 1))
-    for level in levels / levels[0]:
-        axes[0].axhline(level, color=INK, lw=0.9, ls=DASHED)
+    draw_levels(axes[0], levels / levels[0])
     draw_run(axes[0], run)
     axes[0].set(xlabel="time", title=f"{pair[0]} against {pair[1]}: loss, singular values")
-    plateau = run.stairs.middles[1] if len(run.stairs.levels) > 2 else run.times[-1] / 2
-    shown = [*directions(run, plateau, 1), *directions(run, run.times[-1], 2)]
-    for ax, vector, label in zip(axes[1:], shown, ("plateau", "end, first", "second"), strict=True):
-        draw_image(ax, vector, images.side)
-        ax.set_title(label, fontsize=8)
+    draw_directions(axes[1:], images, run, ("plateau", "end, first", "second"))
     return fig
 
 

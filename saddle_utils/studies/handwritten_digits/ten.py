@@ -56,30 +56,16 @@ def train_ten(
     exact = flow(net, core, end, rtol=1e-11)  # for an interval of 1e-6
     found = drop_times(Trajectory(*dense_loss(net, exact), exact.core[:0]), theory.levels[0])
     run = flow(net, core, np.linspace(0, end, RECORDS + 1))
-    widths = effective_width(
-        net, run.theta, reference=np.broadcast_to(run.theta[-1], run.theta.shape)
-    )
-    answers = np.stack(
-        [(x @ (u.T @ v)).argmax(1) for v, u in zip(*net.split(run.theta), strict=True)]
-    )
+    last = np.broadcast_to(run.theta[-1], run.theta.shape)
+    widths = effective_width(net, run.theta, reference=last)
+    units = zip(*net.split(run.theta), strict=True)
+    answers = np.stack([(x @ (u.T @ v)).argmax(1) for v, u in units])
     lr = 0.1 / np.sqrt(np.linalg.norm(net.szz, 2)) / 2
-    steps = int(end / lr)
+    steps, theta = int(end / lr), np.stack([core] * runs)
     batches = sample_batches(Samples(net, x, y), batch, runs, np.random.default_rng(seed))
-    noisy = descend(
-        net, np.stack([core] * runs), lr, steps, max(steps // RECORDS, 1), batches=batches
-    )
-    return TenDigits(
-        task,
-        theory,
-        found,
-        run.times,
-        run.losses,
-        widths,
-        answers,
-        y.argmax(1),
-        noisy.times,
-        noisy.losses,
-    )
+    noisy = descend(net, theta, lr, steps, max(steps // RECORDS, 1), batches=batches)
+    recorded = (run.times, run.losses, widths, answers, y.argmax(1))
+    return TenDigits(task, theory, found, *recorded, noisy.times, noisy.losses)
 
 
 def batch_drops(ten: TenDigits) -> np.ndarray:

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from scipy.stats import binom
 
 from ...notebook import Picture
-from ...notebook.look import FAINT, INK, dashed
+from ...notebook.colours import FAINT, INK
+from ...notebook.look import dashed
 from ...theory.intervals import SHARE
 from .draw import ALL, draw_errors
 

@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ...notebook import Picture
-from ...notebook.look import BLUE, DASHED, FAINT, INK, dashed, draw_words
+from ...notebook.colours import BLUE, DASHED, FAINT, INK
+from ...notebook.look import dashed, draw_words
 from .draw import COLOURS, FLOOR, Groups
 
 

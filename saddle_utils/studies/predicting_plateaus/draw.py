@@ -10,20 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...notebook import Picture
-from ...notebook.look import (
-    BLUE,
-    BROWN,
-    DASHED,
-    FAINT,
-    GREEN,
-    INK,
-    ORANGE,
-    PURPLE,
-    RED,
-    SKY,
-    dashed,
-    draw_words,
-)
+from ...notebook.colours import BLUE, BROWN, DASHED, FAINT, GREEN, INK, ORANGE, PURPLE, RED, SKY
+from ...notebook.look import dashed, draw_words
 
 COLOURS = {
     "linear, whitened": BLUE, "linear": SKY, "linear conv": GREEN, "quadratic": ORANGE,

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...notebook import Picture
-from ...notebook.look import BLUE, GREEN, INK, ORANGE, dashed, draw_words, note, shades
+from ...notebook.colours import BLUE, GREEN, INK, ORANGE, shades
+from ...notebook.look import dashed, draw_words, note
 from ...observables import layer_widths
 from .measure import SKIPS, strength
 

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...notebook import Picture
-from ...notebook.look import BLUE, FAINT, GREEN, INK, ORANGE, RED, dashed, draw_words, note, shades
+from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, RED, shades
+from ...notebook.look import dashed, draw_words, note, write
 from ...theory.subnetworks import generic_rank, mason_degree, sufficient_degree
 from .runs import SMALL
 
@@ -36,11 +37,11 @@ def draw_table(
         ax.add_patch(plt.Rectangle(*box, color=COLOURS[row["verdict"]], alpha=0.45, lw=0))
         if chosen == (width, degree):
             ax.add_patch(plt.Rectangle(*box, fill=False, ec=INK, lw=2.5))
-        at, word = {"ha": "center", "va": "center"}, f"{max(ranks['generic'])}"
-        ax.text(width - 0.2 * (not chosen), degree, word, fontsize=10, fontweight="bold", **at)
+        place, word = width - 0.2 * (not chosen), f"{max(ranks['generic'])}"
+        write(ax, place, degree, word, "black", fontsize=10, fontweight="bold")
         if not chosen:
             few = [max(ranks[kind]) for kind in ("no output", "redundant")]
-            ax.text(width + 0.2, degree, f"{few[0]}  {few[1]}", fontsize=8, **at)
+            write(ax, width + 0.2, degree, f"{few[0]}  {few[1]}", "black", fontsize=8)
     widths = sorted({row["width"] for row in rows})
     for width in widths:
         edge = np.array([width - 0.5, width + 0.5])
@@ -65,16 +66,12 @@ def table_picture(rows: Sequence[Mapping[str, Any]]) -> Picture:
                 style = {"fontsize": 8, "color": RED, "fontweight": "bold", "va": "bottom"}
                 ax.text(width - 0.45, 2 * width + 1.6, f"▸ {bound}", **style)
     axes[0, 0].set_ylabel("degree d")
-    for k, verdict in enumerate(COLOURS):
-        axes[0, 0].text(
-            0.02, 0.97 - 0.055 * k, WORDS[verdict], transform=axes[0, 0].transAxes, va="top",
-            fontsize=8.5, fontweight="bold", color=COLOURS[verdict],
-        )  # fmt: skip
-    axes[0, 1 % len(inputs)].text(
-        0.02, 0.97, "bold: generic rank\nsmall: no output, redundant\n"
-        "line: d = 2H − 1\n▸ bound by Mason's theorem",
-        transform=axes[0, 1 % len(inputs)].transAxes, va="top", fontsize=8.5,
-    )  # fmt: skip
+    style = {"x": 0.02, "ha": "left", "fontsize": 8.5}
+    words = [(WORDS[verdict], colour) for verdict, colour in COLOURS.items()]
+    draw_words(axes[0, 0], words, 0.97, 0.055, **style)
+    key = "bold: generic rank\nsmall: no output, redundant\nline: d = 2H − 1\n"
+    words = [(f"{key}▸ bound by Mason's theorem", "black")]
+    draw_words(axes[0, 1 % len(inputs)], words, 0.97, fontweight="normal", **style)
     alt = (
         "Table of the exact rank of the Jacobian for widths 2 to 5 and degrees up to 2H + 1, for "
         "two and three inputs. From the line d = 2H - 1 upward all cells say that critical points "
@@ -89,7 +86,7 @@ def floating_picture(
     ranks: Mapping[str, np.ndarray], thresholds: np.ndarray, width: int
 ) -> Picture:
     """Singular values of random points, and how often a threshold on them gets the rank wrong."""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
     half, order = len(ranks["double"]) // 2, np.arange(1, 2 * width + 5)
     for name, part, colour in (
         ("generic", slice(half), BLUE),
@@ -116,10 +113,8 @@ def floating_picture(
         "that true ranks reach into rounding. Right, percentage of wrong ranks over the threshold: "
         "no threshold is right for all in single precision, few or none in double."
     )
-    return Picture(
-        fig, "subnetwork_thresholds", alt,
-        {"threshold": thresholds, "double": ranks["double_wrong"], "single": ranks["single_wrong"]},
-    )  # fmt: skip
+    wrong = {name: ranks[f"{name}_wrong"] for name in ("double", "single")}
+    return Picture(fig, "subnetwork_thresholds", alt, {"threshold": thresholds, **wrong})
 
 
 def search_picture(degrees: Sequence[int], shares: Mapping[int, np.ndarray]) -> Picture:
@@ -153,8 +148,8 @@ def three_layers_picture(rows: Sequence[Mapping[str, Any]]) -> Picture:
         colour = COLOURS["holds" if critical else "not critical"]
         ax.add_patch(plt.Rectangle(*box, color=colour, alpha=0.45, lw=0))
         full = row["generic"] == max(r["bound"] for r in rows if r["sizes"] == row["sizes"])
-        ax.text(row["degree"], i, f"{row['generic']} ({row['subnetwork']})", ha="center",
-                va="center", fontsize=8.5, fontweight="bold" if full else "normal")  # fmt: skip
+        style = {"fontsize": 8.5, "fontweight": "bold" if full else "normal"}
+        write(ax, row["degree"], i, f"{row['generic']} ({row['subnetwork']})", "black", **style)
     ax.set(xlim=(degrees[0] - 0.5, degrees[-1] + 0.5), ylim=(len(sizes) - 0.4, -0.6))
     ax.set(xticks=degrees, xlabel="degree d")
     ax.set_yticks(range(len(sizes)), [" - ".join(map(str, s)) for s in sizes])
@@ -168,9 +163,8 @@ def three_layers_picture(rows: Sequence[Mapping[str, Any]]) -> Picture:
         "are grey, where a subnetwork keeps the generic rank; from a moderate degree on all are "
         "green and full."
     )
-    columns = {
-        key: [row[key] for row in rows] for key in ("degree", "generic", "subnetwork", "bound")
-    }
+    keys = ("degree", "generic", "subnetwork", "bound")
+    columns = {key: [row[key] for row in rows] for key in keys}
     names = ["-".join(map(str, row["sizes"])) for row in rows]
     return Picture(fig, "subnetwork_three_layers", alt, {"sizes": names, **columns})
 
@@ -218,7 +212,7 @@ def spectra_picture(runs: Mapping[int, Mapping[str, Any]]) -> Picture:
 
 def full_rank_saddle_picture(run: Mapping[str, Any]) -> Picture:
     """A plateau at a saddle where the Jacobian keeps its full rank."""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 2.7), layout="constrained")
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 2.7))
     left.plot(run["times"], run["losses"], color=BLUE)
     right.semilogy(run["times"], run["second"], color=BLUE)
     for ax in (left, right):
@@ -232,10 +226,8 @@ def full_rank_saddle_picture(run: Mapping[str, Any]) -> Picture:
         "Loss of a single quadratic unit with a plateau between two drops, at a saddle; the second "
         "singular value of its Jacobian stays near one half of the first all the time."
     )
-    return Picture(
-        fig, "subnetwork_full_rank_saddle", alt,
-        {"time": run["times"], "loss": run["losses"], "second": run["second"]},
-    )  # fmt: skip
+    columns = {"time": run["times"], "loss": run["losses"], "second": run["second"]}
+    return Picture(fig, "subnetwork_full_rank_saddle", alt, columns)
 
 
 def coefficients_picture(
@@ -262,7 +254,7 @@ def coefficients_picture(
 def point_figure(found: tuple[Sequence[Mapping[str, Any]], int, int]) -> Figure:
     """The table with one cell chosen, and the ranks of that cell by kind of point."""
     rows, width, degree = found
-    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 5), layout="constrained")
+    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 5))
     draw_table(left, rows, (width, degree))
     left.set(ylabel="degree d", title=f"{rows[0]['inputs']} inputs")
     row = next(r for r in rows if (r["width"], r["degree"]) == (width, degree))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...notebook import Picture
-from ...notebook.look import BLUE, DASHED, GREEN, INK, ORANGE, dashed, draw_words, note, shades
-from ...studies import figure2
-from ..figure2 import Curves, draw_curves, draw_data, draw_width
+from ...notebook.colours import BLUE, GREEN, ORANGE, shades
+from ...notebook.look import dashed, draw_levels, draw_words, note, write
+from ..figure2 import Sweep, curve_table, draw_curves, draw_data, draw_width
 
 DROPS = (BLUE, ORANGE, GREEN)  # the first, second and third
 
@@ -23,20 +23,6 @@ def band_table(knob: str, values: Sequence[float], band: np.ndarray) -> dict[str
     return {knob: values, **dict(zip(names, band.swapaxes(1, 2).reshape(9, -1), strict=True))}
 
 
-def curves_figure(
-    width: tuple[Curves, Curves, Sequence[int]],
-    data: tuple[Curves, Curves, Sequence[float]],
-    scale: float,
-) -> Figure:
-    """Figures 2A and 2B: curves of the linear network and attention, and the values of the knob."""
-    fig, axes = plt.subplots(2, 2, figsize=(7.2, 4.6), sharey=True)
-    draw_width(axes[0], *width, scale)
-    draw_data(axes[1], *data, scale)
-    for letter, ax in zip("AB", axes[:, 0], strict=True):
-        ax.annotate(letter, (-0.14, 1.05), xycoords="axes fraction", fontsize=12, fontweight="bold")
-    return fig
-
-
 def pair_figure(linear: tuple, attention: tuple, scale: float) -> Figure:
     """Loss of one run of both networks over time, a triple (times, losses, levels) each."""
     fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.8), sharey=True)
@@ -44,15 +30,14 @@ def pair_figure(linear: tuple, attention: tuple, scale: float) -> Figure:
     units = ((1.0, "gradient-flow time"), (scale, "gradient-flow time × ε"))
     for ax, run, name, (unit, label) in zip(axes, (linear, attention), names, units, strict=True):
         times, losses, levels = run
-        for level in levels / levels[0]:
-            ax.axhline(level, color=INK, lw=0.9, ls=DASHED)
+        draw_levels(ax, levels / levels[0])
         draw_curves(ax, [(times * unit, losses / levels[0])], [0])
         ax.set(title=name, xlabel=label)
     axes[1].set_ylabel("")
     return fig
 
 
-def bands_figure(panels: Sequence[dict]) -> Figure:
+def draw_panels(panels: Sequence[dict]) -> Figure:
     """Times of drops over a knob, two panels a row, each a dict of arguments of `draw_bands`."""
     rows = len(panels) // 2
     fig, axes = plt.subplots(rows, 2, figsize=(7.2, 2.6 * rows), squeeze=False)
@@ -74,10 +59,9 @@ def draw_bands(
         low, middle, high = band[:, :, k]
         ax.fill_between(values, low, high, color=colour, alpha=0.22, lw=0)
         ax.plot(values, middle, "o-", color=colour, ms=3, lw=1.2)
-        note(ax, name, (values[-1], middle[-1]), colour, (5, 0))  # fmt: skip
-    for quantile, width in zip(
-        theory, (0.6, 0.6) if len(theory) == 2 else (0.6, 1.2, 0.6), strict=True
-    ):
+        note(ax, name, (values[-1], middle[-1]), colour, (5, 0))
+    thick = (0.6, 0.6) if len(theory) == 2 else (0.6, 1.2, 0.6)
+    for quantile, width in zip(theory, thick, strict=True):
         for k in range(theory.shape[-1]):
             known = np.isfinite(quantile[:, k])
             dashed(ax, np.array(values)[known], quantile[known, k], width)
@@ -93,144 +77,115 @@ def draw_bands(
         ax.set_ylim(bottom=0)
 
 
-def lottery_figure(
-    times: np.ndarray, waits: np.ndarray, law: np.ndarray, widths: Sequence[int]
-) -> Figure:
-    """Share of seeds whose first drop is over, for each width, and the law of the first, dashed.
-
-    times (n,) the axis, waits (widths, seeds) measured, law (widths, n) predicted.
-    """
-    fig, ax = plt.subplots(figsize=(5.6, 3))
-    colours = shades(len(widths))
-    for measured, predicted, colour in zip(waits, law, colours, strict=True):
-        ax.ecdf(measured, color=colour, lw=1.8)
-        dashed(ax, times, predicted)
-    ax.set(
-        xlim=(0, times[-1]),
-        xlabel="gradient-flow time × ε",
-        ylabel="share of seeds that have dropped",
-    )
-    words = [(f"{width} heads", c) for width, c in zip(widths, colours, strict=True)]
-    draw_words(ax, words[::-1], top=0.09 * (len(words) + 0.6))
-    return fig
-
-
-def data_figure(panels: Sequence[dict], kappas: Sequence, counts: Sequence[np.ndarray]) -> Figure:
-    """Times of the drops over kappa above; below, how many drops one sees, counts (n, seeds).
-
-    A panel for each dict of arguments of `draw_bands`, with its own kappas (n,) and counts.
-    """
-    fig, axes = plt.subplots(2, 2, figsize=(7.2, 4.4), height_ratios=(1.8, 1), sharex=True)
-    colours = shades(3)
-    for (above, below), panel, values, drops in zip(axes.T, panels, kappas, counts, strict=True):
-        draw_bands(above, **panel)
-        shares = np.array([(drops == k).mean(1) for k in (1, 2, 3)])
-        below.stackplot(values, shares, colors=colours, lw=0)
-        for share, base, name in zip(
-            shares, np.cumsum(shares, 0) - shares, ("1 drop", "2 drops", "3 drops"), strict=True
-        ):
-            if share.max() > 0.3:
-                place = (share @ values) / share.sum()
-                height = np.interp(place, values, base + share / 2)
-                below.text(place, height, name, color="white", fontweight="bold", fontsize=8,
-                           ha="center", va="center")  # fmt: skip
-        above.set(xlabel="", xlim=(-0.02 * values[-1], 1.02 * values[-1]))
-        below.set(xlabel="κ", ylim=(0, 1))
-    axes[1, 0].set_ylabel("share of seeds\nthat show")
-    return fig
-
-
 def fig2ab_picture(
-    linear: np.ndarray, attention: np.ndarray, heads: np.ndarray, linear_data: np.ndarray,
-    attention_data: np.ndarray, few: np.ndarray, init_scale: float,
+    linear: Sweep, attention: Sweep, heads: Sequence[int], linear_data: Sweep,
+    attention_data: Sweep, few: Sequence[float], init_scale: float,
 ) -> Picture:  # fmt: skip
-    """Figures 2A and 2B: losses over width and over kappa, of both networks."""
-    by_width = (linear.curves[1::2], attention.curves[1:], heads[1:])
-    by_data = (linear_data.curves[::4], attention_data.curves, few)
-    fig = curves_figure(by_width, by_data, init_scale)
+    """Figures 2A and 2B: losses of both networks over width, and over kappa, the knob's values.
+
+    `init_scale` is that of the heads; their time is shown times it.
+    """
+    by_width, by_data = (linear.curves[1::2], attention.curves[1:]), linear_data.curves[::4]
+    fig, axes = plt.subplots(2, 2, figsize=(7.2, 4.6), sharey=True)
+    draw_width(axes[0], *by_width, heads[1:], init_scale)
+    draw_data(axes[1], by_data, attention_data.curves, few, init_scale)
+    for letter, ax in zip("AB", axes[:, 0], strict=True):
+        ax.annotate(letter, (-0.14, 1.05), xycoords="axes fraction", fontsize=12, fontweight="bold")
     alt = (
         "Figure 2A and 2B. More units move all drops of attention to earlier times and those "
         "of the linear network hardly. Equal strengths leave the linear network one drop, "
         "attention three."
     )
-    return Picture(
-        fig, "fig2ab", alt, figure2.curve_table("units", heads[1:], by_width[0]),
-        {"attention": figure2.curve_table("units", heads[1:], by_width[1]),
-        "linear_kappa": figure2.curve_table("kappa", few, by_data[0]),
-        "attention_kappa": figure2.curve_table("kappa", few, by_data[1])},
-    )  # fmt: skip
+    first, second = (curve_table("units", heads[1:], curves) for curves in by_width)
+    tables = {
+        "attention": second,
+        "linear_kappa": curve_table("kappa", few, by_data),
+        "attention_kappa": curve_table("kappa", few, attention_data.curves),
+    }
+    return Picture(fig, "fig2ab", alt, first, tables)
 
 
 def width_times_picture(
-    panels: Sequence[dict], widths: np.ndarray, linear: np.ndarray, tables: np.ndarray
+    panels: Sequence[dict], widths: Sequence[int], linear: Sweep, tables: Mapping[str, Mapping]
 ) -> Picture:
     """Times of the drops over width, at a fixed scale and at a fixed norm."""
-    fig = bands_figure(panels)
     alt = (
         "Times of three drops over width. Linear: straight lines that sink with slope 1/2s "
         "at a fixed scale and are level at a fixed norm. Attention: times fall at a fixed "
         "scale, rise at a fixed norm. Theory, dashed, lies on medians and bands."
     )
-    return Picture(fig, "width_times", alt, band_table("units", widths, linear.band), tables)
+    data = band_table("units", widths, linear.band)
+    return Picture(draw_panels(panels), "width_times", alt, data, tables)
 
 
 def width_lottery_picture(
-    taus: np.ndarray, first: np.ndarray, laws: np.ndarray, heads: np.ndarray
+    taus: np.ndarray, first: np.ndarray, laws: np.ndarray, heads: Sequence[int]
 ) -> Picture:
-    """Share of seeds whose first drop is over, beside the law of the first of H heads."""
-    fig = lottery_figure(taus, first[1:], laws[1:], heads[1:])
+    """Share of seeds whose first drop is over, for each number of heads, and the law, dashed.
+
+    taus (n,) the axis, first (heads, seeds) measured, laws (heads, n) of the first of H; one head
+    is in the table alone.
+    """
+    fig, ax = plt.subplots(figsize=(5.6, 3))
+    colours = shades(len(heads) - 1)
+    for measured, predicted, colour in zip(first[1:], laws[1:], colours, strict=True):
+        ax.ecdf(measured, color=colour, lw=1.8)
+        dashed(ax, taus, predicted)
+    ax.set(xlim=(0, taus[-1]), xlabel="gradient-flow time × ε")
+    ax.set_ylabel("share of seeds that have dropped")
+    words = [(f"{count} heads", c) for count, c in zip(heads[1:], colours, strict=True)]
+    draw_words(ax, words[::-1], top=0.09 * (len(words) + 0.6))
     alt = (
         "Share of 50 seeds whose first drop is over, over time, for 4, 16, 64 and 256 heads: "
         "steps that follow the dashed law of the first of H, earlier and steeper for more "
         "heads."
     )
-    return Picture(
-        fig,
-        "width_lottery",
-        alt,
-        {"time": taus, **{f"{h}_heads": law for h, law in zip(heads, laws, strict=True)}},
-    )
+    columns = {f"{count}_heads": law for count, law in zip(heads, laws, strict=True)}
+    return Picture(fig, "width_lottery", alt, {"time": taus, **columns})
 
 
 def data_times_picture(
-    panels: Sequence[dict], kappas: np.ndarray, few: np.ndarray, linear_data: np.ndarray,
-    attention_data: np.ndarray,
+    panels: Sequence[dict], kappas: Sequence[float], few: Sequence[float], linear_data: Sweep,
+    attention_data: Sweep,
 ) -> Picture:  # fmt: skip
-    """Times of the drops over kappa, and how many drops one sees."""
-    fig = data_figure(panels, [kappas, few], [linear_data.drops, attention_data.drops])
+    """Times of the drops over kappa above (arguments of `draw_bands`); below, how many one sees."""
+    fig, axes = plt.subplots(2, 2, figsize=(7.2, 4.4), height_ratios=(1.8, 1), sharex=True)
+    sides = ((kappas, linear_data.drops), (few, attention_data.drops))
+    for (above, below), panel, (values, drops) in zip(axes.T, panels, sides, strict=True):
+        draw_bands(above, **panel)
+        shares = np.array([(drops == k).mean(1) for k in (1, 2, 3)])
+        below.stackplot(values, shares, colors=shades(3), lw=0)
+        names = ("1 drop", "2 drops", "3 drops")
+        for share, base, name in zip(shares, np.cumsum(shares, 0) - shares, names, strict=True):
+            if share.max() > 0.3:
+                place = (share @ values) / share.sum()
+                height = np.interp(place, values, base + share / 2)
+                write(below, place, height, name, "white", fontweight="bold", fontsize=8)
+        above.set(xlabel="", xlim=(-0.02 * values[-1], 1.02 * values[-1]))
+        below.set(xlabel="κ", ylim=(0, 1))
+    axes[1, 0].set_ylabel("share of seeds\nthat show")
     alt = (
         "Times of three drops over kappa, and below them the share of seeds that show one, "
         "two or three drops. Linear: all times meet at kappa 0, where one drop is left. "
         "Attention: they stay apart, and nearly all seeds show three."
     )
-    return Picture(
-        fig,
-        "data_times",
-        alt,
-        band_table("kappa", kappas, linear_data.band),
-        {
-            "attention": band_table("kappa", few, attention_data.band),
-            "drops": {
-                "kappa": few,
-                "linear": linear_data.drops[::4].mean(1),
-                "attention": attention_data.drops.mean(1),
-            },
-        },
-    )
+    seen = {"linear": linear_data.drops[::4].mean(1), "attention": attention_data.drops.mean(1)}
+    tables = {
+        "attention": band_table("kappa", few, attention_data.band),
+        "drops": {"kappa": few, **seen},
+    }
+    return Picture(fig, "data_times", alt, band_table("kappa", kappas, linear_data.band), tables)
 
 
 def width_and_data_others_picture(
-    panels: Sequence[dict], few: np.ndarray, other_data: np.ndarray, others: np.ndarray,
-    tables: np.ndarray,
+    panels: Sequence[dict], few: Sequence[float], other_data: Mapping[str, Sweep],
+    others: Sequence[str], tables: Mapping[str, Mapping],
 ) -> Picture:  # fmt: skip
     """The same for quadratic, ReLU and convolutional networks."""
-    fig = bands_figure(panels)
     alt = (
         "Times of three drops over width and over kappa for quadratic, ReLU and "
         "convolutional networks. Quadratic units behave like attention; ReLU and convolution "
         "like the linear network."
     )
-    return Picture(
-        fig, "width_and_data_others", alt, {"kappa": few,
-        **{f"{n}_drops": other_data[n].drops.mean(1) for n in others}}, tables
-    )  # fmt: skip
+    data = {"kappa": few, **{f"{name}_drops": other_data[name].drops.mean(1) for name in others}}
+    return Picture(draw_panels(panels), "width_and_data_others", alt, data, tables)
