@@ -12,7 +12,7 @@ from time import perf_counter
 
 from ..notebook.files import output_folder, write_whole
 from ..notebook.look import Picture, use_style
-from . import explorers, gpu, imports, page, targets, tasks
+from . import gpu, page, targets, tasks, waits
 from .measure import measure, missing
 
 
@@ -31,7 +31,8 @@ def main() -> None:
         print(*page.table(results[-1:])[2:], flush=True)
     alt = "Processor time of every task, a row each, by every engine, a dot each, on a log axis"
     Picture(page.draw(results), "bench_engines", alt, page.columns(results)).save(folder)
-    redraws, spent = explorers.times(), imports.times()
+    redraws = {name: waits.redraws(make()) for name, make in waits.found()}
+    spent = waits.imports()
     text = page.page(results, redraws, spent, gpu.known(folder))
     write_whole(folder / "BENCHMARKS.md", text.encode())
     print(*targets.targets(results, redraws, spent), sep="\n")

@@ -11,7 +11,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from saddle_utils import networks
-from saddle_utils.bench import explorers, gpu, imports, measure, page, peers, tasks
+from saddle_utils.bench import gpu, measure, page, peers, tasks, waits
 from saddle_utils.bench.measure import Outcome, Result
 from saddle_utils.bench.targets import ENSEMBLES, duration, targets, times
 from saddle_utils.bench.tasks import Task
@@ -200,16 +200,16 @@ def test_an_explorer_is_redrawn_at_its_ends_and_anywhere():
         return plt.figure(figsize=(1, 1))
 
     knobs = {"a": Slider(2, 1, 9), "b": Slider(1e-2, -3, 0, 0.5, log=True)}
-    spent = explorers.redraws(Explorer(simulate, draw, "alt", **knobs), places=20)
+    spent = waits.redraws(Explorer(simulate, draw, "alt", **knobs), places=20)
     assert len(spent) == 25 and (spent >= 0).all()
     assert {(1, 1e-2), (9, 1e-2), (2, 1e-3), (2, 1.0)} <= set(seen)
     assert all(type(a) is int and 1 <= a <= 9 and 1e-3 <= b <= 1 for a, b in seen)
-    assert len(dict(explorers.found())) >= 13
+    assert len(dict(waits.found())) >= 13
 
 
 def test_imports_are_timed(monkeypatch):
-    monkeypatch.setattr(imports, "PARTS", {"a sum": "sum(range(10**7))"})
-    assert 0.05 < imports.times()["a sum"] < 60
+    monkeypatch.setattr(waits, "PARTS", {"a sum": "sum(range(10**7))"})
+    assert 0.05 < waits.imports()["a sum"] < 60
 
 
 def test_numbers_read_well():

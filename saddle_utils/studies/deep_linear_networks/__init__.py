@@ -10,14 +10,6 @@ from .draw import (
     transition_picture,
 )
 from .explore import explorer
-from .runs import (
-    alignment,
-    balanced_drops,
-    escape_times,
-    layer_overlaps,
-    plateau_errors,
-    rank_losses,
-    staircase,
-)
+from .runs import alignment, balanced_drops, escape_times, layer_overlaps, plateau_errors, staircase
 from .starts import collapse, crossings, curves, limit
 from .sweeps import completion, phases

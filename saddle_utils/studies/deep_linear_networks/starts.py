@@ -28,22 +28,18 @@ def distances(
     draw = [rng.standard_normal((sizes[k + 1], sizes[k])) for k in range(depth)]
     hidden = 2 * np.sqrt(width)  # operator norm of a square Gaussian matrix, for large widths
     unit = np.array([np.linalg.norm(m, 2) if min(m.shape) < width else hidden for m in draw])
-    gammas = GAMMAS[GAMMAS >= first - 1e-9]
-    minimum, saddle, kept, least, near, around = [], [], [], [], None, ()
-    for gamma in gammas:
+    rows, near, around = [], None, ()
+    for gamma in GAMMAS[GAMMAS >= first - 1e-9]:
         start = [m * width ** (-gamma / 2) for m in draw]
-        distance, near = minimum_distance(start, np.diag(STRENGTHS), near)
+        minimum, near = minimum_distance(start, np.diag(STRENGTHS), near)
         found, around = saddle_distances(start, STRENGTHS, around)
-        minimum.append(distance)
-        saddle.append(np.nanmin(found))
-        kept.append(int(np.nanargmin(found)))
-        least.append(least_move(unit * width ** (-gamma / 2), STRENGTHS[0]))
-        if to_crossing and minimum[-1] > saddle[-1]:
-            gammas = gammas[: len(minimum)]
+        bound = saddle_bound(width, gamma, sizes[0], sizes[-1])
+        least = least_move(unit * width ** (-gamma / 2), STRENGTHS[0])
+        rows.append((gamma, minimum, np.nanmin(found), int(np.nanargmin(found)), bound, least))
+        if to_crossing and minimum > np.nanmin(found):
             break
-    bound = [saddle_bound(width, gamma, sizes[0], sizes[-1]) for gamma in gammas]
-    found = {"minimum": minimum, "saddle": saddle, "kept": kept, "bound": bound, "least": least}
-    return {"gammas": gammas, **{key: np.array(value) for key, value in found.items()}}
+    names = ("gammas", "minimum", "saddle", "kept", "bound", "least")
+    return dict(zip(names, map(np.array, zip(*rows, strict=True)), strict=True))
 
 
 def curves(seed: int) -> dict[int, list[dict[str, Any]]]:

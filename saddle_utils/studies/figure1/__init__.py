@@ -7,9 +7,7 @@ from .draw import (
     draw_weights_at,
     escape_picture,
     limit_picture,
-    panel_curves,
     panel_picture,
-    panel_weights,
 )
 from .explore import panel_explorer
 from .runs import PanelRun, first_drops, flow_to_limit, measure_first_escapes, train_panel

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from ...datasets import digitised
 from ...notebook import Picture
 from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, shades
-from ...notebook.look import agreement_figure, dashed, draw_levels, draw_words
+from ...notebook.look import agreement_figure, dashed, draw_levels, draw_words, one_table
 from ...observables import effective_width
 from .runs import PanelRun, first_drops
 
@@ -53,8 +53,11 @@ def panel_picture(
     axes["L"].tick_params(labelbottom=False)
     draw_widths(axes["W"], run)
     draw_weights_at(run, axes["L"], (axes["P"], axes["E"]))
-    name = run.panel.name
-    return Picture(fig, name, ALTS[name], panel_curves(run), {"weights": panel_weights(run)})
+    epochs, widths = run.width_curve(every=1)
+    curves = {"epoch": epochs.round().astype(int), "loss": run.losses, "effective_width": widths}
+    units = [(word, run.units_at(at)[:, run.panel.shown].T) for word, at in moments_shown(run)]
+    weights = one_table({"at": word, "u1": u[0], "u2": u[1]} for word, u in units)
+    return Picture(fig, run.panel.name, ALTS[run.panel.name], curves, {"weights": weights})
 
 
 def limit_picture(
@@ -158,22 +161,14 @@ def draw_weights(
 def draw_weights_at(run: PanelRun, loss: Axes, axes: Sequence[Axes]) -> None:
     """Weights at the plateau and at the end on two axes, the two moments marked on the loss."""
     paper, moments = digitised(run.panel.name), moments_shown(run)
-    dots = (
-        run.trajectory.theta[-1][:, run.panel.shown],
-        paper.weights_final,
-        paper.weights_plateau,
-    )
-    span = 1.1 * max(np.abs(d).max() for d in dots)
-    for (word, epoch), ax, dots in zip(
-        moments, axes, (paper.weights_plateau, paper.weights_final), strict=True
-    ):
+    theirs, end = (paper.weights_plateau, paper.weights_final), run.trajectory.theta[-1]
+    span = 1.1 * max(np.abs(dots).max() for dots in (*theirs, end[:, run.panel.shown]))
+    for (word, epoch), ax, dots in zip(moments, axes, theirs, strict=True):
         now = run.units_at(epoch)
-        width = effective_width(run.panel.network, now, reference=run.trajectory.theta[-1])
+        width = effective_width(run.panel.network, now, reference=end)
         draw_weights(ax, now[:, run.panel.shown], f"{word}: width {width}", dots, span)
-        loss.plot(
-            epoch, run.losses[np.searchsorted(run.epochs, epoch - 1e-6)], "o", color=BLUE, ms=5,
-            mec="white", clip_on=False, zorder=5,
-        )  # fmt: skip
+        here = run.losses[np.searchsorted(run.epochs, epoch - 1e-6)]
+        loss.plot(epoch, here, "o", color=BLUE, ms=5, mec="white", clip_on=False, zorder=5)
 
 
 def draw_widths(ax: Axes, run: PanelRun, thresholds: Sequence[float] = (0.02, 0.05, 0.1)) -> None:
@@ -189,17 +184,3 @@ def moments_shown(run: PanelRun) -> list[tuple[str, float]]:
     """The plateau and the end of a run, as (word, epoch): when its weights are drawn."""
     middles = run.staircase.middles
     return [("plateau", middles[len(middles) // 2]), ("end", run.epochs[-1])]
-
-
-def panel_curves(run: PanelRun) -> dict[str, np.ndarray]:
-    """The numbers of a panel's curves: epoch, loss, effective width."""
-    epochs, widths = run.width_curve(every=1)
-    return {"epoch": np.round(epochs).astype(int), "loss": run.losses, "effective_width": widths}
-
-
-def panel_weights(run: PanelRun) -> dict[str, np.ndarray]:
-    """The numbers of a panel's dots: moment, unit, and the two weights drawn."""
-    words, epochs = zip(*moments_shown(run), strict=True)
-    units = np.stack([run.units_at(epoch)[:, run.panel.shown] for epoch in epochs])
-    u1, u2 = units.reshape(-1, 2).T
-    return {"at": np.repeat(words, units.shape[1]), "u1": u1, "u2": u2}

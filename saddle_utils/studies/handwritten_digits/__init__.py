@@ -7,7 +7,6 @@ from .measure import (
     digit_task,
     linear_drops,
     predicted,
-    reachable_inputs,
     relu_drops,
     rises,
     table,

@@ -8,22 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ...theory.subnetworks import (
-    KINDS,
-    PRIME,
-    SUBNETWORKS,
-    draw_points,
-    exact_rank,
-    expected_dimension,
-    expected_rank,
-    generic_rank,
-    is_subnetwork,
-    monomial_jacobian,
-    point_ranks,
-    sufficient_degree,
-)
+from ...theory import subnetworks as theory
+from ...theory.subnetworks import KINDS, SUBNETWORKS, draw_points, point_ranks, sufficient_degree
 
-PRIMES = (PRIME, 2**31 - 19)
+PRIMES = (theory.PRIME, 2**31 - 19)
 
 
 def rank_table(
@@ -40,7 +28,7 @@ def rank_table(
             for degree in range(1, 2 * width + 2):
                 points = {kind: draw_points([n, width, 1], draws, rng, kind) for kind in KINDS}
                 ranks = {k: set(point_ranks(p, degree, rng).tolist()) for k, p in points.items()}
-                expected = {kind: expected_rank(kind, n, width, degree) for kind in KINDS}
+                expected = {kind: theory.expected_rank(kind, n, width, degree) for kind in KINDS}
                 rows.append(
                     {"inputs": n, "width": width, "degree": degree, "ranks": ranks,
                     "expected": expected, "verdict": _verdict(ranks)}
@@ -100,8 +88,8 @@ def search(
     rng, shares, best = np.random.default_rng([seed, 2]), [], None
     for degree in degrees:
         points = draw_points([inputs, width, 1], draws, rng, largest=1)
-        points = [matrix[~is_subnetwork(points)] for matrix in points]
-        critical = point_ranks(points, degree, rng) < generic_rank(inputs, width, degree)
+        points = [matrix[~theory.is_subnetwork(points)] for matrix in points]
+        critical = point_ranks(points, degree, rng) < theory.generic_rank(inputs, width, degree)
         shares.append(critical.mean())
         if critical.any():
             zeros = (points[0] == 0).sum((1, 2)) * critical
@@ -117,7 +105,7 @@ def counterexample() -> tuple[list[int], float]:
     """
     weights = [np.array([[1, 1, 0], [1, 0, 0], [0, 1, 0]]), np.ones((1, 3), dtype=int)]
     x = np.random.default_rng(0).integers(1, PRIMES[1], (3, 20))
-    ranks = [int(exact_rank(monomial_jacobian(weights, x, 4, p), p)) for p in PRIMES]
+    ranks = [int(theory.exact_rank(theory.monomial_jacobian(weights, x, 4, p), p)) for p in PRIMES]
     sides = [np.poly1d([1, 1]) ** 3 * [1, -1], np.poly1d([1, 2, 0, 0, 0]), np.poly1d([2, 1])]
     return ranks, float(np.abs((sides[0] - sides[1] + sides[2]).coeffs).max())
 
@@ -146,7 +134,7 @@ def floating_ranks(
     w, v = rng.standard_normal((draws, width, 2)), rng.standard_normal((draws, 1, width))
     w[half:, -1] = w[half:, -2] * rng.standard_normal((draws - half, 1))
     angles = np.linspace(0, np.pi, 200, endpoint=False)
-    jacobian = monomial_jacobian([w, v], np.stack([np.cos(angles), np.sin(angles)]), degree)
+    jacobian = theory.monomial_jacobian([w, v], np.stack([np.cos(angles), np.sin(angles)]), degree)
     jacobian /= np.linalg.norm(jacobian, axis=1, keepdims=True)
     right = np.where(np.arange(draws) < half, 2 * width, 2 * width - 2)
     out = {}
@@ -177,6 +165,6 @@ def three_layers(
             generic = int(point_ranks(draw_points([*sizes], draws, rng), degree, rng).max())
             rows.append(
                 {"sizes": tuple(sizes), "degree": degree, "generic": generic,
-                "bound": expected_dimension([*sizes], degree), "subnetwork": max(found)}
+                "bound": theory.expected_dimension([*sizes], degree), "subnetwork": max(found)}
             )  # fmt: skip
     return rows

@@ -1,4 +1,4 @@
-"""Figures of Theorem 3: manifolds kept and left, rank, growth off a manifold, what is conserved."""
+"""Notebook 07: Theorem 3, relations among units that training keeps, and how near runs stay."""
 
 from __future__ import annotations
 
@@ -9,13 +9,62 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...datasets import Panel, panel
-from ...dynamics import Trajectory, flow
-from ...networks import Network, initial_units
-from ...notebook import Picture
-from ...notebook.colours import BLUE, DASHED, FAINT, GREEN, INK, ORANGE, PURPLE, RED, shades
-from ...notebook.look import dashed, draw_words
-from ...theory.manifolds import Relation
+from ..datasets import Panel, panel
+from ..dynamics import Trajectory, descend, flow
+from ..networks import Network, build, initial_units
+from ..notebook import Picture
+from ..notebook.colours import BLUE, DASHED, FAINT, GREEN, INK, ORANGE, PURPLE, RED, shades
+from ..notebook.explorer import Explorer, Slider
+from ..notebook.look import dashed, draw_words
+from ..theory import manifolds
+from ..theory.manifolds import Relation
+
+
+def relations(units: int) -> dict[str, Relation]:
+    """The relations among the first units that the notebook and its figure compare, by formula."""
+    mixed = np.array([0, 1, -0.5, *[0] * units])[:units]
+    return {
+        r"$\theta_1=\theta_2$": manifolds.equal(units, 0, 1),
+        r"$\theta_1=0$": manifolds.silent(units, 0),
+        r"$\theta_1=2\,\theta_2$": manifolds.proportional(units, 0, 1, 2),
+        r"$\theta_1=-\theta_2$": manifolds.reflected(units, 0, 1, -1, -1),
+        r"$v_1=v_2,\ u_1=-u_2$": manifolds.reflected(units, 0, 1, 1, -1),
+        r"$v_1=4v_2,\ u_1=2u_2$": manifolds.proportional(units, 0, 1, 4, 2),
+        r"$\theta_1=\theta_2-\frac{1}{2}\theta_3$": manifolds.dependent(units, 0, mixed),
+    }
+
+
+def random_task(architecture: str, seed: int, samples: int = 40, features: int = 3) -> Network:
+    """A network on random data of general covariance, labels with an odd and an even part."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((samples, features)) @ rng.standard_normal((features, features))
+    x /= np.sqrt((x**2).sum(1).mean())
+    y = x @ rng.standard_normal((features, 2)) + (x * x) @ rng.standard_normal((features, 2))
+    return build(architecture, x, y)
+
+
+def drift(
+    network: Network, among: Mapping[str, Relation], width: int, seed: int, time: float = 5.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Descend from a random start on each manifold: how far does the run get from it?
+
+    Returns times (T,), distances (T, relations), and the speeds (relations,) at which the starts
+    are left: at first the distance is speed times t.
+    The start is the point of the manifold nearest to random units: the first three with |v| = 1
+    and |u| = 2, for the relations are among these and the shape of phi must matter, the others
+    small.  The manifolds are linear, so a step of descent keeps what the flow keeps.
+    """
+    theta = initial_units(network, width, 1 / np.sqrt(width), seed)
+    for half, size in zip(network.split(theta), (1, 2), strict=True):
+        half[:3] *= size / np.linalg.norm(half[:3], axis=1, keepdims=True)
+    start = np.stack([manifolds.project(network, relation, theta) for relation in among.values()])
+    run = descend(network, start, 0.01, round(time / 0.01), every=4, reduce=False)
+    found = [manifolds.distance(network, r, run.theta[:, k]) for k, r in enumerate(among.values())]
+    # the manifold is a linear space, so the part of the field across it is the field's distance
+    field = network.field(start)
+    speeds = [manifolds.distance(network, r, field[k]) for k, r in enumerate(among.values())]
+    return run.times, np.stack(found, axis=1), np.array(speeds)
+
 
 FLOOR = 1e-18  # below this a distance is drawn here: a logarithmic axis has no zero
 
@@ -215,3 +264,28 @@ def manifolds_conserved_picture(
     )
     data = {"time": runs[0].times, "loss": runs[0].losses}
     return Picture(fig, "manifolds_conserved", alt, data)
+
+
+def explorer() -> Explorer:
+    """The explorer of Theorem 3: which networks keep v_1 = a v_2, u_1 = b u_2 on a random task."""
+    names = ("linear", "relu", "quadratic", "tanh")
+
+    def simulate(gamma_v: float, gamma_u: float, width: int, seed: int) -> tuple:
+        among = {"": manifolds.proportional(width, 0, 1, gamma_v, gamma_u)}
+        tasks = {name: random_task(name, seed) for name in names}
+        runs = {name: drift(task, among, width, seed) for name, task in tasks.items()}
+        distances = {name: run[1][:, 0] for name, run in runs.items()}
+        kept = {name: manifolds.is_invariant(task, among[""]) for name, task in tasks.items()}
+        return runs["linear"][0], distances, kept
+
+    def draw(result: tuple) -> Figure:
+        return choice_figure(*result)
+
+    return Explorer(
+        simulate, draw,
+        "Distance over time from the relation chosen, for linear, ReLU, quadratic and tanh units",
+        {"equal units": {"gamma_v": 1.0, "gamma_u": 1.0}, "opposite units": {"gamma_v": -1.0,
+        "gamma_u": -1.0}, "two ratios": {"gamma_v": 3.0, "gamma_u": -0.5}},
+        gamma_v=Slider(2.0, -3.0, 3.0, 0.5, label="v₁ / v₂"), gamma_u=Slider(2.0, -3.0, 3.0, 0.5,
+        label="u₁ / u₂"), width=Slider(12, 2, 50), seed=Slider(0, 0, 100)
+    )  # fmt: skip

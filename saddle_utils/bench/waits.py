@@ -1,10 +1,14 @@
-"""How long an explorer takes from a slider's move to the new picture, drawing included."""
+"""What a reader waits for: a picture after a slider's move, drawing included, and an import."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from functools import partial
+from timeit import repeat
 
 import numpy as np
 
@@ -14,6 +18,11 @@ from ..notebook import Explorer
 from .peers import cpu_seconds
 
 PLACES = 15  # random places of all knobs, besides the ends of each
+PARTS = {
+    "the engines": "import saddle_utils.dynamics",
+    "what a notebook takes": "import saddle_utils.studies.figure1",
+    "torch alone": "import torch",
+}
 
 
 def found() -> Iterator[tuple[str, Callable[[], Explorer]]]:
@@ -47,6 +56,14 @@ def redraws(explorer: Explorer, places: int = PLACES, seed: int = 0) -> np.ndarr
     return np.array(spent)
 
 
-def times() -> dict[str, np.ndarray]:
-    """`redraws` of every explorer, by its name."""
-    return {name: redraws(make()) for name, make in found()}
+def imports() -> dict[str, float]:
+    """Processor seconds to import each of the parts, by name, in a fresh interpreter.
+
+    The shortest of five turns; the interpreter's own start is left out.
+    """
+    spent = {}
+    for name, code in {"": "pass", **PARTS}.items():
+        call = partial(subprocess.run, [sys.executable, "-c", code], check=True)
+        spent[name] = min(repeat(call, timer=cpu_seconds, number=1, repeat=5))
+    start = spent.pop("")
+    return {name: seconds - start for name, seconds in spent.items()}
