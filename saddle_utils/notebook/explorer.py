@@ -122,7 +122,7 @@ class Explorer:
         self._formulas: Any = None  # the first picture's setter of formulas remembers them
         self._places: list = []  # of the axes, as laid out in the first picture
         self.picture = self.render(**self.first)
-        if not gc.get_freeze_count():  # or searching all that was imported takes .3 s, now and then
+        if len(gc.get_objects()) > 50_000:  # imports: searching them takes .3 s, now and then
             gc.collect()
             gc.freeze()
 
