@@ -8,7 +8,7 @@ import pytest
 from saddle_utils.networks import Completion
 from saddle_utils.studies import deep_linear_networks as study
 from saddle_utils.studies.deep_linear_networks import runs, starts, sweeps
-from saddle_utils.studies.deep_linear_networks.train import curvature, initial_weights, train
+from saddle_utils.studies.deep_linear_networks.runs import curvature, initial_weights, train
 from saddle_utils.theory.deep_linear import whitened
 
 

@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from ...notebook import Picture
 from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, RED, shades
 from ...notebook.look import dashed, draw_levels, draw_words, note, one_table
-from .runs import rank_losses
+from .runs import Descent, rank_losses
 from .starts import WIDTHS
-from .train import Descent
 
 DEPTHS = (BLUE, ORANGE, GREEN)  # three depths, the smallest first
 

@@ -7,8 +7,7 @@ import numpy as np
 from ...notebook import Explorer, Slider
 from ...theory import deep_linear as theory
 from .draw import run_figure
-from .runs import rank_losses
-from .train import Descent, initial_weights, train
+from .runs import Descent, initial_weights, rank_losses, train
 
 
 def explorer() -> Explorer:

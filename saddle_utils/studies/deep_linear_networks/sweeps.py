@@ -9,8 +9,7 @@ from ...dynamics import descend
 from ...dynamics.sweeps import sweep_over
 from ...networks.deep import Completion, DeepLinear
 from ...theory import deep_linear as theory
-from .runs import SIZE, STRENGTHS, rank_losses
-from .train import initial_weights, products, train
+from .runs import SIZE, STRENGTHS, initial_weights, products, rank_losses, train
 
 STRENGTH = 5.0  # of the matrices to be completed
 GAMMAS, WIDTHS = np.linspace(0.4, 2.8, 25), (4, 6, 8, 11, 16, 20, 26, 32)

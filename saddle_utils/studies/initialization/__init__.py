@@ -5,21 +5,19 @@ from .explore import explorer
 from .measure import (
     SIZE,
     approach_rate,
+    attention_phases,
     attention_waits,
     decay_rate,
     exact_runs,
     exponent,
     growth_on_the_way,
+    kernel_movement,
+    linear_phases,
     linear_waits,
     low_rank_curves,
     low_rank_runs,
     low_rank_starts,
     low_rank_units,
-)
-from .phase_runs import (
-    attention_phases,
-    kernel_movement,
-    linear_phases,
     rank_distance,
     within_a_cell,
 )

@@ -91,7 +91,7 @@ def phases_linear_picture(
 ) -> Picture:  # fmt: skip
     """Plateaus, distance from low rank and movement of the kernel over kappa and initial scale.
 
-    found (scales, kappas, seeds) by name as from `phase_runs.linear_phases`, `middle` its medians,
+    found (scales, kappas, seeds) by name as from `linear_phases`, `middle` its medians,
     and the wide limit's (scales, kappas): "calm" (..., 3), and "distance" and "movement", drawn as
     contours; `expected` plateaus.
     """
