@@ -20,11 +20,9 @@ ROUNDING = 1e-11  # relative tolerance below which implicit steps only measure r
 
 @kernel
 def flow_run(data, start, grid, end, rtol, floor, limit):
-    """Gradient flow from units `start` (F, units) at time 0 to `end`.
-
-    Recorded are the times of the grid, or all steps of the solver where it is empty.  Returns
-    whether the end was reached, times (T,), losses (T,) and units (T, units, F).
-    """
+    """Gradient flow from units `start` (F, units) at time 0 to `end`: whether that was reached, and
+    times (T,), losses (T,) and units (T, units, F) at the times of the grid or, where it is empty,
+    at all steps of the solver."""
     f, units = start.shape
     work, spare, kinks = workspace(data, units), workspace(data, units), first_kinks(data, start)
     theta, new, error, ks = start.copy(), start.copy(), start.copy(), np.zeros((8, f, units))
@@ -47,13 +45,9 @@ def flow_run(data, start, grid, end, rtol, floor, limit):
         h = min(stride, end if own else grid[filled] - t) if stride else h
         last = t + h * (1 + 1e-12) >= end
         h = end - t if last else h
-        if stride:
-            loss = creep(data, work, kinks, theta, new, ks, h / CHATTER)
-            rate, factor, good = 0.0, 1 / CHATTER, True
-        else:
-            loss, rate, factor, good = attempt(
-                data, work, kinks, stiff, theta, h, ks, new, error, rtol, floor
-            )
+        loss, rate, factor, good = attempt(
+            data, work, kinks, stiff, stride, theta, h, ks, new, error, rtol, floor
+        )
         limited = limited + 1 if h * rate > EDGE and end - t > pays * h else 0
         step = h * factor
         crowd[2] = max(crowd[2], min(rate, 1 / h))
@@ -65,7 +59,7 @@ def flow_run(data, start, grid, end, rtol, floor, limit):
                 data, work, kinks, stiff, theta, new, h, ks, point, rtol, loss, weights
             )
         before, t = t, end if last and part == 1 else t + part * h
-        while not own and filled < grid.size and grid[filled] <= t * (1 + 1e-15):
+        while filled < grid.size and grid[filled] <= t * (1 + 1e-15):
             s = (grid[filled] - before) / h
             between(stiff or stride > 0, theta, new, ks, h, s, weights, error)
             at = field(data, spare, kinks.on, error, aside)
@@ -80,10 +74,7 @@ def flow_run(data, start, grid, end, rtol, floor, limit):
         if limited >= PATIENCE and not stiff:
             stiff, changed = True, True
             grade(theta, rotation)
-        while changed:
-            loss = slide_field(data, work, kinks, theta, ks[0])
-            changed = let_go(kinks)
-        remember(kinks)
+        loss = settle(data, work, kinks, theta, ks[0], loss, changed)
         if own:
             tape = longer(tape, filled)
             filled = write(tape, filled, t, loss, theta, rotation)
@@ -91,9 +82,11 @@ def flow_run(data, start, grid, end, rtol, floor, limit):
 
 
 @creating
-def attempt(data, work, kinks, stiff, theta, h, ks, new, error, rtol, floor):
+def attempt(data, work, kinks, stiff, stride, theta, h, ks, new, error, rtol, floor):
     """A step from theta to `new`: the loss there, the fastest rate of decay, the factor of the next
     step, and whether this one is good; if not, it is to be made again, shorter."""
+    if stride:
+        return creep(data, work, kinks, theta, new, ks, h / CHATTER), 0.0, 1 / CHATTER, True
     if stiff:
         loss, rate = implicit(data, work, kinks, theta, h, ks, new, error)
         coarser = max(1.0, ROUNDING / rtol)
@@ -120,6 +113,16 @@ def up_to_kink(data, work, kinks, stiff, theta, new, h, ks, point, rtol, loss, w
         loss = slide_field(data, work, kinks, point, ks[7])
         part = kink_after(data, work, kinks, stiff, theta, new, h, ks, s, point, rtol)
     return loss, s
+
+
+@compiled
+def settle(data, work, kinks, theta, out, loss, changed):
+    """The loss where kinks have `changed`, with the field in `out`, once all that let go have."""
+    while changed:
+        loss = slide_field(data, work, kinks, theta, out)
+        changed = let_go(kinks)
+    remember(kinks)
+    return loss
 
 
 @merged
@@ -238,13 +241,8 @@ def descend_run(data, start, lr, steps, every, rule, beta, beta2, eps):
     """
     f, units = start.shape
     tape, work = blank(steps // every + 1, units, f), workspace(data, units)
-    theta, out, first, second = (
-        start.copy(),
-        start.copy(),
-        np.zeros((f, units)),
-        np.zeros((f, units)),
-    )
-    none = np.zeros((0, units))
+    theta, out, none = start.copy(), start.copy(), np.zeros((0, units))
+    first, second = np.zeros((f, units)), np.zeros((f, units))
     for step in range(steps + 1):
         loss = field(data, work, none, theta, out)
         if step % every == 0:

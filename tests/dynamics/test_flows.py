@@ -78,7 +78,7 @@ def one_step(data, theta, h, stiff):
     new, error, half = theta.copy(), theta.copy(), theta.copy()
     ks = np.zeros((8, theta.shape[0], theta.shape[1]))
     slide_field(data, work, kinks, theta, ks[0])
-    attempt(data, work, kinks, stiff, theta, h, ks, new, error, 1e-6, 1e-9)
+    attempt(data, work, kinks, stiff, 0.0, theta, h, ks, new, error, 1e-6, 1e-9)
     between(stiff, theta, new, ks, h, 0.5, weights, half)
     return new, half, ks[6]
 
