@@ -1,7 +1,5 @@
 """Compile the kernels ahead of their first use: `python -m saddle_utils.dynamics`."""
 
-from __future__ import annotations
-
 from time import perf_counter
 
 import numpy as np

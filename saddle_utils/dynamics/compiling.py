@@ -1,7 +1,5 @@
 """Compilation of the kernels by numba, once a machine, where numba is installed."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import tempfile

@@ -5,8 +5,6 @@ after 1e24, and no floating-point time tells its beginning from its end.  Along 
 short: in a unit of tau the layers change by their own sizes.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..networks import Layered, Network

@@ -7,8 +7,6 @@ networks, left = key and right = query in linear attention.  Kernels are plain l
 that exist: they compile fast, once a machine.
 """
 
-from __future__ import annotations
-
 import math
 from collections import namedtuple
 

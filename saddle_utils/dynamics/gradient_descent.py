@@ -1,7 +1,5 @@
 """Gradient descent with a learning rate, as the paper trains: full batches or mini-batches."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np

@@ -13,8 +13,6 @@ The families of `networks` run in compiled kernels (`runs`), the runs of an ense
 with results that do not depend on their number.  Other networks go through scipy.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Sequence
 

@@ -6,8 +6,6 @@ along the sample (Filippov), which counts with a factor between 0 and 1; the uni
 factor reaches 0 or 1.  It is the limit of gradient descent with a vanishing learning rate.
 """
 
-from __future__ import annotations
-
 from collections import namedtuple
 
 import numpy as np

@@ -5,8 +5,6 @@ returns the move of theta <- theta + lr * move and its next state.  Rules work e
 numpy arrays and torch tensors, of any shape.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

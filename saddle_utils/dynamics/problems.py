@@ -1,7 +1,5 @@
 """What the kernels take of a network."""
 
-from __future__ import annotations
-
 from collections import namedtuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Compiled kernels: what a run records."""
 
-from __future__ import annotations
-
 from collections import namedtuple
 
 import numpy as np

@@ -5,8 +5,6 @@ along the direction d of largest E[v . r sigma(d . x)] once this is positive: ag
 gradient descent with a vanishing learning rate.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from .compiling import compiled, creating

@@ -1,7 +1,5 @@
 """Compiled kernels: a whole run of one network, by gradient descent or by gradient flow."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .compiling import compiled, creating, kernel, merged

@@ -5,8 +5,6 @@ VI.4).  Units interact only through the output, so the Jacobian is block diagona
 low rank, and Woodbury's identity makes a solve linear in the number of units.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from .compiling import compiled, creating, merged

@@ -1,7 +1,5 @@
 """The one place where studies loop over tasks or settings: two cores here, or a cluster."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Coefficients of the methods of Runge and Kutta that the kernels step by."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.integrate import RK45
 

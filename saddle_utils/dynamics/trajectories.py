@@ -1,7 +1,5 @@
 """What the engines return, and why they fail; the runs of an ensemble in threads."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -38,14 +36,14 @@ class Trajectory:
         core = self.core[max(np.searchsorted(self.times, time, side="right") - 1, 0)]
         return core if self.basis is None else self.basis @ core
 
-    def member(self, index: int | tuple[int, ...]) -> Trajectory:
+    def member(self, index: int | tuple[int, ...]) -> "Trajectory":
         """The run at this index of the ensemble."""
         index = index if isinstance(index, tuple) else (index,)
         basis = None if self.basis is None else self.basis[index]
         return Trajectory(self.times, self.losses[:, *index], self.core[:, *index], basis)
 
     @classmethod
-    def together(cls, runs: Sequence[Trajectory], shape: tuple[int, ...]) -> Trajectory:
+    def together(cls, runs: Sequence["Trajectory"], shape: tuple[int, ...]) -> "Trajectory":
         """The ensemble of this shape, of runs that were recorded at the same times."""
         losses = np.stack([run.losses for run in runs], axis=1)
         core = np.stack([run.core for run in runs], axis=1)
