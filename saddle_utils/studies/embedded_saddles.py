@@ -9,15 +9,13 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
 
 from .. import networks, observables
 from ..datasets import random_tasks, whitened
 from ..dynamics import flow
 from ..networks import Linear, initial_units
-from ..notebook import Picture
+from ..notebook import Explorer, Picture, Slider
 from ..notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, RED, shades
-from ..notebook.explorer import Explorer, Slider
 from ..notebook.look import note, write
 from ..theory import saddles
 from ..theory.linear import escape_rates, linear_saddle, mode_projector
@@ -259,12 +257,10 @@ def explorer() -> Explorer:
         task = whitened([first, second, third])
         return task, visited_modes(task, 3, 1e-6, seed)
 
-    def draw(result: tuple[Linear, list]) -> Figure:
-        return hierarchy_picture(*result).figure
-
     alt = "Fixed points of a linear network by rank and loss, and those that a run passes"
     return Explorer(
-        simulate, draw, alt, {"a tie": {"third": 2.0}, "far apart": {"second": 1.5, "third": 0.5}},
+        simulate, lambda found: hierarchy_picture(*found).figure, alt,
+        {"a tie": {"third": 2.0}, "far apart": {"second": 1.5, "third": 0.5}},
         first=Slider(3.0, 0.5, 4.0, 0.1), second=Slider(2.0, 0.5, 4.0, 0.1),
         third=Slider(1.2, 0.5, 4.0, 0.1), seed=Slider(0, 0, 100),
     )  # fmt: skip

@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from ..datasets import Panel, panel
 from ..dynamics import Trajectory, descend, flow
 from ..networks import Network, build, initial_units
-from ..notebook import Picture
+from ..notebook import Explorer, Picture, Slider
 from ..notebook.colours import BLUE, DASHED, FAINT, GREEN, INK, ORANGE, PURPLE, RED, shades
-from ..notebook.explorer import Explorer, Slider
 from ..notebook.look import dashed, draw_words
 from ..theory import manifolds
 from ..theory.manifolds import Relation
@@ -278,11 +277,8 @@ def explorer() -> Explorer:
         kept = {name: manifolds.is_invariant(task, among[""]) for name, task in tasks.items()}
         return runs["linear"][0], distances, kept
 
-    def draw(result: tuple) -> Figure:
-        return choice_figure(*result)
-
     return Explorer(
-        simulate, draw,
+        simulate, lambda found: choice_figure(*found),
         "Distance over time from the relation chosen, for linear, ReLU, quadratic and tanh units",
         {"equal units": {"gamma_v": 1.0, "gamma_u": 1.0}, "opposite units": {"gamma_v": -1.0,
         "gamma_u": -1.0}, "two ratios": {"gamma_v": 3.0, "gamma_u": -0.5}},

@@ -13,9 +13,8 @@ from mpl_toolkits.mplot3d.axes3d import Axes3D
 
 from ..dynamics import Trajectory, flow
 from ..networks import Linear, initial_units
-from ..notebook import Picture
+from ..notebook import Explorer, Picture, Slider
 from ..notebook.colours import BLUE, INK, ORANGE, shades
-from ..notebook.explorer import Explorer, Slider
 from .figure1 import PanelRun, draw_loss, draw_weights_at
 
 

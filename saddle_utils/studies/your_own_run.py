@@ -14,9 +14,8 @@ import numpy as np
 
 from ..datasets import PANELS, Panel, panel
 from ..networks import stacked
-from ..notebook import Explorer, Ledger, Picture, Slider
+from ..notebook import Choice, Explorer, Ledger, Picture, Slider
 from ..notebook.colours import BLUE, FAINT, GREEN, INK
-from ..notebook.explorer import Choice
 from ..notebook.ledger import Claim
 from ..notebook.look import dashed, draw_words
 from ..theory.predictions import predict

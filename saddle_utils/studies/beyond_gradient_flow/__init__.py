@@ -8,8 +8,7 @@ from .batches import (
     measure_recruiting,
     train_gallery,
 )
-from .draw import adam_picture, learning_rate_picture, noise_picture, survival_picture
-from .explore import explorer
+from .draw import adam_picture, explorer, learning_rate_picture, noise_picture, survival_picture
 from .steps import (
     edge_of_stability,
     horizons,

@@ -5,11 +5,11 @@ from .draw import (
     completion_picture,
     crossings_picture,
     escape_picture,
+    explorer,
     phases_picture,
     staircase_picture,
     transition_picture,
 )
-from .explore import explorer
 from .runs import alignment, balanced_drops, escape_times, layer_overlaps, plateau_errors, staircase
 from .starts import collapse, crossings, curves, limit
 from .sweeps import completion, phases

@@ -9,10 +9,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from ...notebook import Picture
+from ...notebook import Explorer, Picture, Slider
 from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, RED, shades
 from ...notebook.look import dashed, draw_levels, draw_words, note, one_table
-from .runs import Descent, rank_losses
+from ...theory import deep_linear as theory
+from .runs import Descent, initial_weights, rank_losses, train
 from .starts import WIDTHS
 
 DEPTHS = (BLUE, ORANGE, GREEN)  # three depths, the smallest first
@@ -217,3 +218,30 @@ def run_figure(found: tuple[Descent, np.ndarray, float]) -> Figure:
     right.plot(times[: 5 * len(run.seen) : 5], run.seen[:, 0], color=GREEN, lw=1.8)
     right.set(xlabel="gradient-flow time", ylabel="singular values of the map", xlim=(0, times[-1]))
     return fig
+
+
+def explorer() -> Explorer:
+    """Explorer of one run with five inputs and outputs from weights N(0, w^-gamma)."""
+
+    def simulate(
+        gamma: float, width: int, depth: int, rank: int, seed: int
+    ) -> tuple[Descent, np.ndarray, float]:
+        strengths = tuple(0.5 ** np.arange(rank))
+        net = theory.whitened([5, *[width] * (depth - 1), 5], strengths)
+        theta = initial_weights(net, np.array([width ** (-gamma / 2)]), np.random.default_rng(seed))
+
+        def probe(at: np.ndarray) -> np.ndarray:
+            return np.linalg.svd(net.output(at), compute_uv=False)
+
+        return train(net, theta, 1200, probe, chunk=20, end=1e-3), rank_losses(strengths), gamma
+
+    alt = "Loss of a deep linear network over time, and the singular values of its map"
+    return Explorer(
+        simulate, run_figure, alt,
+        {"two layers": {"depth": 2}, "five layers": {"depth": 5}, "no plateau": {"gamma": 0.5}},
+        gamma=Slider(2.2, 0.4, 3.0, 0.1, label="γ"),
+        width=Slider(24, 2, 48),
+        depth=Slider(3, 2, 5),
+        rank=Slider(3, 1, 5, label="rank of the target"),
+        seed=Slider(0, 0, 50),
+    )  # fmt: skip

@@ -1,7 +1,6 @@
 """Notebook 11: deep networks learn one unit at a time too, in all layers at once (Figure 5)."""
 
 from .claims import claim_depth, claim_ends, claim_linear_layer, claim_panel, claim_recruitment
-from .draw import depth_picture, fig5_picture, recruitment_picture
-from .explore import explorer
+from .draw import depth_picture, explorer, fig5_picture, recruitment_picture
 from .measure import DeepRun, escapes_by_depth, recruitment, train
 from .panels import DeepPanel, few_points, panels, quadratic_labels

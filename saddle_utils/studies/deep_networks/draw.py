@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...notebook import Picture
+from ...notebook import Choice, Explorer, Picture, Slider
 from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, shades
 from ...notebook.look import dashed, draw_levels, draw_words, note
 from ...theory.deep import escape_time
-from .measure import DeepRun, shown
+from .measure import DeepRun, shown, train
+from .panels import panels
 
-WIDTHS = 25  # times at which an explorer counts effective widths
+QUICK, WIDTHS = 1200, 25  # steps of the explorer's runs, and times at which it counts widths
 LAYER_COLOURS = (GREEN, ORANGE)  # of the first and the second hidden layer
 
 
@@ -165,3 +167,29 @@ def snapshot(run: DeepRun) -> Figure:
     width.set(ylabel="width", xlabel="gradient-flow time", ylim=(-0.3, max(2, widths.max()) + 0.5))
     draw_words(loss, [*zip(run.panel.layers, LAYER_COLOURS, strict=False)])
     return fig
+
+
+def explorer() -> Explorer:
+    """Explorer of Figure 5: the architecture, the initial scale, and one layer of another scale."""
+    titles = {panel.title: panel for panel in panels().values()}
+
+    def simulate(
+        architecture: str, init_scale: float, first_layer: float, width: int, seed: int
+    ) -> DeepRun:
+        panel = titles[architecture]
+        heads = len(panel.layers) == 1
+        step = 0.08 if heads else 0.2
+        growth = 1 if panel.step else 2  # a quadratic layer waits longer
+        panel = replace(panel, scale=init_scale, step=step / (1 if panel.step else 2))
+        factors = () if heads else (first_layer, 1.0, 1.0)
+        return train(panel, [seed], width, factors=[factors], steps=QUICK * growth, records=240)[0]
+
+    first = panels()["A"].title
+    return Explorer(
+        simulate, snapshot, "Loss and effective width of each layer of a deep network over time",
+        architecture=Choice(first, list(titles)),
+        init_scale=Slider(5e-3, -3, -1, 0.1, log=True, label="initial scale"),
+        first_layer=Slider(1.0, -1, 1, 0.1, log=True, label="first layer, times"),
+        width=Slider(20, 2, 30),
+        seed=Slider(1, 0, 100),
+    )  # fmt: skip

@@ -7,7 +7,7 @@ from .draw import (
     draw_weights_at,
     escape_picture,
     limit_picture,
+    panel_explorer,
     panel_picture,
 )
-from .explore import panel_explorer
 from .runs import PanelRun, first_drops, flow_to_limit, measure_first_escapes, train_panel

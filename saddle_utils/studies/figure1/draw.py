@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from ...datasets import digitised
-from ...notebook import Picture
+from ...datasets import digitised, panel
+from ...notebook import Explorer, Picture, Slider
 from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, shades
 from ...notebook.look import agreement_figure, dashed, draw_levels, draw_words, one_table
 from ...observables import effective_width
-from .runs import PanelRun, first_drops
+from .runs import PanelRun, first_drops, train_panel
 
 ALTS = {
     "fig1b": "Figure 1B. The loss falls in two steps with a plateau at .493, on the paper's curve "
@@ -184,3 +184,26 @@ def moments_shown(run: PanelRun) -> list[tuple[str, float]]:
     """The plateau and the end of a run, as (word, epoch): when its weights are drawn."""
     middles = run.staircase.middles
     return [("plateau", middles[len(middles) // 2]), ("end", run.epochs[-1])]
+
+
+def panel_explorer(name: str, **knobs: Slider) -> Explorer:
+    """The explorer of a panel of Figure 1: initial weights, width, data, and the epoch shown.
+
+    `knobs` are sliders of the panel's training set, by the names that `datasets.panel` takes.
+    """
+    paper = panel(name)
+
+    def simulate(width: int, init_scale: float, seed: int, **data: float) -> PanelRun:
+        return train_panel(panel(name, **data), seed, width, init_scale, epochs=3000, every=5)
+
+    low, high = (-8, -1) if paper.network.degree == 1 else (-3, -1)
+    sliders = {
+        "init_scale": Slider(paper.init_scale, low, high, 0.1, log=True, label="initial scale"),
+        "width": Slider(paper.width, 1, 100),
+        "seed": Slider(paper.seed, 0, 100),
+        **knobs,
+        "progress": Slider(0.3, 0.0, 1.0, 0.01, view=True, label="time shown"),
+    }
+    alt = f"{paper.title}: loss over epochs beside the first-layer weights at the time chosen"
+    presets = {"the paper": {}, "no plateau": {"init_scale": 10.0**high}, "one unit": {"width": 1}}
+    return Explorer(simulate, snapshot, alt, presets, **sliders)

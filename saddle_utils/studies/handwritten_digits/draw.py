@@ -10,12 +10,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...datasets import Images
-from ...notebook import Picture
+from ...datasets import Images, handwritten_digits
+from ...notebook import Choice, Explorer, Picture, Slider
 from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, RED, shades
 from ...notebook.look import dashed, draw_levels, draw_words, note, write
 from ...theory.predictions import Prediction
-from .measure import PAIRS, Run, directions
+from .measure import PAIRS, Run, digit_task, directions, train_linear
 from .ten import TenDigits
 
 SINGULAR = (ORANGE, GREEN, RED)  # the first three singular values
@@ -237,3 +237,30 @@ def _curves(run: Run) -> list[np.ndarray]:
 def _name(images: Images, name: str) -> str:
     """The name of a picture, with that of the data unless it is the default."""
     return name if images.side == 8 else f"{name}_mnist"
+
+
+def explorer() -> Explorer:
+    """Two digits by their names and an initial scale: loss, singular values, learned images.
+
+    The network is linear, on the 8 x 8 digits; it trains by gradient flow until the second drop is
+    over.  If both names are the same, the second digit is the next.
+    """
+    images, digits = handwritten_digits(), [str(digit) for digit in range(10)]
+
+    def simulate(first: str, second: str, init_scale: float, width: int) -> tuple:
+        pair = (int(first), int(second) if second != first else (int(first) + 1) % 10)
+        task = digit_task(images, pair)
+        s1, s2 = task.strengths[:2]
+        end = 1.3 * (np.log(1 / init_scale) + 2) / s2 + 4 / s1
+        return pair, train_linear(images, pair, width, init_scale, 0, end), task.levels
+
+    return Explorer(
+        simulate, lambda found: pair_figure(images, *found),
+        "Loss and singular values over time for two digits, and the first layer's directions as "
+        "images at the plateau and at the end",
+        {"the easiest pair": {"first": "0", "second": "1"},
+        "a hard pair": {"first": "4", "second": "9"}, "no plateau": {"init_scale": 0.1}},
+        first=Choice("3", digits, label="one digit"), second=Choice("5", digits, label="another"),
+        init_scale=Slider(1e-6, -8, -1, 0.5, log=True, label="initial scale"),
+        width=Slider(1000, 10, 1000, 10, label="units"),
+    )  # fmt: skip

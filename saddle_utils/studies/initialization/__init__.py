@@ -1,7 +1,6 @@
 """Notebook 09: what the initial weights do to the plateaus (Figures 2C, 2D); phase diagrams."""
 
 from .draw import fig2_picture, isotropic_start_picture, low_rank_start_picture
-from .explore import explorer
 from .measure import (
     SIZE,
     approach_rate,
@@ -21,4 +20,4 @@ from .measure import (
     rank_distance,
     within_a_cell,
 )
-from .phases import phases_attention_picture, phases_linear_picture
+from .phases import explorer, phases_attention_picture, phases_linear_picture

@@ -10,13 +10,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...notebook import Picture
+from ... import networks
+from ...datasets import panel
+from ...dynamics import descend
+from ...networks import ACTIVATIONS, initial_units
+from ...notebook import Choice, Explorer, Picture, Slider
 from ...notebook.colours import BLUE, GREEN, INK, ORANGE, shades
 from ...notebook.look import dashed, draw_words, note
 from ...observables import layer_widths
+from ...theory.deep import effective_depth
 from .measure import SKIPS, strength
 
-WIDTHS = 25  # times at which an explorer counts effective widths
+WIDTHS = 25  # times at which the explorer counts effective widths
+STEP, STEPS = 0.25, 900  # of the explorer's runs
 COLOURS = (BLUE, ORANGE, GREEN)  # of the three networks of Figure 6
 
 
@@ -156,3 +162,30 @@ def snapshot(found: tuple) -> Figure:
     axes[2].set(xlabel="gradient-flow time", ylim=(-0.3, None))
     axes[2].set_title("effective width by layer, first lightest", fontsize=8.5)
     return fig
+
+
+def explorer() -> Explorer:
+    """Explorer of Figure 6 on the data of Figure 1D, by gradient descent."""
+    data = panel("fig1d")
+
+    def simulate(phi: str, depth: int, jumped: int, init_scale: float, seed: int) -> tuple:
+        jumped = min(jumped, depth - 2)
+        skips = ((1, 1 + jumped),) if jumped else ()
+        net = networks.deep([2, *[8] * (depth - 1), 1], data.x, data.y, phi, skips)
+        theta = initial_units(net, 1, init_scale, seed)
+        run = descend(net, theta, STEP, STEPS, 5)
+        left = effective_depth(depth, skips)
+        law = "a logarithm" if left == 2 else f"1 / scale^{left - 2}"
+        return net, run, f"{phi}, shortest path {left}: {law}"
+
+    return Explorer(
+        simulate, snapshot,
+        "Loss of a deep network with a skip, over linear and logarithmic time, beside the "
+        "effective "
+        "width of each of its layers",
+        phi=Choice("relu", [*ACTIVATIONS], label="activation"),
+        depth=Slider(4, 2, 6),
+        jumped=Slider(1, 0, 4, label="layers jumped"),
+        init_scale=Slider(0.05, -3, -0.5, 0.1, log=True, label="initial scale"),
+        seed=Slider(0, 0, 100),
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from .draw import (
     coefficients_picture,
+    explorer,
     floating_picture,
     full_rank_saddle_picture,
     search_picture,
@@ -9,7 +10,6 @@ from .draw import (
     table_picture,
     three_layers_picture,
 )
-from .explore import explorer
 from .ranks import (
     counterexample,
     exact_errors,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -10,13 +11,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...notebook import Picture
+from ...notebook import Explorer, Picture, Slider
 from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, RED, shades
 from ...notebook.look import dashed, draw_words, note, write
 from ...theory.subnetworks import generic_rank, mason_degree, sufficient_degree
+from .ranks import rank_table
 from .runs import SMALL
 
 COLOURS = {"holds": GREEN, "not critical": FAINT, "not a subnetwork": ORANGE}
+WIDTHS = range(2, 7)  # of the explorer
 WORDS = {
     "holds": "critical = subnetwork",
     "not critical": "a subnetwork is not critical",
@@ -88,10 +91,8 @@ def floating_picture(
     """Singular values of random points, and how often a threshold on them gets the rank wrong."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
     half, order = len(ranks["double"]) // 2, np.arange(1, 2 * width + 5)
-    for name, part, colour in (
-        ("generic", slice(half), BLUE),
-        ("redundant", slice(half, None), RED),
-    ):
+    parts = (("generic", slice(half), BLUE), ("redundant", slice(half, None), RED))
+    for name, part, colour in parts:
         values = np.maximum(ranks["double"][part, : len(order)], 1e-18)
         left.semilogy(order, values.T, color=colour, lw=0.4, alpha=0.35)
         rank = 2 * width - 2 * (name == "redundant")
@@ -195,10 +196,8 @@ def spectra_picture(runs: Mapping[int, Mapping[str, Any]]) -> Picture:
         note(bottom, "rank", (left, 3.5), INK, fontsize=9)
         bottom.set(ylim=(1e-13, 20), xlim=(left, right))
         bottom.set_xlabel("gradient-flow time × $\\epsilon^{d-1}$")
-        tables[f"d{degree}"] = {
-            "time": run["times"], "loss": run["losses"],
-            **{f"value_{k + 1}": v for k, v in enumerate(run["values"].T)},
-        }  # fmt: skip
+        values = {f"value_{k + 1}": v for k, v in enumerate(run["values"].T)}
+        tables[f"d{degree}"] = {"time": run["times"], "loss": run["losses"], **values}
     axes[0, 0].set_ylabel("loss / initial loss")
     axes[1, 0].set_ylabel("singular values of the\nJacobian over the largest")
     alt = (
@@ -261,12 +260,35 @@ def point_figure(found: tuple[Sequence[Mapping[str, Any]], int, int]) -> Figure:
     kinds = list(row["ranks"])
     ranks = [max(row["ranks"][kind]) for kind in kinds]
     right.barh(kinds, ranks, color=[BLUE, ORANGE, RED, RED, RED], alpha=0.7)
+    full = width * rows[0]["inputs"]
     right.axvline(ranks[0], color=INK, lw=1, ls=":")
-    right.axvline(width * rows[0]["inputs"], color=FAINT, lw=1, ls=":")
-    right.text(
-        width * rows[0]["inputs"], 4, " all but scales", color=FAINT, va="center", fontsize=8
-    )
-    right.set_xlim(0, 1.25 * width * rows[0]["inputs"])
+    right.axvline(full, color=FAINT, lw=1, ls=":")
+    right.text(full, 4, " all but scales", color=FAINT, va="center", fontsize=8)
+    right.set_xlim(0, 1.25 * full)
     right.invert_yaxis()
     right.set(xlabel="exact rank", title=f"H = {width}, d = {degree}: {WORDS[row['verdict']]}")
     return fig
+
+
+@lru_cache(maxsize=8)
+def _rows(inputs: int, seed: int) -> list[dict[str, Any]]:
+    return rank_table([inputs], WIDTHS, seed, draws=2)
+
+
+def explorer() -> Explorer:
+    """Explorer of the table of ranks: inputs, width, degree, and the draw."""
+
+    def simulate(inputs: int, width: int, degree: int, seed: int) -> tuple:
+        return _rows(inputs, seed), width, min(degree, 2 * width + 1)
+
+    alt = "Table of exact ranks with one cell framed, and its ranks by kind of point as bars"
+    return Explorer(
+        simulate,
+        point_figure,
+        alt,
+        {"just too low a degree": {"degree": 2}, "wide": {"width": WIDTHS[-1]}},
+        inputs=Slider(3, 2, 4),
+        width=Slider(3, WIDTHS[0], WIDTHS[-1]),
+        degree=Slider(4, 1, 2 * WIDTHS[-1] + 1),
+        seed=Slider(0, 0, 20),
+    )

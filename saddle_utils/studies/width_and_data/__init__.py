@@ -3,12 +3,12 @@
 from .draw import (
     band_table,
     data_times_picture,
+    explorer,
     fig2ab_picture,
     width_and_data_others_picture,
     width_lottery_picture,
     width_times_picture,
 )
-from .explore import explorer
 from .measure import (
     SERVING,
     drawn_drops,

@@ -9,9 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...notebook import Picture
+from ...notebook import Explorer, Picture, Slider
 from ...notebook.colours import BLUE, GREEN, ORANGE, shades
 from ...notebook.look import dashed, draw_levels, draw_words, note, write
+from .. import figure2
 from ..figure2 import Sweep, curve_table, draw_curves, draw_data, draw_width
 
 DROPS = (BLUE, ORANGE, GREEN)  # the first, second and third
@@ -189,3 +190,32 @@ def width_and_data_others_picture(
     )
     data = {"kappa": few, **{f"{name}_drops": other_data[name].drops.mean(1) for name in others}}
     return Picture(draw_panels(panels), "width_and_data_others", alt, data, tables)
+
+
+def explorer() -> Explorer:
+    """The explorer of Figure 2A and 2B: one run of the linear network and one of attention.
+
+    The linear network starts from the square of the initial scale.
+    """
+
+    def simulate(width: int, kappa: float, init_scale: float, seed: int) -> tuple:
+        found = []
+        for name, scale in (("linear", init_scale**2), ("attention", init_scale)):
+            ((run,),) = figure2.train_figure2(name, [kappa], width, [scale], [seed])
+            found.append((run.times, run.losses, figure2.figure2_levels(name, kappa)))
+        return *found, init_scale
+
+    return Explorer(
+        simulate,
+        lambda found: pair_figure(*found),
+        "Loss over time of a linear network beside that of linear attention, levels dashed",
+        {
+            "wide": {"width": 100},
+            "equal strengths": {"kappa": 0.0},
+            "no plateau": {"kappa": 0.0, "init_scale": 0.1},
+        },
+        width=Slider(16, 3, 100, label="units"),
+        kappa=Slider(1.0, 0.0, 2.0, 0.05, label="κ"),
+        init_scale=Slider(1e-3, -4, -1, 0.1, log=True, label="initial scale"),
+        seed=Slider(0, 0, 100),
+    )
