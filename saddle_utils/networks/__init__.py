@@ -34,7 +34,7 @@ from .deep import Completion, Deep, DeepLinear
 from .layers import Layered, pack
 from .moments import Linear
 from .pointwise import ACTIVATIONS, Activation, Pointwise, activation
-from .quadratic import Attention, Quadratic
+from .quadratic import Attention, Quadratic, ranked
 from .softmax import Softmax
 from .transformer import Transformer
 
@@ -117,14 +117,16 @@ def quadratic(x: np.ndarray, y: np.ndarray) -> Quadratic:
     return Quadratic(*_moments((z + z.swapaxes(1, 2)) / 2, y))
 
 
-def attention(x: np.ndarray, y: np.ndarray) -> Attention:
+def attention(x: np.ndarray, y: np.ndarray, rank: int = 1) -> Quadratic:
     """Linear self-attention on prompts x (samples, tokens, d) with labels y (samples, tokens).
+
+    Each head has `rank` keys and queries (`ranked`).
 
     The last token is the query: its label is what the network is to predict, and it enters the
     attention sum with label 0.  The sum is z = sum_n y_n x_n, not divided by the tokens.
     """
     zx, _, label = _prompts(x, y)
-    return Attention(*_moments(zx, label))
+    return ranked(Attention(*_moments(zx, label)), rank)
 
 
 def transformer(x: np.ndarray, y: np.ndarray) -> Transformer:

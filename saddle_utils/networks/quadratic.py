@@ -17,9 +17,12 @@ class Quadratic(Moments):
     """Quadratic in u: f = sum_i v_i u_i' Z u_i with Z symmetric (Eqs. 13 and 44).
 
     dv_i = u_i' G u_i, du_i = 2 v_i G u_i with G = E[(y - f) Z].  The moments are syz = E[y Z],
-    flattened to (outputs, n_u^2), and szz = E[Z (x) Z], flattened to (n_u^2, n_u^2).
+    flattened to (outputs, n_u^2), and szz = E[Z (x) Z], flattened to (n_u^2, n_u^2).  Units of
+    `rank` R have Z = I_R (x) Z_1 (`ranked`): then u_i holds the R rows of a matrix U_i, and
+    u_i' Z u_i = tr U_i Z_1 U_i'.
     """
 
+    rank: int = 1
     degree: ClassVar[float] = 2
     parity: ClassVar[int] = 1
 
@@ -106,3 +109,18 @@ class Attention(Quadratic):
         key = rng.standard_normal((width, d + 1))[:, :d]
         value = rng.standard_normal((width, d + 1))[:, d:] / np.sqrt(d + 1)
         return np.concatenate([value, key, query], axis=1)
+
+
+def ranked(network: Quadratic, rank: int) -> Quadratic:
+    """The quadratic network or attention with units of rank R, f = sum_i v_i tr U_i Z U_i'.
+
+    Heads of linear attention have R keys and queries then, which share their value:
+    u_i = [k_i1; q_i1; ...; k_iR; q_iR].  ValueError for a rank below 1.
+    """
+    if rank != int(rank) or rank < 1:
+        raise ValueError(f"the rank of units is {rank}; wanted a whole number, 1 or more")
+    if rank == 1:
+        return network
+    forms = network.matrix(np.eye(network.syz.shape[-1]))  # Z as a function of the features
+    z = np.kron(np.eye(rank)[None], forms).reshape(len(forms), -1)
+    return Quadratic(network.syz @ z, z.T @ network.szz @ z, network.syy, rank)

@@ -175,38 +175,50 @@ class Path:
         self.arrival = np.full(runs, -np.inf if network.smooth else np.nan)  # of the last drop
         self.found: list[tuple[np.ndarray, ...]] = []
         self.curves: list[list[tuple[np.ndarray, np.ndarray]]] = []
-        self.merged = np.zeros(runs, dtype=bool)  # runs whose next drop has fallen with the last
+        self.ahead = np.full((runs, 1), np.nan)  # levels that the last fall has passed already
+
+    @property
+    def merged(self) -> np.ndarray:
+        """Runs whose next drop has fallen with the last, (runs,)."""
+        return ~np.isnan(self.ahead[:, 0])
 
     def fall(
         self, fall: Callable, first: FirstEscape, off: Escape, moves: np.ndarray, late: np.ndarray
     ) -> None:
         """The drop of the unit that is `off` in the runs that move; with that before it if late."""
-        again, on = late[:, None, None], moves[:, None, None]
+        merged, again = self.merged, late[:, None, None]
         wait = np.where(np.isnan(self.arrival), off.time, np.maximum(off.time, 0))
-        begin = np.where(late, self.begin, self.clock + wait)
+        begin = np.where(late | merged, self.begin, self.clock + wait)
         begin = np.where(moves, begin, np.inf)
         row = first.share[:, None] @ self.others
-        unit = np.where(again, row, np.where(on & ~self.merged[:, None, None], off.unit, 0))
+        unit = np.where((moves & ~merged)[:, None, None], off.unit, 0)
         lead = np.where(again, self.start, self.active) if late.any() else self.active
+        start = np.concatenate([lead, np.where(again, row, unit)], axis=1)
         rest = self.others - first.share[..., None] @ row
-        start, others = np.concatenate([lead, unit], axis=1), np.where(again, rest, off.others)
+        others = np.where(again, rest, off.others)
         drop = fall(self.network, start, others)
-        if self.merged.any():
-            begin = np.where(self.merged, self.begin, begin)
-            drop = _rows(self.merged, self.fallen, drop)
-        self.head = np.where(late | self.merged, self.head, len(self.curves))
-        recruit = np.where(self.merged, -1, first.recruit)
+        passed = np.full((len(moves), 1), np.nan) if drop.passed is None else drop.passed
+        if merged.any():
+            passed = np.where(merged[:, None], np.roll(self.ahead, -1, 1), passed)
+            passed[merged, -1] = np.nan
+            drop = _rows(merged, self.fallen, drop)
+        self.head = np.where(late | merged, self.head, len(self.curves))
+        same = self.found[-1][0] if self.network.smooth and self.found else -1
+        recruit = np.where(merged, same, first.recruit)
         self.found.append((recruit, off.rival, self.head, moves))
         self.curves.append([(b + t, loss) for b, (t, loss) in zip(begin, drop.curves, strict=True)])
+        if merged.any() and self.network.smooth:  # these may still be repeated
+            stay = merged[:, None, None]
+            start = np.where(stay, np.concatenate([self.start, 0 * unit], axis=1), start)
+            others = np.where(stay, self.others, others)
         self.begin, self.start, self.others = begin, start, others
         self.dormant, self.clock = drop.dormant, begin + drop.duration
         self.arrival = drop.arrival - drop.duration
         self.saddles.append(drop.saddle)
         self.active = drop.saddle if drop.lead is None else drop.lead
-        self.levels.append(self.network.loss(drop.saddle))
-        if drop.passed is not None:  # the next drop of these runs is over already
-            self.merged, self.fallen = ~np.isnan(drop.passed) & ~self.merged, drop
-            self.levels[-1] = np.where(self.merged, drop.passed, self.levels[-1])
+        self.ahead, self.fallen = passed, drop
+        level = self.network.loss(drop.saddle)
+        self.levels.append(np.where(self.merged, passed[:, 0], level))
 
     def changes(self, drops: int) -> np.ndarray:
         """Whether a unit that is late can change any of so many drops, (runs,).
@@ -245,7 +257,8 @@ def _rows(rows: np.ndarray, this: Drop, other: Drop) -> Drop:
     """The drop that is `this` in some rows (runs,), and the `other` elsewhere."""
     width = max(this.saddle.shape[1], other.saddle.shape[1])
     both = {}
-    for name in ("saddle", "lead", "dormant", "duration"):
+    names = ("saddle", "dormant", "duration", "arrival", *(["lead"] if other.lead is not None else []))
+    for name in names:
         parts = [getattr(drop, name) for drop in (this, other)]
         if name in ("saddle", "lead"):
             parts = [np.pad(p, ((0, 0), (0, width - p.shape[1]), (0, 0))) for p in parts]

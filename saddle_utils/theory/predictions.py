@@ -79,16 +79,16 @@ def _saddles(
     network: Network, theta0: np.ndarray, drops: int, escape: Callable, fall: Callable
 ) -> Prediction:
     """The prediction by a path of saddles, from one `escape` and `fall` to the next."""
-    degree = degree_at_zero(network)
+    degree, most = degree_at_zero(network), theta0.shape[1] * getattr(network, "rank", 1)
     path, after = Path(network, theta0), np.full(len(theta0), np.inf)
-    for count in range(max(drops, theta0.shape[1]) + 1):
+    for count in range(max(drops, most) + 1):
         rest = residual_task(network, path.saddles[-1])
-        learns = (learnable_loss(rest) > LEAST * path.levels[0]) & (count < theta0.shape[1])
+        learns = (learnable_loss(rest) > LEAST * path.levels[0]) & (count < most)
         first = escape(rest, np.where(learns[:, None, None], path.dormant, 0))
         size, taken = best_amplitude(rest, first.direction, degree)
         off = first.at(START[degree] * size)
         due = np.isfinite(off.time) & (taken > LEAST * path.levels[0]) & learns | path.merged
-        late = due & (off.time < path.arrival) & (count > 0)
+        late = due & (off.time < path.arrival) & (count > 0) & ~path.merged
         if count == drops:
             after = np.where(due, path.clock + np.maximum(off.time, 0), np.inf)
         if count >= drops:

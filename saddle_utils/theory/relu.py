@@ -115,7 +115,7 @@ def relu_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Dro
     never = np.full(len(theta), np.nan)
     others = np.where(seen[:, own, None], 0, ends[:, own])
     lead = np.where(cut[:, None, None], lead, rest[-1])
-    return Drop(rest[-1], others, duration, never, curves, lead, passed)
+    return Drop(rest[-1], others, duration, never, curves, lead, passed[:, None])
 
 
 def _fall(

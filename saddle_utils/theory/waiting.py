@@ -62,8 +62,7 @@ class Drop(NamedTuple):
         before falls with them; nan where the family goes back in time instead
     curves : times since the escape and loss of the active units, a pair for each run
     lead : active units `duration` after the escape if they are not at the saddle yet, its shape
-    passed : level of a plateau that is passed on the way, since two drops have merged, nan if
-        none, (runs,)
+    passed : levels of the plateaus that are passed on the way, nan behind the last, (runs, n)
     """
 
     saddle: np.ndarray

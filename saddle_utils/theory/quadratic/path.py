@@ -13,6 +13,9 @@ from ...observables import dense_loss
 from ..waiting import Drop, Escape, FirstEscape, arrived, residual_task
 from . import escape
 
+LONGEST = 1e3, 1e5  # a drop is followed for so many times the time scale; and that of units of rank
+SLIGHT = 1e-6  # of what a unit learns: a direction that learns less has no drop
+
 
 def first_quadratic_escape(rest: Quadratic, dormant: np.ndarray) -> FirstEscape:
     """The dormant unit that escapes from this saddle first (Proposition 5).
@@ -52,13 +55,15 @@ def quadratic_drop(network: Quadratic, start: np.ndarray, dormant: np.ndarray) -
 
     For dormant units of order eps it is short against their escape times of order 1 / eps: they get
     a kick by the integral of G - G(end), and otherwise move by the G of the next saddle all along.
+    A unit of rank R learns R directions, one after another (`_passed`).
     """
     size = np.linalg.norm(start[:, -1], axis=-1)
     g = residual_task(network, start[:, :-1])
     rate = np.abs(np.linalg.eigvalsh(g.matrix(g.syz)[:, 0])).max(-1)
     escaping = size > 0  # where nothing is left to learn there is no drop, and no rate either
     rate = np.where(escaping, rate, 1)
-    ends = np.where(escaping, 1000 / rate + 10 / (rate * np.where(escaping, size, 1)), 1 / rate)
+    ends = LONGEST[network.rank > 1] / rate + 10 / (rate * np.where(escaping, size, 1))
+    ends = np.where(escaping, ends, 1 / rate)
     runs = flows(network, start, ends, rtol=1e-8)
     saddle = np.stack([run.theta[-1] for run in runs])
     kicks, nets = [], [network.runs(np.array([i])) for i in range(len(start))]
@@ -68,4 +73,30 @@ def quadratic_drop(network: Quadratic, start: np.ndarray, dormant: np.ndarray) -
     impulse = replace(g, syz=np.stack(kicks), szz=0 * g.szz)
     curves = [dense_loss(net, run) for net, run in zip(nets, runs, strict=True)]
     arrival = np.array([run.times[arrived(net, run)] for net, run in zip(nets, runs, strict=True)])
-    return Drop(saddle, dormant + impulse.field(dormant), 0 * size, arrival, curves)
+    passed = _passed(network, start, ends, network.loss(saddle)) if network.rank > 1 else None
+    kicked = dormant + impulse.field(dormant)
+    return Drop(saddle, kicked, 0 * size, arrival, curves, passed=passed)
+
+
+def _passed(
+    network: Quadratic, start: np.ndarray, ends: np.ndarray, bottom: np.ndarray
+) -> np.ndarray:
+    """Levels that the last of the units `start` passes as it learns rank by rank, (runs, R - 1).
+
+    With dU = 2 v U G the rows of U (rank, n) stay in their span, and those of a part of low rank
+    too (Theorem 3): the saddles between are where the part of rank 1, 2, ... comes to.  nan for
+    those that take no more than SLIGHT of what is learned.  A rotation of the rows changes nothing,
+    and leaves exact zeros, that do not grow.
+    """
+    rank, unit = network.rank, start[:, -1]
+    rows = unit[:, 1:].reshape(len(unit), rank, -1)
+    _, values, right = np.linalg.svd(rows, full_matrices=False)
+    levels, lone = [network.loss(start[:, :-1])], start.copy()
+    for k in range(1, min(rank, values.shape[1])):
+        rows = np.zeros_like(rows)
+        rows[:, :k] = values[:, :k, None] * right[:, :k]
+        lone[:, -1, 1:] = rows.reshape(len(unit), -1)
+        levels.append(np.array([run.losses[-1] for run in flows(network, lone, ends, rtol=1e-8)]))
+    taken = -np.diff(np.stack([*levels, bottom], axis=1))
+    found = np.where(taken[:, 1:] > SLIGHT * taken.sum(1, keepdims=True), np.stack(levels[1:], 1), np.nan)
+    return np.take_along_axis(found, np.argsort(np.isnan(found), axis=1, kind="stable"), 1)
