@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -115,12 +115,11 @@ def ranked(network: Quadratic, rank: int) -> Quadratic:
     """The quadratic network or attention with units of rank R, f = sum_i v_i tr U_i Z U_i'.
 
     Heads of linear attention have R keys and queries then, which share their value:
-    u_i = [k_i1; q_i1; ...; k_iR; q_iR].  ValueError for a rank below 1.
+    u_i = [k_i1 ... k_iR; q_i1 ... q_iR].  ValueError for a rank below 1.
     """
     if rank != int(rank) or rank < 1:
         raise ValueError(f"the rank of units is {rank}; wanted a whole number, 1 or more")
-    if rank == 1:
-        return network
-    forms = network.matrix(np.eye(network.syz.shape[-1]))  # Z as a function of the features
-    z = np.kron(np.eye(rank)[None], forms).reshape(len(forms), -1)
-    return Quadratic(network.syz @ z, z.T @ network.szz @ z, network.syy, rank)
+    features = network.syz.shape[-1]
+    one = np.eye(features).reshape(features, round(features**0.5), -1)
+    z = np.kron(np.eye(rank)[None], one).reshape(features, -1)
+    return replace(network, syz=network.syz @ z, szz=z.T @ network.szz @ z, rank=rank)

@@ -89,13 +89,14 @@ def _passed(
     and leaves exact zeros, that do not grow.
     """
     rank, unit = network.rank, start[:, -1]
-    rows = unit[:, 1:].reshape(len(unit), rank, -1)
-    _, values, right = np.linalg.svd(rows, full_matrices=False)
+    shape = (len(unit), -1, rank, round(network.syz.shape[-1] ** 0.5) // rank)
+    rows = unit[:, 1:].reshape(shape).swapaxes(1, 2)  # (runs, R, 1 or key and query, features)
+    _, values, right = np.linalg.svd(rows.reshape(len(unit), rank, -1), full_matrices=False)
     levels, lone = [network.loss(start[:, :-1])], start.copy()
     for k in range(1, min(rank, values.shape[1])):
-        rows = np.zeros_like(rows)
-        rows[:, :k] = values[:, :k, None] * right[:, :k]
-        lone[:, -1, 1:] = rows.reshape(len(unit), -1)
+        part = np.zeros_like(rows)
+        part[:, :k] = (values[:, :k, None] * right[:, :k]).reshape(part[:, :k].shape)
+        lone[:, -1, 1:] = part.swapaxes(1, 2).reshape(len(unit), -1)
         levels.append(np.array([run.losses[-1] for run in flows(network, lone, ends, rtol=1e-8)]))
     taken = -np.diff(np.stack([*levels, bottom], axis=1))
     found = np.where(taken[:, 1:] > SLIGHT * taken.sum(1, keepdims=True), np.stack(levels[1:], 1), np.nan)
