@@ -51,6 +51,7 @@ OTHER_DROPS = {  # number of drops of each kind of `other_tasks`
     "softplus": 1,
     "x_tanh": 2,
     "cubic": 2,
+    "rank-2 heads": 3,
 }
 
 
@@ -58,14 +59,16 @@ def other_tasks(seed: int, count: int) -> dict[str, Network]:
     """`count` random tasks of each of the kinds of `OTHER_DROPS`, stacked (`networks.stacked`).
 
     Linear tasks of 6 inputs with condition numbers 30 to 7e5, 4 outputs and noise; deep linear
-    networks of three layers on correlated inputs; attention with merged key and query; ReLU tasks
-    of two teacher units with 6 inputs, or with 4 inputs and 3 outputs; and tasks of two teacher
-    units of three inputs for other activations, labels of unit variance with noise .1.
+    networks of three layers on correlated inputs; attention with merged key and query, or with
+    heads of rank 2 on tokens in three dimensions; ReLU tasks of two teacher units with 6 inputs, or
+    with 4 inputs and 3 outputs; and tasks of two teacher units of three inputs for other
+    activations, labels of unit variance with noise .1.
     """
     rng = np.random.default_rng([seed, 15])
     makers = {
         "linear, 6 correlated": correlated_task, "deep linear": _deep_task,
         "merged heads": partial(_attention_task, build=networks.merged_attention),
+        "rank-2 heads": partial(_attention_task, build=partial(networks.attention, rank=2), d=3),
         "ReLU, 6 inputs": partial(_teacher_task, inputs=6),
         "ReLU, 3 outputs": partial(_teacher_task, inputs=4, outputs=3),
     }  # fmt: skip
@@ -137,9 +140,11 @@ def _quadratic_task(rng: np.random.Generator) -> networks.Quadratic:
     return networks.quadratic(x, y / y.std() + 0.1 * rng.standard_normal(50))
 
 
-def _attention_task(rng: np.random.Generator, build: Callable = networks.attention) -> Network:
-    prompts, w = rng.standard_normal((200, 9, 2)), rng.standard_normal((200, 2))
-    prompts *= np.sqrt(rng.uniform(0.3, 1.0, 2))
+def _attention_task(
+    rng: np.random.Generator, build: Callable = networks.attention, d: int = 2
+) -> Network:
+    prompts, w = rng.standard_normal((200, 9, d)), rng.standard_normal((200, d))
+    prompts *= np.sqrt(rng.uniform(0.3, 1.0, d))
     return build(prompts, np.einsum("snd,sd->sn", prompts, w))
 
 

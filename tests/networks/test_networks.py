@@ -106,6 +106,24 @@ def test_attention_equals_loops_over_tokens():
         assert net.field(theta)[i, j] == pytest.approx(-slope / (2 * step), rel=1e-6)
 
 
+@pytest.mark.parametrize("build", ["attention", "quadratic"])
+def test_a_unit_of_rank_r_is_r_units_that_share_their_value(build):
+    rng = np.random.default_rng(6)
+    x, y = rng.standard_normal((20, 5, 2)), rng.standard_normal((20, 5))
+    one = networks.attention(x, y) if build == "attention" else networks.quadratic(x[:, 0], y[:, 0])
+    net, pairs = networks.ranked(one, 3), 2 if build == "attention" else 1
+    theta = rng.standard_normal((4, 1 + net.n_u))
+    v, u = theta[:, :1], theta[:, 1:].reshape(4, pairs, 3, 2).swapaxes(1, 2).reshape(4, 3, -1)
+    apart = np.concatenate([v[:, None].repeat(3, 1), u], axis=2).reshape(12, -1)
+    assert net.loss(theta) == pytest.approx(one.loss(apart), rel=1e-12)
+    moved, each = net.field(theta), one.field(apart).reshape(4, 3, -1)
+    np.testing.assert_allclose(moved[:, 0], each[:, :, 0].sum(1), rtol=1e-9)
+    rows = moved[:, 1:].reshape(4, pairs, 3, 2).swapaxes(1, 2).reshape(4, 3, -1)
+    np.testing.assert_allclose(rows, each[:, :, 1:], rtol=1e-9)
+    with pytest.raises(ValueError, match="rank of units"):
+        networks.ranked(one, 0)
+
+
 def test_population_moments_are_the_limit_of_many_prompts():
     covariance, context = np.diag([1.0, 0.4]), 5
     rng = np.random.default_rng(3)

@@ -298,7 +298,7 @@ def gaps_to_flow(net, theta0, drops):
     ("kind", "scale", "bound"),
     [("deep linear", 1e-3, 1e-2), ("tanh", 1e-5, 1e-5), ("sine", 1e-6, 1e-5), ("gelu", 1e-5, 1e-3),
      ("softplus", 1e-5, 5e-3), ("x_tanh", 1e-3, 2e-2), ("cubic", 1e-3, 1e-3),
-     ("merged heads", 1e-6, 1e-4)],
+     ("merged heads", 1e-6, 1e-4), ("rank-2 heads", 1e-5, 1e-5)],
 )  # fmt: skip
 def test_drops_beyond_the_six_panels(kind, scale, bound):
     """Times by gradient flow, on a fresh seed; and the theory says where there is no saddle."""
@@ -312,6 +312,20 @@ def test_drops_beyond_the_six_panels(kind, scale, bound):
         more = predict(net, theta0, 4)
         np.testing.assert_allclose(more.times[:, 0], plan.times[:, 0], rtol=1e-9)
         assert np.isinf(more.times[:, 1:]).all()
+
+
+def test_a_head_of_rank_three_learns_three_modes_and_none_of_rank_one_does():
+    """One recruit for all drops; the second wait ln-short beside that of heads of rank one."""
+    rng = np.random.default_rng(8)
+    x, w = rng.standard_normal((300, 8, 3)), rng.standard_normal((300, 3))
+    x *= [1, 0.7, 0.5]
+    waits = {}
+    for rank in (1, 3):
+        net = stacked([networks.attention(x, np.einsum("snd,sd->sn", x, w), rank)])
+        plan = predict(net, 1e-4 * initial_units(net, 8, 1.0, [1]), 3)
+        assert len(set(plan.recruits[0])) == (3 if rank == 1 else 1)
+        waits[rank] = np.diff(plan.times[0])
+    assert (waits[3] < 0.02 * waits[1]).all()
 
 
 def test_errors_of_deep_linear_networks_vanish_with_the_scale():

@@ -20,7 +20,7 @@ COLOURS = {
 OTHERS = {
     "linear, 6 correlated": SKY, "deep linear": BLUE, "merged heads": RED, "ReLU, 6 inputs": PURPLE,
     "ReLU, 3 outputs": BROWN, "tanh": GREEN, "sine": GREEN, "gelu": GREEN, "softplus": INK,
-    "x_tanh": ORANGE, "cubic": ORANGE,
+    "x_tanh": ORANGE, "cubic": ORANGE, "rank-2 heads": RED,
 }  # fmt: skip
 FLOOR = 1e-8  # smaller errors are drawn there
 ALL = COLOURS | OTHERS

@@ -146,8 +146,8 @@ def _right(network: Network, saddle: np.ndarray, path: np.ndarray, recruit: int)
     """Whether that has grown from plateau to onset, path (2, units, features), which should have.
 
     Linear networks: of the modes that the saddle leaves, the first.  Quadratic units: the recruit
-    more than any other.  ReLU units: of those that waited, the one that has grown most is on the
-    ray of the recruit.
+    more than any other, also where it is an active head that learns its next rank.  ReLU units: of
+    those that waited, the one that has grown most is on the ray of the recruit.
     """
     if isinstance(network, Linear):
         g = residual_task(network, saddle).syz.reshape(network.n_v, network.n_u)
@@ -156,7 +156,8 @@ def _right(network: Network, saddle: np.ndarray, path: np.ndarray, recruit: int)
         gained = np.einsum("ak,ab,kb->k", q, np.diff(v.mT @ u, axis=0)[0], r)
         return bool(np.argmax(np.abs(gained[: len(gained) - saddle.shape[-2]])) == 0)
     size = contributions(network, path)
-    waited = size[0] < 0.05 * size[1].max() if saddle.shape[-2] else True
+    inner = getattr(network, "rank", 1) > 1  # then an active unit may learn on
+    waited = size[0] < 0.05 * size[1].max() if saddle.shape[-2] and not inner else True
     leader = np.where(waited, size[1] - size[0], 0).argmax()
     if not isinstance(network, Pointwise):
         return bool(leader == recruit)

@@ -99,5 +99,7 @@ def _passed(
         lone[:, -1, 1:] = part.swapaxes(1, 2).reshape(len(unit), -1)
         levels.append(np.array([run.losses[-1] for run in flows(network, lone, ends, rtol=1e-8)]))
     taken = -np.diff(np.stack([*levels, bottom], axis=1))
-    found = np.where(taken[:, 1:] > SLIGHT * taken.sum(1, keepdims=True), np.stack(levels[1:], 1), np.nan)
+    found = np.where(
+        taken[:, 1:] > SLIGHT * taken.sum(1, keepdims=True), np.stack(levels[1:], 1), np.nan
+    )
     return np.take_along_axis(found, np.argsort(np.isnan(found), axis=1, kind="stable"), 1)
