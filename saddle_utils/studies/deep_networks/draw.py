@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 
 from ...notebook import Choice, Explorer, Picture, Slider
 from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, shades
-from ...notebook.look import dashed, draw_levels, draw_words, note
+from ...notebook.look import dashed, draw_levels, draw_words, note, one_table, write
 from ...theory.deep import escape_time
 from .measure import DeepRun, shown, train
 from .panels import panels
@@ -30,12 +29,10 @@ def fig5_picture(runs: Mapping[str, Sequence[DeepRun]]) -> Picture:
         draw_panel(loss, width, shown(ensemble), ensemble)
         panel = ensemble[0].panel
         part.suptitle(f"$\\bf{{{panel.letter}}}$  {panel.title}", x=0.02, ha="left", fontsize=10)
-    columns = {"panel": [], "time": [], "loss": []}
-    for letter, ensemble in runs.items():
-        run = shown(ensemble)
-        columns["panel"] += [letter] * len(run.times)
-        columns["time"] += [*run.times]
-        columns["loss"] += [*run.losses]
+    drawn = {letter: shown(ensemble) for letter, ensemble in runs.items()}
+    columns = one_table(
+        {"panel": letter, "time": run.times, "loss": run.losses} for letter, run in drawn.items()
+    )
     alt = (
         "Figure 5. Six deep networks: each loss falls in two drops with a plateau between them at "
         "the level of a network of width one; below, the effective width of each layer goes from 0 "
@@ -63,9 +60,7 @@ def draw_panel(loss: Axes, width: Axes, run: DeepRun, others: Sequence[DeepRun] 
     width.set(ylim=(-0.3, top + 0.5), yticks=range(0, top + 1, 1 + top // 5))
     width.set(ylabel="width", xlabel="gradient-flow time")
     words = [*zip(run.panel.layers, LAYER_COLOURS, strict=False)]
-    for row, (name, colour) in enumerate(words):
-        width.text(0.02, 0.9 - 0.2 * row, name, transform=width.transAxes, color=colour,
-                   fontsize=8, fontweight="bold", va="top")  # fmt: skip
+    draw_words(width, words, 0.9, 0.2, x=0.02, ha="left")
 
 
 def recruitment_picture(table: Mapping[str, np.ndarray]) -> Picture:
@@ -74,43 +69,35 @@ def recruitment_picture(table: Mapping[str, np.ndarray]) -> Picture:
     fig, (left, right) = plt.subplots(1, 2, figsize=(12.5, 3.8), width_ratios=(1.5, 1))
     both = (table["gain_1"] == 1) & (table["gain_2"] == 1)
     share = np.full((len(letters), 4 * len(scales)), np.nan)
-    for (i, letter), (j, scale), setting in itertools.product(
-        enumerate(letters), enumerate(scales), range(4)
-    ):
-        here = (table["panel"] == letter) & (table["fraction"] == scale)
+    for i, j, setting in np.ndindex(len(letters), len(scales), 4):
+        here = (table["panel"] == letters[i]) & (table["fraction"] == scales[j])
         here &= table["setting"] == setting
         if here.any():
-            share[i, 4 * j + setting] = both[here].mean()
-            text, dark = f"{100 * both[here].mean():.0f}", both[here].mean() > 0.6
-            left.text(4 * j + setting, i, text, ha="center", va="center", fontsize=8,
-                      color="white" if dark else INK)  # fmt: skip
+            found = share[i, 4 * j + setting] = both[here].mean()
+            colour = "white" if found > 0.6 else INK
+            write(left, 4 * j + setting, i, f"{100 * found:.0f}", colour, fontsize=8)
     left.imshow(share, cmap=shades(), aspect="auto", vmin=0, vmax=1)
     names = ("alike", "1", "2", "3") * len(scales)
-    left.set(xticks=range(len(names)), yticks=range(len(letters)))
-    left.set_xticklabels(names, fontsize=8)
-    left.set_yticklabels([f"panel {letter}" for letter in letters])
+    left.set_xticks(range(len(names)), names, fontsize=8)
+    left.set_yticks(range(len(letters)), [f"panel {letter}" for letter in letters])
     left.set_xlabel("layer that starts ten times smaller")
     for j, scale in enumerate(scales):
         left.text(4 * j + 1.5, -0.75, f"scale × {scale:g}", ha="center", fontsize=9)
         left.axvline(4 * j - 0.5, color="white", lw=3)
     left.set_title("drops at which each layer recruits one unit (%)", fontsize=9, pad=22)
-    rng = np.random.default_rng(0)
+    rng, colours = np.random.default_rng(0), (INK, BLUE, ORANGE, GREEN)
     for i, letter in enumerate(letters):
-        for setting, colour in enumerate((INK, BLUE, ORANGE, GREEN)):
+        for setting, colour in enumerate(colours):
             here = (table["panel"] == letter) & (table["setting"] == setting)
             lag = (table["when_1"] - table["when_2"])[here]
             place = i + 0.18 * (setting - 1.5) + 0.05 * rng.uniform(-1, 1, len(lag))
             right.plot(place, lag, ".", color=colour, ms=4, alpha=0.7)
     right.axhline(0, color=INK, lw=0.8)
     right.set_yscale("symlog", linthresh=0.02)
-    right.set(ylim=(-1.5, 1.5), xticks=range(len(letters)), xlabel="panel")
-    right.set_xticklabels(letters)
-    right.set(ylabel="layer 1 after layer 2 (over half-drop)")
+    right.set(ylim=(-1.5, 1.5), xlabel="panel", ylabel="layer 1 after layer 2 (over half-drop)")
+    right.set_xticks(range(len(letters)), letters)
     words = ("all layers alike", "layer 1 smaller", "layer 2 smaller", "layer 3 smaller")
-    colours = (INK, BLUE, ORANGE, GREEN)
-    for row, (word, colour) in enumerate(zip(words, colours, strict=True)):
-        right.text(0.02, 0.97 - 0.07 * row, word, color=colour, transform=right.transAxes,
-                   fontsize=8, fontweight="bold", va="top")  # fmt: skip
+    draw_words(right, [*zip(words, colours, strict=True)], 0.97, 0.07, x=0.02, ha="left")
     alt = (
         "Left: share of drops at which each layer recruits one unit, for panels A, B, C, D and "
         "F, three initial scales and four starts: near 100% at the smallest scale in A to D, less "

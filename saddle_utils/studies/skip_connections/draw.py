@@ -15,8 +15,8 @@ from ...datasets import panel
 from ...dynamics import descend
 from ...networks import ACTIVATIONS, initial_units
 from ...notebook import Choice, Explorer, Picture, Slider
-from ...notebook.colours import BLUE, GREEN, INK, ORANGE, shades
-from ...notebook.look import dashed, draw_words, note
+from ...notebook.colours import BLUE, GREEN, ORANGE, shades
+from ...notebook.look import dashed, draw_words, note, one_table, write
 from ...observables import layer_widths
 from ...theory.deep import effective_depth
 from .measure import SKIPS, strength
@@ -29,18 +29,12 @@ COLOURS = (BLUE, ORANGE, GREEN)  # of the three networks of Figure 6
 def fig6_picture(runs: Mapping[str, Mapping]) -> Picture:
     """Figure 6: loss over linear and logarithmic time, and widths of layers, by kind and skip."""
     fig, axes = plt.subplots(2, 3, figsize=(13, 5.8), width_ratios=(1.1, 1.5, 1.2))
-    columns: dict[str, list] = {"kind": [], "skip": [], "time": [], "loss": []}
     for row, (kind, by_skip) in zip(axes, runs.items(), strict=True):
-        for (skip, ensemble), colour in zip(by_skip.items(), COLOURS, strict=True):
+        for ensemble, colour in zip(by_skip.values(), COLOURS, strict=True):
             for k, run in enumerate(ensemble):
                 style = {"lw": 0.6, "alpha": 0.35} if k else {"lw": 2, "zorder": 3}
                 for ax in row[:2]:
                     ax.plot(run.times, run.losses, color=colour, **style)
-            run = ensemble[0]
-            columns["kind"] += [kind] * len(run.times)
-            columns["skip"] += [skip] * len(run.times)
-            columns["time"] += [*run.times]
-            columns["loss"] += [*run.losses]
         _draw_widths(row[2], by_skip)
         row[0].set(title=f"four {kind} layers", ylabel="loss / initial loss", xlim=(0, None))
         row[0].set(xlim=(0, 1.05 * by_skip["no skip"][0].times[-1]))
@@ -55,6 +49,11 @@ def fig6_picture(runs: Mapping[str, Mapping]) -> Picture:
         "at once, though from ever smaller weights. All show two drops and a plateau between. "
         "Right: the effective width of each layer goes from 0 to 1 to 2 with the drops."
     )
+    first = [(kind, skip, of[0]) for kind, each in runs.items() for skip, of in each.items()]
+    columns = one_table(
+        {"kind": kind, "skip": skip, "time": run.times, "loss": run.losses}
+        for kind, skip, run in first
+    )
     return Picture(fig, "fig6", alt, columns)
 
 
@@ -63,17 +62,14 @@ def _draw_widths(ax: Axes, by_skip: Mapping[str, Sequence]) -> None:
     for block, ((skip, ensemble), colour) in enumerate(zip(by_skip.items(), COLOURS, strict=True)):
         run = next((r for r in ensemble if len(r.staircase.levels) == 3), ensemble[0])
         widths = run.widths()
-        ax.text(4 * block + 0.5, -1.25, skip, color=colour, ha="center", fontsize=8,
-                fontweight="bold")  # fmt: skip
-        names = [" + ".join(map(str, layers)) for layers in run.network.streams]
-        for k, column in enumerate(widths.T):
-            place = 4 * block + k
+        place, bold = 4 * block, {"fontweight": "bold"}
+        write(ax, place + 0.5, -1.25, skip, colour, va="baseline", fontsize=8, **bold)
+        for k, (layers, column) in enumerate(zip(run.network.streams, widths.T, strict=True)):
+            write(ax, place + k, -0.75, " + ".join(map(str, layers)), "black", fontsize=7.5)
             for drops, width in enumerate(column):
-                ax.text(place, drops, width, color=colour, ha="center", va="center",
-                        fontweight="bold")  # fmt: skip
-            ax.text(place, -0.75, names[k], ha="center", va="center", fontsize=7.5)
-    ax.set(xlim=(-0.8, 10.5), ylim=(2.6, -1.6), yticks=range(3), xticks=[])
-    ax.set_yticklabels(["at first", "plateau", "end"])
+                write(ax, place + k, drops, width, colour, **bold)
+    ax.set(xlim=(-0.8, 10.5), ylim=(2.6, -1.6), xticks=[])
+    ax.set_yticks(range(3), ["at first", "plateau", "end"])
     ax.set_title("effective width of hidden layers (+: joined by the skip)", fontsize=9)
     ax.spines[:].set_visible(False)
 
@@ -99,11 +95,9 @@ def skips_picture(table: Mapping[str, np.ndarray], depths: Mapping[str, np.ndarr
     right.imshow(grid, cmap=shades(), aspect="auto", vmin=-1.5, vmax=8)
     for depth, jumped, value in zip(rows, columns, depths["exponent"], strict=True):
         text = "log" if abs(value) < 0.05 else f"{value:.2f}"
-        right.text(jumped, depth, text, ha="center", va="center", fontsize=7, color=INK)
-    right.set(
-        xlabel="layers that the skip jumps", ylabel="layers", yticks=range(7), xticks=range(7)
-    )
-    right.set_yticklabels(range(2, 9))
+        write(right, jumped, depth, text, fontsize=7)
+    right.set(xlabel="layers that the skip jumps", ylabel="layers", xticks=range(7))
+    right.set_yticks(range(7), range(2, 9))
     right.set_title("measured exponent of the wait")
     alt = (
         "Left: escape times of four-layer linear networks over the initial scale: slopes -2 and -1 "
@@ -123,9 +117,8 @@ def law_picture(table: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray
         for (depth, colour), (k, phi) in itertools.product(colours.items(), enumerate(phis)):
             here = (found["depth"] == depth) & (found["phi"] == phi)
             place = found["small"][here] + 0.16 * (k - 1.5) + 0.02 * (depth - 4)
-            ax.plot(
-                place, found["exponent"][here], "o^sD"[k], color=colour, ms=5, mec="white", mew=0.3
-            )
+            style = {"color": colour, "ms": 5, "mec": "white", "mew": 0.3}
+            ax.plot(place, found["exponent"][here], "o^sD"[k], **style)
         for r in smalls:
             dashed(ax, [r - 0.45, r + 0.45], [2 - r, 2 - r])
         marks = ", ".join(f"{m} {phi}" for m, phi in zip("●▲■◆", phis, strict=False))
