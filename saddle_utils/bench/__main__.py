@@ -4,8 +4,6 @@ Writes BENCHMARKS.md and the figure bench_engines to the output folder; with --g
 that has one, the GPU table alone (BENCHMARKS_GPU.md), which later pages show.
 """
 
-from __future__ import annotations
-
 import sys
 import warnings
 from time import perf_counter

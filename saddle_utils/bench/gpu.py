@@ -1,7 +1,5 @@
 """Descent on a GPU, where there is one: throughput, and the share of the card that is used."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path

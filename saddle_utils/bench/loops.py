@@ -1,7 +1,5 @@
 """Gradient descent of one run by hand, as loops that numba compiles: a peer of our engines."""
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 

@@ -4,8 +4,6 @@ Times are processor seconds on one thread, the shortest of several turns: what d
 machine only adds.  What would take long is timed over some of its steps and multiplied.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import timeit
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The page of the benchmark: machine, picture, table, explorers, as Markdown."""
 
-from __future__ import annotations
-
 import os
 import platform
 from collections.abc import Mapping, Sequence

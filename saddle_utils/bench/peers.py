@@ -5,8 +5,6 @@ takes a number of steps, or of gradient flow a tolerance, and returns the times 
 (T, runs) of what it trained.
 """
 
-from __future__ import annotations
-
 import resource
 from collections.abc import Callable
 from functools import partial

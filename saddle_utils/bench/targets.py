@@ -1,7 +1,5 @@
 """What the benchmark aims at, and whether it was met in this run."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np

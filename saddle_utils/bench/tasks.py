@@ -1,7 +1,5 @@
 """The tasks of the benchmark: what is trained, from where, for how long, and by whom."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial

@@ -1,7 +1,5 @@
 """What a reader waits for: a picture after a slider's move, drawing included, and an import."""
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 import subprocess

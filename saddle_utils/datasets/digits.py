@@ -5,8 +5,6 @@ IDX files (plain or .gz); without the variable, scikit-learn's `fetch_openml` do
 keeps it.  Nothing falls back silently: whoever asks for MNIST gets MNIST, or an error.
 """
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Training sets and settings that reproduce the panels of Figure 1, and the paper's own curves."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import dataclass

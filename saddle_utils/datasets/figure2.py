@@ -1,7 +1,5 @@
 """The training sets of Figure 2: three features whose strengths decrease as a power law."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

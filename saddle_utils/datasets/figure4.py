@@ -5,8 +5,6 @@ of the others were not at hand: theirs is a teacher of two units of the same act
 axes, y = sigma(a x_2) + b sigma(a x_1), which no single unit can fit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial

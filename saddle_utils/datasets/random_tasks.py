@@ -1,7 +1,5 @@
 """Random tasks, drawn from a seed, on which the theory is tested."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 

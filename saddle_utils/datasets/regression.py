@@ -1,7 +1,5 @@
 """Linear regression with a teacher and label noise, and mini-batches drawn from it."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace

@@ -21,8 +21,6 @@ are those of v_i followed by those of u_i.  All functions take and return leadin
 The loss is L = E|y - f|^2 / 2, so that gradient flow has unit rate.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Networks without a closed form, differentiated by `torch.func`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -30,7 +28,7 @@ class Autograd(Network):
     def samples(self) -> int:
         return self.y.shape[0]
 
-    def subset(self, index: np.ndarray) -> Autograd:
+    def subset(self, index: np.ndarray) -> "Autograd":
         return replace(self, x=self.x[index], y=self.y[index])
 
     def _tensors(self, theta: Array) -> tuple[Array, Array]:

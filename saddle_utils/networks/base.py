@@ -1,7 +1,5 @@
 """The interface that all families of networks share (Eq. 1)."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any, ClassVar
 
@@ -95,17 +93,17 @@ class Network:
             'network from its data (for linear ones: `pointwise(x, y, "identity")`)'
         )
 
-    def subset(self, index: np.ndarray) -> Network:
+    def subset(self, index: np.ndarray) -> "Network":
         """The network on these samples alone."""
         raise NotImplementedError
 
-    def runs(self, index: np.ndarray | int) -> Network:
+    def runs(self, index: np.ndarray | int) -> "Network":
         """The network with the data of these runs, or itself if all runs have the same data."""
         own = {name: np.ndim(getattr(self, name)) > axes for name, axes in self.axes.items()}
         leading = {name: getattr(self, name)[index] for name in own if own[name]}
         return dataclasses.replace(self, **leading) if leading else self  # type: ignore[type-var]
 
-    def to(self, device: str) -> Network:
+    def to(self, device: str) -> "Network":
         """This network with its arrays as torch tensors on `device` ("cpu", "cuda")."""
         import torch
 

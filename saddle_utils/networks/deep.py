@@ -3,8 +3,6 @@
 How they are built of layers, and how theta holds those, says `networks.layers`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
@@ -151,7 +149,7 @@ class Deep(Backpropagation):
     def samples(self) -> int:
         return self.y.shape[-1]
 
-    def subset(self, index: np.ndarray) -> Deep:
+    def subset(self, index: np.ndarray) -> "Deep":
         return replace(self, x=self.x[:, index], y=self.y[:, index])
 
     @cached_property

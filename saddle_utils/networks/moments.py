@@ -1,7 +1,5 @@
 """Networks whose loss depends on the data through moments only; among them the linear ones."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """Networks with a pointwise activation, fully-connected or convolutional."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -164,7 +162,7 @@ class Pointwise(Network):
     def samples(self) -> int:
         return self.y.shape[-1]
 
-    def subset(self, index: np.ndarray) -> Pointwise:
+    def subset(self, index: np.ndarray) -> "Pointwise":
         return replace(self, x=self.x[:, index], y=self.y[:, index])
 
     def predict(self, theta: Array, x: Array) -> Array:
@@ -210,7 +208,7 @@ class Pointwise(Network):
         v, a, phi, f = self._map(theta, self.x, on)
         return v, a, phi, (self.y - f) / self.samples
 
-    def _blocks(self, theta: Array) -> list[Pointwise]:
+    def _blocks(self, theta: Array) -> list["Pointwise"]:
         """This network on blocks of samples that fit the cache, if units times samples do not."""
         each = theta.shape[-2] * self.patches * theta.itemsize
         if each * self.samples <= BLOCKED or theta.ndim > 2 or not isinstance(theta, np.ndarray):

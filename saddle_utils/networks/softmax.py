@@ -1,7 +1,5 @@
 """Softmax self-attention on in-context regression, with keys and queries of any rank."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -35,7 +33,7 @@ class Softmax(Network):
     def samples(self) -> int:
         return self.y.shape[-2]
 
-    def subset(self, index: np.ndarray) -> Softmax:
+    def subset(self, index: np.ndarray) -> "Softmax":
         return replace(self, x=self.x[index], y=self.y[index])
 
     def _columns(self, theta: Array) -> tuple[Array, Array, Array]:

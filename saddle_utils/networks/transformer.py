@@ -1,7 +1,5 @@
 """A one-layer linear transformer: linear attention, then a linear layer, with a residual stream."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

@@ -1,7 +1,5 @@
 """What every notebook uses: parameters, ledger, look, explorers, files, and the runner."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from .explorer import Choice, Explorer, Slider

@@ -1,7 +1,5 @@
 """The colours of all figures, and the dashes of theory."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

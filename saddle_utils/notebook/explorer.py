@@ -1,7 +1,5 @@
 """The explorers: sliders and choices over a pure `simulate` and a pure `draw`."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import inspect

@@ -1,7 +1,5 @@
 """Where things are, and files that are written whole or not at all."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The ledger: every claim with what was predicted, what was measured, and whether it passed."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -97,7 +95,7 @@ class Ledger:
         """Save a picture to the ledger's folder and return it for display (see `look.Picture`)."""
         return picture.save(self.folder)
 
-    def save(self) -> Table:
+    def save(self) -> "Table":
         """Write the ledger and `CLAIMS.md`, and return the rows as a table.
 
         Raises ClaimsFailedError, naming the claims that failed, once all is written.

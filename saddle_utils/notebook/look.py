@@ -1,7 +1,5 @@
 """One look for all figures, and one way to save them: picture, vector and the numbers behind."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence

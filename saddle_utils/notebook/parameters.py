@@ -1,7 +1,5 @@
 """The knobs of the notebooks: what each may be, checked before anything runs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

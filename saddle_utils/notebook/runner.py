@@ -5,8 +5,6 @@ python -m saddle_utils.notebook.runner 01_linear_rank -p seed 7 -p width 100
 python -m saddle_utils.notebook.runner --refresh      clean runs back to notebooks/
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import multiprocessing

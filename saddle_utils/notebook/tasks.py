@@ -1,7 +1,5 @@
 """A notebook as a task: what it reads and writes, whether it is up to date, how it is refreshed."""
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import json

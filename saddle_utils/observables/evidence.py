@@ -6,8 +6,6 @@ curve explains the losses about as well, and a plateau between two drops if no d
 one inflection does.  All misfits are sums of squares in units of the noise.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import pairwise
 

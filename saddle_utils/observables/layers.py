@@ -1,7 +1,5 @@
 """What the hidden layers of a deep network did: effective width, imbalance and rank of each."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..networks import Layered

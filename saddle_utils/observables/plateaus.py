@@ -1,7 +1,5 @@
 """Plateaus of a loss curve, their levels and ends, and the times of the drops between them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise

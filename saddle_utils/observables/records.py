@@ -1,7 +1,5 @@
 """Records of a loss as they come out of a log, made a curve: in order, one a time, and finite."""
 
-from __future__ import annotations
-
 import warnings
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A noisy loss curve as pieces: the noise estimated, the pieces found by optimal partitioning."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """What a loss curve is found to be: plateaus, and the drops between them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 
 import numpy as np

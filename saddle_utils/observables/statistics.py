@@ -4,8 +4,6 @@ A median, a share of runs or a slope of medians over n seeds is itself random.  
 takes its tolerance from here: four standard errors, or a chance `CHANCE` to fail although it holds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

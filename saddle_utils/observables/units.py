@@ -1,7 +1,5 @@
 """Effective width: as how wide a network a set of units behaves, measured on the weights."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..networks import Layered, Network

@@ -1,7 +1,5 @@
 """How a wait depends on the initial scale, from its times at three scales."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -1,7 +1,5 @@
 """Build the site: `python -m saddle_utils.site` writes build/site."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

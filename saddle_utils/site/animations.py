@@ -1,7 +1,5 @@
 """Animations of Figure 1: the loss beside the weights as they move (`make animations`)."""
 
-from __future__ import annotations
-
 import argparse
 import io
 import sys

@@ -3,8 +3,6 @@
 Bound to this machine and behind a token; each visitor has a kernel, which ends when idle.
 """
 
-from __future__ import annotations
-
 import ast
 import subprocess
 import sys

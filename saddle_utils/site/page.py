@@ -4,8 +4,6 @@ Its JavaScript modules (`page/`) are bundled by esbuild with a few modules of D3
 registry at build time, and written into the page together with the style and D3's licence.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

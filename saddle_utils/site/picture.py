@@ -1,7 +1,5 @@
 """The picture of an explorer at given values: `make picture OF=linear_rank.explorer ARGS="..."`."""
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import sys

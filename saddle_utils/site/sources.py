@@ -1,7 +1,5 @@
 """The sources of the site: the notebooks as pages, the gallery, the claims, the public API."""
 
-from __future__ import annotations
-
 import base64
 import html
 import json

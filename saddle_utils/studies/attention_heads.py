@@ -3,8 +3,6 @@
 The runs, the claims made of every panel, and the drawing are those of `figure1`.
 """
 
-from __future__ import annotations
-
 from ..notebook import Explorer, Slider
 from . import figure1
 

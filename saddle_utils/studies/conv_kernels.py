@@ -4,8 +4,6 @@ A unit of Eq. 1 is a kernel u_i, applied to every patch of the input, with its r
 The runs, the claims made of every panel, and the drawing are those of `figure1`.
 """
 
-from __future__ import annotations
-
 from ..notebook import Explorer, Slider
 from .figure1 import panel_explorer
 

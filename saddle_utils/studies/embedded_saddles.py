@@ -1,7 +1,5 @@
 """Notebook 06: Theorem 1, narrow networks as saddles of wide ones, and runs between them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any

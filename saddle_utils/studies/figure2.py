@@ -6,8 +6,6 @@ Times are gradient-flow times.  The k-th drop is the moment at which the loss pa
 between the saddles with k - 1 and k features learned; nan if it never does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial

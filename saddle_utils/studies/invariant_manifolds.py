@@ -1,7 +1,5 @@
 """Notebook 07: Theorem 3, relations among units that training keeps, and how near runs stay."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt

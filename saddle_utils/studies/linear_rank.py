@@ -1,7 +1,5 @@
 """Notebook 01: a linear network learns one rank at a time (Figure 1B), as Theorem 4 says."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt

@@ -3,8 +3,6 @@
 The runs, the claims made of every panel, and most of the drawing are those of `figure1`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt

@@ -6,8 +6,6 @@ counted.  In the plane, the first drops of random tasks are compared with the Re
 Theorem 4 (`theory.relu`).  The runs of Figure 1D are those of `figure1`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial

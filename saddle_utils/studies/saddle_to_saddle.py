@@ -1,7 +1,5 @@
 """Notebook 00: Figure 1 whole, the landscape of a two-unit network (A) and six panels (B to G)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

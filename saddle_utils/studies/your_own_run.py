@@ -4,8 +4,6 @@ The explorable page gives the command that repeats what it shows: the same data,
 weights, the same learning rate.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

@@ -5,8 +5,6 @@ not vanish decides how a dormant unit grows, and that of sigma(a) - a sigma'(a) 
 a^k whether the norms of successive layers stay balanced.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

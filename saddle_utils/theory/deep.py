@@ -4,8 +4,6 @@ After Jacot et al. (arXiv 2106.15933) for deep linear networks, and the critical
 and DeWeese, arXiv 2605.01288, known from a summary) for what is nonlinear.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Sequence
 from itertools import pairwise

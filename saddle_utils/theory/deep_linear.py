@@ -5,8 +5,6 @@ from saddles, for gamma > 1 the other way round.  Targets are diagonal here, dia
 Gaussian weights have no preferred direction, so this is no restriction.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import zip_longest
 

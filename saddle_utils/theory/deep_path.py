@@ -8,8 +8,6 @@ fixed size on the whole network is followed, through the drop only, to the next 
 small weights are read off, and wait again.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -5,8 +5,6 @@ by a clock of the unit's own, ds = r^(p - 1) dt with the norm r, in which the di
 rate of order one and r grows exponentially: t_inf = int r^(1 - p) ds, exact at any eps.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Steps of finite size: growth of dormant units, and cycles beyond the edge of stability."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -14,8 +14,6 @@ and are tested at other seeds.  The times themselves
 have nothing fitted.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..networks import DeepLinear, Linear, Network, Pointwise

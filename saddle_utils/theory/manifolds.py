@@ -5,8 +5,6 @@ On such a manifold a wide network acts like a narrower one for all times.  `equa
 of them a network preserves, and `growth_bound` how fast a run next to one can leave it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The path of saddles of an ensemble, and the prediction that is read off it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

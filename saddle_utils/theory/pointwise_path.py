@@ -8,8 +8,6 @@ drop there is no saddle to rest at.  For p = 0 (sigmoid, softplus) zero is no fi
 have a mean: it is learned at once.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 

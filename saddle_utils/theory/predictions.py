@@ -13,8 +13,6 @@ is over, it falls too (`path`, `linear.path`); and where there is no
 saddle to come to, the first drop alone is followed (`pointwise_path`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

@@ -6,8 +6,6 @@ Units of one direction, a ray, act as one (Theorem 3 iii).  The field jumps at k
 switches on a sample, and units slide along kinks; so all flows here take short steps of fixed size.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

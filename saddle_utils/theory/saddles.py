@@ -6,8 +6,6 @@ them, `fixed_point` finds the narrow ones, `saddle_index` counts directions of d
 finds the narrow network in a wide one.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.optimize import minimize
 

@@ -7,8 +7,6 @@ rates of escape are the Lyapunov exponents of a product of random matrices.  The
 gradient-flow time, lr times the number of steps.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -7,8 +7,6 @@ eliminates over that field.  A rank found so is a lower bound of the generic ran
 to it but for a chance of about degree / prime.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 from math import comb
 

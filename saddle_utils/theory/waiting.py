@@ -6,8 +6,6 @@ At a saddle the dormant units are so small that they see only the residual of th
 and `relu`.  Units have the shape (runs, units, features); networks carry data for each run.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple

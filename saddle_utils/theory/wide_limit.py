@@ -11,8 +11,6 @@ A small m gives the logistic curve from a(0) = m / 2 (section 5.1), a large one 
 fixed kernel (Domine et al., arXiv 2409.14623).  `mass` is m; arrays broadcast.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.special import expit
 

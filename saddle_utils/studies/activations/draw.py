@@ -1,7 +1,5 @@
 """Figure 4 composed, the table of classes, and the confusion of time scales."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt

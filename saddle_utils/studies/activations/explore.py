@@ -1,7 +1,5 @@
 """The explorer of Figure 4: an activation by name, scale, width, and the moment shown."""
 
-from __future__ import annotations
-
 from ...datasets import FIGURE4, figure4_panel
 from ...notebook import Choice, Explorer, Slider
 from ..figure1 import PanelRun, train_panel

@@ -5,8 +5,6 @@ at three initial scales, of two to five layers; and whether the first drop of tw
 *saddle*, from whether the way down takes ever longer as the initial scale vanishes.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass

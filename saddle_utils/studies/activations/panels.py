@@ -1,7 +1,5 @@
 """The runs of Figure 4's panels: what each is expected to show, what it shows, and the claims."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ... import observables

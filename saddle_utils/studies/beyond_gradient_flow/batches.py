@@ -4,8 +4,6 @@ Each function trains and returns plain arrays.  Times are gradient-flow times; p
 networks are those of the saddles of section 5.1.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Figures of the staircase under training as it is done, theory dashed over simulation."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt

@@ -4,8 +4,6 @@ Each function trains and returns plain arrays.  Times are lr times the number of
 gradient-flow time for plain gradient descent.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Figures of deep linear networks: the transition, staircases, escape, phases, completion."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Runs of deep linear networks, each at its own step size: staircases, escape from the origin."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise

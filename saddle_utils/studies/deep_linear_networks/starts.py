@@ -1,7 +1,5 @@
 """The phase transition: distances of the initial weights from saddles and from minima."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

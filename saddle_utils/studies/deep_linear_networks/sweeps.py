@@ -1,7 +1,5 @@
 """Training over gamma: a phase diagram of plateaus, and matrix completion."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ... import observables

@@ -1,7 +1,5 @@
 """The claims of notebook 11, entered in a ledger."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The pictures of notebook 11."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

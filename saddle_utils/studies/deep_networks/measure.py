@@ -1,7 +1,5 @@
 """Runs of Figure 5: losses, effective width of each layer, and when each layer recruits."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The six deep networks of Figure 5, on the data of Figure 1."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """The claims that are made of every panel of Figure 1, entered in a ledger."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...datasets import Panel, digitised

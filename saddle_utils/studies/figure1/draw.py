@@ -1,7 +1,5 @@
 """Figures of the panels of Figure 1: loss, weights, effective width, limits."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt

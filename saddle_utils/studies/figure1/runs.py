@@ -1,7 +1,5 @@
 """Runs of Figure 1's panels: the paper's own, the reader's, and the ensemble of seeds behind it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,7 +63,7 @@ class PanelRun:
         """The units last recorded at or before an epoch."""
         return self.trajectory.at((epoch + 1e-6) * self.panel.step)
 
-    def members(self) -> list[PanelRun]:
+    def members(self) -> list["PanelRun"]:
         """The runs of an ensemble, one by one."""
         count = self.losses.shape[1]
         return [

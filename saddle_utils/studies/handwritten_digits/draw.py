@@ -1,7 +1,5 @@
 """Figures of handwritten digits: Figure 3, Table 1, what is known at each plateau, ten digits."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt

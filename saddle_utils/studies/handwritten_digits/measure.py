@@ -1,7 +1,5 @@
 """Pairs of digits: what theory says of each before training, and runs of both networks (Fig. 3)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import combinations, pairwise
 from typing import NamedTuple

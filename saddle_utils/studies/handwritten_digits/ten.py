@@ -1,7 +1,5 @@
 """All ten digits at once: which ranks come when; predicted, trained, and on mini-batches."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

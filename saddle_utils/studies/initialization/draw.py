@@ -1,7 +1,5 @@
 """Figures of what the initial weights do to the plateaus (Figures 2C and 2D), and Figure 2."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt

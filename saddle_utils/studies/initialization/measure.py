@@ -1,7 +1,5 @@
 """Large starts of low rank and what they wait (Figure 2C); runs on the grid of phase diagrams."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

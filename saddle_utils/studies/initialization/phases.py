@@ -1,7 +1,5 @@
 """The phase diagrams: what is measured in colour, the theory's boundaries dashed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 

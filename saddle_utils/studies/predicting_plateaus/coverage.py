@@ -1,7 +1,5 @@
 """Figures of the kinds of networks beyond the six panels, and of the intervals of all kinds."""
 
-from __future__ import annotations
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd

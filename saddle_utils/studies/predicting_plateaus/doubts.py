@@ -1,7 +1,5 @@
 """Figures of where predictions of drops hold, and where they fail."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from itertools import pairwise
 

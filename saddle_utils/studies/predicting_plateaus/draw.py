@@ -1,7 +1,5 @@
 """Figures that set predicted against measured drops, by architecture."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt

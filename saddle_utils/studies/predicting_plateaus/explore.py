@@ -1,7 +1,5 @@
 """The explorer of notebook 14: any random task, trained and predicted."""
 
-from __future__ import annotations
-
 from ...notebook.explorer import Choice, Explorer, Slider
 from . import draw
 

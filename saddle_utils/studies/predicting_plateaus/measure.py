@@ -1,7 +1,5 @@
 """Runs trained, and set against their `predictions` drop by drop."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

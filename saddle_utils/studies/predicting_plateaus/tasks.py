@@ -1,7 +1,5 @@
 """Random tasks of all architectures, predicted and trained: what notebook 14 shows."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import numpy as np

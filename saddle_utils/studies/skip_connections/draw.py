@@ -1,7 +1,5 @@
 """The pictures of notebook 12."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Figure 6's runs, and waiting times of deep networks with skips or with only some layers small."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass

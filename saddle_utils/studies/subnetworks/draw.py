@@ -1,7 +1,5 @@
 """Figures of subnetworks: tables of ranks, thresholds, a search, runs, learning coefficients."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any

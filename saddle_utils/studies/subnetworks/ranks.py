@@ -1,7 +1,5 @@
 """Ranks of the Jacobian of monomial networks at points of every kind, exact and floating."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import product
 from typing import Any

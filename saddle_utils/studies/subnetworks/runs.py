@@ -1,7 +1,5 @@
 """Runs of monomial networks with the spectrum of their Jacobian, and learning coefficients."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Figures of what width and data do to the drops (Figure 2A and 2B)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt

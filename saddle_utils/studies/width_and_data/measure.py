@@ -3,8 +3,6 @@
 Settings and times are those of `sweeps`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 

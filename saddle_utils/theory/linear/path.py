@@ -8,8 +8,6 @@ the dormant ones are carried along by its residual.  All that is neglected is wh
 it, a millionth.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -6,8 +6,6 @@ W* = Pi_S Syz Szz^-1 with the projector Pi_S on their e_k (Lemma 6).  From there
 an order and at times that follow from data and initial weights (Theorem 4).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

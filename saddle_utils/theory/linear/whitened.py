@@ -1,7 +1,5 @@
 """Linear networks with whitened inputs, Szz = I: the loss curve in closed form (section 5.1)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...networks import Linear

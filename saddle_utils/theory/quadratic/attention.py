@@ -7,8 +7,6 @@ escapes follow from the draw, in inverse proportion to eps.  An escaped head set
 curve in a time of order one, and a plateau shows where the time between escapes is longer.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -6,8 +6,6 @@ A), which leaves dv/dt = sum_k lambda_k c_k^2 exp(4 lambda_k A), dA/dt = v.  All
 gradient-flow times of L = E|y - f|^2 / 2; eps is the scale of the initial weights.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.integrate import solve_ivp
 

@@ -1,7 +1,5 @@
 """From one saddle of a quadratic network or of attention to the next (Proposition 5)."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
