@@ -3,6 +3,6 @@
 from .layers import imbalance, layer_widths, rank_ratios
 from .plateaus import count, dense_loss, drop_times, first_times, log_slope, measure
 from .staircase import Staircase
-from .statistics import kolmogorov, kolmogorov_bound, least_share, standard_error
-from .units import THRESHOLDS, clusters, contributions, effective_width, rays
+from .statistics import least_share, standard_error
+from .units import clusters, contributions, effective_width, rays
 from .waits import exponent

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import bdtr, kolmogi
+from scipy.special import bdtr
 
 CHANCE = 1e-3
 
@@ -36,25 +36,3 @@ def least_share(share: float, runs: int) -> float:
     """
     chances = bdtr(np.arange(runs + 1), runs, share)  # of at most so many runs
     return int(np.searchsorted(chances, CHANCE)) / runs
-
-
-def kolmogorov(
-    sample: np.ndarray, law: Callable[[np.ndarray], np.ndarray], known: float = np.inf
-) -> float:
-    """Kolmogorov's statistic sqrt(n) D of a sample (n,), D its largest distance from a law.
-
-    `law` returns the probability of at most each value, continuous; nan in the sample is never.
-    A law that is itself estimated, from `known` values, makes n 1 / (1 / n + 1 / known).
-    """
-    n, values = len(sample), np.sort(sample[np.isfinite(sample)])
-    steps, expected = np.arange(len(values) + 1) / n, law(np.append(values, np.inf))
-    below, above = np.abs(expected - steps), np.abs(expected[:-1] - steps[1:])
-    return float(max(below.max(), above.max(initial=0)) / np.sqrt(1 / n + 1 / known))
-
-
-def kolmogorov_bound(tests: int = 1) -> float:
-    """Bound that the largest of so many `kolmogorov` exceeds with a chance of at most `CHANCE`.
-
-    It is for laws that are right, from Kolmogorov's limit law, which errs to the safe side.
-    """
-    return float(kolmogi(CHANCE / tests))

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..networks import Layered, Network
 
-THRESHOLDS = (0.02, 0.05, 0.1)  # of size, relative to the largest, at which a width is reported
+COSINE = 0.99  # from which two directions count as one
 
 
 def contributions(network: Network, theta: np.ndarray) -> np.ndarray:
@@ -15,18 +15,14 @@ def contributions(network: Network, theta: np.ndarray) -> np.ndarray:
 
 
 def clusters(
-    network: Network,
-    theta: np.ndarray,
-    tau: float = 0.05,
-    reference: np.ndarray | None = None,
-    cosine: float = 0.99,
+    network: Network, theta: np.ndarray, tau: float = 0.05, reference: np.ndarray | None = None
 ) -> np.ndarray:
     """Labels (units,) of units that count as one: from 0 on, and -1 for dormant units.
 
     A unit is active if its contribution exceeds `tau` times the largest one of `reference` (units
     of the same network, by default these).  Active units count as one where the network cannot
     tell them apart: if phi is homogeneous, where v and u have the same direction (cosines above
-    `cosine`), up to u -> -u if phi is even, or theta -> -theta if odd; else where they are equal.
+    `COSINE`), up to u -> -u if phi is even, or theta -> -theta if odd; else where they are equal.
     """
     size = contributions(network, theta)
     scale = size if reference is None else contributions(network, reference)
@@ -36,12 +32,12 @@ def clusters(
         both = theta[active]
         norm = np.linalg.norm(both, axis=1)
         apart = [np.linalg.norm(both[:, None] - s * both, axis=2) for s in (1, network.parity or 1)]
-        one = np.minimum(*apart) < (1 - cosine) * np.maximum.outer(norm, norm)
+        one = np.minimum(*apart) < (1 - COSINE) * np.maximum.outer(norm, norm)
     else:
         cv, cu = (np.clip(n @ n.T, -1, 1) for n in (_normalised(v), _normalised(u)))
-        one = (cv > cosine) & (cu > cosine)
+        one = (cv > COSINE) & (cu > COSINE)
         if network.parity:
-            one |= (network.parity * cv > cosine) & (cu < -cosine)
+            one |= (network.parity * cv > COSINE) & (cu < -COSINE)
     labels = np.full(len(theta), -1)
     labels[active] = _connected(one)
     return labels

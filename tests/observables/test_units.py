@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saddle_utils import networks
-from saddle_utils.observables import THRESHOLDS, clusters, contributions, effective_width, rays
+from saddle_utils.observables import clusters, contributions, effective_width, rays
 
 RNG = np.random.default_rng(4)
 X, Y = RNG.standard_normal((7, 3)), RNG.standard_normal((7, 2))
@@ -24,7 +24,7 @@ def test_linear_width_is_the_rank(rank, units, seed):
     assert effective_width(NETS["linear"], mixing @ basis) == rank
 
 
-@pytest.mark.parametrize("tau", THRESHOLDS)
+@pytest.mark.parametrize("tau", (0.02, 0.05, 0.1))
 def test_relu_width_counts_rays(tau):
     directions = np.array([[1.0, 0, 1, 0, 0], [0, 1.0, 0, 1, 0], [1.0, 0, -1, 0, 0]])
     scales = np.array([1, 0.5, 2, 0.8, 1, 1.2])

@@ -169,9 +169,9 @@ def draw_weights_at(run: PanelRun, loss: Axes, axes: Sequence[Axes]) -> None:
         loss.plot(epoch, here, "o", color=BLUE, ms=5, mec="white", clip_on=False, zorder=5)
 
 
-def draw_widths(ax: Axes, run: PanelRun, thresholds: Sequence[float] = (0.02, 0.05, 0.1)) -> None:
-    """Effective width over the run, a line for each threshold, against the learned network."""
-    for tau, lw in zip(thresholds, (0.8, 2.2, 0.8), strict=True):
+def draw_widths(ax: Axes, run: PanelRun) -> None:
+    """Effective width over the run, at three thresholds, against the learned network."""
+    for tau, lw in ((0.02, 0.8), (0.05, 2.2), (0.1, 0.8)):
         epochs, widths = run.width_curve(tau)
         ax.step(epochs, widths, where="post", lw=lw, color=GREEN, alpha=0.5 if lw < 1 else 1)
     ax.set(xlim=(0, run.epochs[-1]), ylim=(-0.25, max(2, widths.max()) + 0.5))
