@@ -96,8 +96,10 @@ def _step(network: Network, theta: np.ndarray, step: np.ndarray) -> tuple[np.nda
 
 def _slowness(network: Network, theta: np.ndarray, field: np.ndarray) -> np.ndarray:
     """Time in which the layers would change by their own sizes (root of their squares), (runs,)."""
-    parts = [[theta], [field]]
-    if isinstance(network, Layered):
-        parts = [network.weights(part) for part in (theta, field)]
-    size, speed = (np.array([np.linalg.norm(w, axis=(-2, -1)) for w in part]) for part in parts)
-    return 1 / np.maximum(np.linalg.norm(speed / np.maximum(size, 1e-300), axis=0), 1e-300)
+    layered = isinstance(network, Layered)
+    size, speed = (
+        network.norms(part) if layered else np.sqrt((part * part).sum((-2, -1)))[..., None]
+        for part in (theta, field)
+    )
+    rates = speed / np.maximum(size, 1e-300)
+    return 1 / np.maximum(np.sqrt((rates * rates).sum(-1)), 1e-300)

@@ -14,6 +14,7 @@ units of a hidden layer, (v_i; u_i), as in a network of two layers.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -92,6 +93,11 @@ class Layered(Network):
         return list(zip(self.sizes[1:], inputs, strict=True))
 
     @cached_property
+    def first(self) -> list[int]:
+        """Where the matrix of each layer begins among the weights."""
+        return [0, *itertools.accumulate(a * b for a, b in self.shapes[:-1])]
+
+    @cached_property
     def streams(self) -> list[tuple[int, ...]]:
         """The hidden layers, from 1 on, that share their units: those joined by skips, in order.
 
@@ -107,12 +113,14 @@ class Layered(Network):
 
     def weights(self, theta: Array) -> list[Array]:
         """Views of the matrices W_1 to W_L in theta, each (\\*ensemble, outputs, inputs)."""
-        ends = np.cumsum([a * b for a, b in self.shapes])
-        parts = zip(ends, self.shapes, strict=True)
         return [
-            theta[..., 0, end - a * b : end].reshape(*theta.shape[:-2], a, b)
-            for end, (a, b) in parts
+            theta[..., 0, first : first + a * b].reshape(*theta.shape[:-2], a, b)
+            for first, (a, b) in zip(self.first, self.shapes, strict=True)
         ]
+
+    def norms(self, theta: np.ndarray) -> np.ndarray:
+        """Frobenius norms of the matrices W_1 to W_L in theta, (\\*ensemble, layers)."""
+        return np.sqrt(np.add.reduceat(theta[..., 0, :] ** 2, self.first, axis=-1))
 
     def units(self, theta: Array, stream: int) -> Array:
         """The units (v_i; u_i) of a stream (see `streams`), (\\*ensemble, units, features).

@@ -11,7 +11,7 @@ from saddle_utils.dynamics import flow
 from saddle_utils.networks import initial_units
 from saddle_utils.observables import first_times
 from saddle_utils.studies import activations as study
-from saddle_utils.studies.activations.measure import NAMES, SCALES, TASKS, Combination
+from saddle_utils.studies.activations.measure import NAMES, SCALES, SECOND, TASKS, Combination
 from saddle_utils.studies.activations.panels import expected, ring
 from saddle_utils.theory.activations import lowest_degree, predict, seen_degree, time_scale
 from saddle_utils.theory.saddles import narrow_level
@@ -72,8 +72,11 @@ def test_linear_times_are_those_of_the_closed_form():
 
 def test_leaky_relu_waits_at_a_saddle_and_tanh_does_not():
     saddle, slide = (Combination(name, "teacher", 4).network for name in ("leaky_relu", "tanh"))
-    assert study.lengthening(saddle, 4) > 1.3 and study.lengthening(slide, 4) < 1.1
-    assert np.isnan(study.lengthening(Combination("tanh", "even", 0).network, 0))
+    scales = (1e-3, 1e-6)
+    (longer, end), (same, _) = (study.lengthening(net, 4, scales) for net in (saddle, slide))
+    assert longer > 1.3 and same < 1.1
+    assert end < narrow_level(saddle, 1) / saddle.zero_loss() - SECOND
+    assert np.isnan(study.lengthening(Combination("tanh", "even", 0).network, 0, scales)).all()
 
 
 @pytest.mark.parametrize("rank", [1, 2])

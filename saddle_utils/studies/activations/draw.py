@@ -99,21 +99,29 @@ def classes_picture(table: dict[str, np.ndarray]) -> Picture:
     for y, (name, task) in enumerate(reversed(rows)):
         mine = (table["phi"] == name) & (table["task"] == task)
         kept, order = table["kept"][mine][0], table["order"][mine][0]
-        ax.plot(table["lengthening"][mine], [y] * mine.sum(), "o", color=BLUE if kept else ORANGE,
-                ms=5, mec="white", mew=0.4)  # fmt: skip
+        colour = BLUE if kept else ORANGE
+        for factor, second in zip(table["lengthening"][mine], table["second"][mine], strict=True):
+            asked = second or not kept
+            ax.plot(factor, y, "o", color=colour if asked else "none", ms=5,
+                    mec="white" if asked else colour, mew=0.4 if asked else 1)  # fmt: skip
         words = f"order {order}, {table['relation'][mine][0]}"
         ax.annotate(words, (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=7.5)
     ax.set_yticks(range(len(rows)), [f"{n}, {t}" for n, t in reversed(rows)], fontsize=7.5)
     dashed(ax, [LONGER, LONGER], [-1, len(rows)])
     ax.set(
         xscale="log", ylim=(-0.7, len(rows) - 0.3), xlim=(0.9, None),
-        xlabel="the way down takes longer by this factor, from weights a thousandth of the scale",
+        xlabel="the way down takes longer by this factor, from weights a millionth of the scale "
+        "(a hundredth, for orders of 2 and more)",
     )  # fmt: skip
-    ax.set_title("blue: predicted saddle to saddle; orange: predicted slide", fontsize=9)
+    ax.set_title(
+        "blue: predicted saddle to saddle (open: no second drop); orange: predicted slide",
+        fontsize=9,
+    )
     alt = (
         "Factor by which the way down lengthens as the initial scale shrinks, a row for each "
         "activation and task: near 1 for tanh, sine, GELU and swish on tasks with a linear part, "
-        "well above for all combinations that are predicted to go from saddle to saddle."
+        "well above for all combinations that are predicted to go from saddle to saddle, but for a "
+        "few that have no second drop (open) or two directions that grow alike."
     )
     return Picture(fig, "activation_classes", alt, table)
 

@@ -97,7 +97,7 @@ def panels() -> dict[str, DeepPanel]:
         ),
         DeepPanel(
             "D", "ReLU convolution, then ReLU layers",
-            lambda h: networks.deep([2, h, h, 2], e.x, labels_e), 1e-3, 0.2, 6000, 0, two,
+            lambda h: networks.deep([2, h, h, 2], e.x, labels_e), 5e-4, 0.2, 12000, 0, two,
         ),
         DeepPanel(
             "E", "linear transformer: attention, then a linear layer",

@@ -169,19 +169,20 @@ def _scales(small: int) -> np.ndarray:
     return np.array([1e-2, 1e-3, 1e-4]) * (0.01 if small == 2 else 1)
 
 
-def imbalance_orders(phis: Sequence[str], seed: int) -> np.ndarray:
+def imbalance_orders(phis: Sequence[str], seed: int, draws: int = 50) -> np.ndarray:
     """Order in the size of the weights of the imbalance that an activation makes, (phis,).
 
     Of two layers: the rate goes as c^(order + 1) when all weights go as c, for dL/dh_1 passes one
-    layer of weights.  nan where it vanishes to rounding.
+    layer of weights.  It is the root of the mean square over draws of the weights, for one draw
+    may nearly cancel the lowest order.  nan where it vanishes to rounding.
     """
     rng = np.random.default_rng(seed)
     x, y = rng.standard_normal((9, 3)), rng.standard_normal((9, 2))
     found = []
     for phi in phis:
         net = networks.deep([3, 4, 2], x, y, phi)
-        theta = net.draw(rng)
-        rates = [float(deep.imbalance_rates(net, c * theta)[0]) for c in (1e-3, 1e-4)]
-        tiny = np.abs(rates[0]) < 1e-12 * np.abs(deep.norm_rates(net, 1e-3 * theta)[0])
-        found.append(np.nan if tiny else np.log10(np.abs(rates[0] / rates[1])) - 1)
+        theta = np.stack([net.draw(rng) for _ in range(draws)])
+        sizes = [np.linalg.norm(deep.imbalance_rates(net, c * theta)) for c in (1e-3, 1e-4)]
+        tiny = sizes[0] < 1e-12 * np.linalg.norm(deep.norm_rates(net, 1e-3 * theta)[:, 0])
+        found.append(np.nan if tiny else np.log10(sizes[0] / sizes[1]) - 1)
     return np.array(found)
