@@ -7,6 +7,7 @@ NB      ?=
 OF      ?=
 ARGS    ?=
 DEVICE  ?= auto
+LONGEST_FIRST := $(shell grep -o 'run time | about [0-9]*' notebooks/*.ipynb | sort -t' ' -nrk5 | cut -d: -f1)
 HAS_GPU := $(PYTHON) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'
 
 .DEFAULT_GOAL := help
@@ -17,7 +18,7 @@ help:  ## list the targets
 
 $(READY): pyproject.toml constraints.txt
 	python3 -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .[site,app,animations]
+	$(PYTHON) -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e .[site,app,animations]
 	@$(PYTHON) -m saddle_utils.dynamics
 	@touch $(READY)
 
@@ -44,7 +45,7 @@ unit: $(READY)
 
 notebooks: $(READY)
 	SADDLE_OUTPUT_DIR=build/nbval OMP_NUM_THREADS=1 PYDEVD_DISABLE_FILE_VALIDATION=1 \
-	  $(PYTHON) -m pytest --nbval-lax notebooks -n $(JOBS) --dist loadscope
+	  $(PYTHON) -m pytest --nbval-lax $(LONGEST_FIRST) -n $(JOBS) --dist loadscope --no-loadscope-reorder
 
 refresh: $(READY)  ## run what is out of date and copy the clean results back to notebooks/
 	@$(PYTHON) -m saddle_utils.notebook.runner --jobs $(JOBS) --refresh
