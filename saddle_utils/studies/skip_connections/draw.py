@@ -13,7 +13,7 @@ from ...datasets import panel
 from ...dynamics import descend
 from ...networks import ACTIVATIONS, initial_units
 from ...notebook import Choice, Explorer, Picture, Slider
-from ...notebook.colours import BLUE, GREEN, ORANGE, shades
+from ...notebook.colours import BLUE, GREEN, INK, ORANGE, shades
 from ...notebook.look import dashed, draw_words, note, one_table, write
 from ...observables import layer_widths
 from ...theory.deep import effective_depth
@@ -93,7 +93,7 @@ def skips_picture(table: Mapping[str, np.ndarray], depths: Mapping[str, np.ndarr
     right.imshow(grid, cmap=shades(), aspect="auto", vmin=-1.5, vmax=8)
     for depth, jumped, value in zip(rows, columns, depths["exponent"], strict=True):
         text = "log" if abs(value) < 0.05 else f"{value:.2f}"
-        write(right, jumped, depth, text, fontsize=7)
+        write(right, jumped, depth, text, "white" if value < -1.5 else INK, fontsize=8)
     right.set(xlabel="layers that the skip jumps", ylabel="layers", xticks=range(7))
     right.set_yticks(range(7), range(2, 9))
     right.set_title("measured exponent of the wait")
