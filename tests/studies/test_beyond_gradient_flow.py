@@ -12,6 +12,7 @@ from saddle_utils.dynamics import RunFailedError, adam, descend, momentum
 from saddle_utils.networks import initial_units, stacked
 from saddle_utils.observables import first_times
 from saddle_utils.studies import beyond_gradient_flow
+from saddle_utils.studies.beyond_gradient_flow.steps import edge_of_stability, horizons, progress
 from saddle_utils.theory.finite_steps import discrete_growth_rate
 from saddle_utils.theory.linear import escape_rates, linear_saddle
 
@@ -49,7 +50,7 @@ def test_rules_equal_torch_optim(name, kind):
 def test_the_edge_of_stability_is_where_descent_stops_settling():
     net = whitened([1.3, 0.5])
     minimum = linear_saddle(net, [0, 1], 6)
-    edge = beyond_gradient_flow.edge_of_stability(net, minimum)
+    edge = edge_of_stability(net, minimum)
     np.testing.assert_allclose(edge, 1 / 1.3)
     nudged = minimum + 1e-3 * np.random.default_rng(0).standard_normal(minimum.shape)
     for beta in (0.0, 0.5):
@@ -66,17 +67,15 @@ def test_progress_counts_modes_at_any_covariance():
     net = regression(5).network
     for modes, expected in (([], [0, 0]), ([0], [1, 0]), ([1], [0, 1]), ([0, 1], [1, 1])):
         theta = linear_saddle(net, modes, 3) if modes else np.zeros((3, 8))
-        np.testing.assert_allclose(beyond_gradient_flow.progress(net, theta), expected, atol=1e-9)
+        np.testing.assert_allclose(progress(net, theta), expected, atol=1e-9)
 
 
 def test_first_times_are_interpolated_and_nan_where_not_reached():
     times, curves = np.array([0.0, 1, 3]), np.array([[0.0, 5, 0], [1, 5, 0], [3, 5, 0]])
     found = first_times(times, curves, 2.0)
     np.testing.assert_array_equal(found, [2, 0, np.nan])
-    np.testing.assert_array_equal(
-        beyond_gradient_flow.horizons(whitened([1.0]), [1e-2, 1e-4], 5), [5, 10]
-    )
-    square = beyond_gradient_flow.horizons(panel("fig1g").network, [1e-2, 1e-4], 5)
+    np.testing.assert_array_equal(horizons(whitened([1.0]), [1e-2, 1e-4], 5), [5, 10])
+    square = horizons(panel("fig1g").network, [1e-2, 1e-4], 5)
     np.testing.assert_allclose(square, [5, 500])
 
 

@@ -16,6 +16,7 @@ from saddle_utils.dynamics import flow
 from saddle_utils.networks import initial_units
 from saddle_utils.notebook.files import PROJECT
 from saddle_utils.studies import handwritten_digits as study
+from saddle_utils.studies.handwritten_digits import draw
 from saddle_utils.studies.handwritten_digits.measure import leading_log, starts
 
 SCALE = 1e-6
@@ -100,7 +101,7 @@ def test_ten_digits_are_predicted(images):
     np.testing.assert_allclose(ten.drops, ten.theory.times[0], rtol=1e-5)
     np.testing.assert_allclose(study.batch_drops(ten), ten.drops[None], rtol=0.03)
     assert (np.abs(ten.drops / ten.theory.times[0] - 1) <= ten.theory.width[0]).sum() >= 7
-    share, right = study.confusion(ten, 1)
+    share, right = draw.confusion(ten, 1)
     assert share.sum(1) == pytest.approx(np.ones(10)) and right < 0.2
 
 

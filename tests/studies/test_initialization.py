@@ -12,6 +12,7 @@ from saddle_utils.dynamics import flow, flows
 from saddle_utils.networks import Linear, initial_units
 from saddle_utils.studies import initialization
 from saddle_utils.studies.figure2 import figure2_levels
+from saddle_utils.studies.initialization import measure
 from saddle_utils.theory.linear import linear_levels, projected_correlation
 
 S = np.array([1.3, 0.6, 0.2])
@@ -34,7 +35,7 @@ def test_the_kernel_is_that_of_the_jacobian():
 
     one, two = rng.standard_normal((2, 5, 6))
     expected = np.linalg.norm(kernel(two) - kernel(one)) / np.linalg.norm(kernel(one))
-    assert initialization.kernel_movement(NET, one, two) == pytest.approx(expected, rel=1e-6)
+    assert measure.kernel_movement(NET, one, two) == pytest.approx(expected, rel=1e-6)
 
 
 def test_phases_of_a_few_runs_are_those_of_full_networks():
@@ -46,23 +47,23 @@ def test_phases_of_a_few_runs_are_those_of_full_networks():
             run = flow(net, initial_units(net, 12, scale, 3), np.linspace(0, 400, 8001))
             count = len(observables.measure(run.times, run.losses, 0, min_drop=1e-3).levels) - 1
             assert found["plateaus"][row, column, 0] == count
-            far = initialization.rank_distance([run], linear_levels(net)[None])
+            far = measure.rank_distance([run], linear_levels(net)[None])
             assert_allclose(found["distance"][row, column], far, rtol=0.03)
-            moved = initialization.kernel_movement(net, run.theta[0], run.theta[-1])
+            moved = measure.kernel_movement(net, run.theta[0], run.theta[-1])
             assert found["movement"][row, column, 0] == pytest.approx(moved, rel=1e-3)
 
 
 def test_a_low_rank_start_keeps_its_rank_and_a_perturbed_one_waits():
     (run,) = initialization.exact_runs(NET, 2, [0], 400.0)
-    wide = initialization.low_rank_units(NET, 9, 2, 0.0, 0)
+    wide = measure.low_rank_units(NET, 9, 2, 0.0, 0)
     assert not wide[2:].any()
-    assert_allclose(np.linalg.norm(wide[:2], axis=1), initialization.SIZE)
+    assert_allclose(np.linalg.norm(wide[:2], axis=1), measure.SIZE)
     assert_allclose(wide[:2], run.theta[0])
     full = flows(NET, wide[None], 400.0)[0]
     assert not full.theta[-1][2:].any()
     assert full.losses[-1] == pytest.approx(linear_levels(NET)[2], rel=1e-9)
     with pytest.raises(ValueError, match="large units"):
-        initialization.low_rank_units(NET, 2, 3, 0.0)
+        measure.low_rank_units(NET, 2, 3, 0.0)
 
 
 def test_waits_are_logarithms_for_starts_in_time():
@@ -91,7 +92,7 @@ def test_large_heads_leave_the_others_to_wait_by_their_draw():
 def test_the_loss_comes_to_a_saddle_at_a_known_rate():
     """Rank one in closed form: with |v|^2 - |u|^2 = c kept, sqrt(c^2 + 4 s1^2) less that of s2."""
     for seed, run in enumerate(initialization.exact_runs(NET, 1, range(5), 100.0, 1e-10)):
-        (unit,) = initialization.low_rank_units(NET, 1, 1, 0.0, seed)
+        (unit,) = measure.low_rank_units(NET, 1, 1, 0.0, seed)
         c = (unit[:3] ** 2).sum() - (unit[3:] ** 2).sum()
         closed = np.sqrt(c**2 + 4 * S[0] ** 2) - np.sqrt(c**2 + 4 * S[1] ** 2)
         rate = initialization.approach_rate(NET, run.theta[-1])
@@ -109,7 +110,7 @@ def test_the_growth_bound_bounds_perturbations():
     for seed, bound, run in zip(range(6), bounds, runs, strict=True):
         near = level + 0.001 * (level - lower)
         arrival = np.interp(-near, -run.losses, run.times)
-        theta = initialization.low_rank_units(NET, 8, 1, 1e-9, seed)
+        theta = measure.low_rank_units(NET, 8, 1, 1e-9, seed)
         end = flows(NET, theta[None], arrival)[0].theta[-1]
         grown = np.linalg.norm(end[1:], 2) / np.linalg.norm(theta[1:], 2)
         assert np.log(grown) <= bound + 1e-4

@@ -11,6 +11,7 @@ from saddle_utils.dynamics import Trajectory, flow
 from saddle_utils.networks import stacked
 from saddle_utils.observables import drop_times
 from saddle_utils.studies import figure2, width_and_data
+from saddle_utils.studies.width_and_data.measure import SERVING
 from saddle_utils.theory.quadratic import escape_time
 from saddle_utils.theory.saddles import narrow_levels
 
@@ -132,7 +133,7 @@ def test_units_that_serve_a_feature_of_a_relu_network():
     u, v = np.random.default_rng(0).standard_normal((2, 1_000_000))
     serving = (u > 0) & (u + v > 0)
     assert np.mean(serving) == pytest.approx(3 / 8, abs=2e-3)
-    assert np.mean(serving * (u + v) ** 2 / 2) == pytest.approx(width_and_data.SERVING, rel=5e-3)
+    assert np.mean(serving * (u + v) ** 2 / 2) == pytest.approx(SERVING, rel=5e-3)
 
 
 def test_relu_drops_lie_between_their_bounds():

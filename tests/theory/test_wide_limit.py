@@ -11,7 +11,7 @@ from saddle_utils.datasets import power_law
 from saddle_utils.dynamics import flows
 from saddle_utils.networks import Linear
 from saddle_utils.observables import drop_times
-from saddle_utils.studies import initialization
+from saddle_utils.studies.initialization import measure
 from saddle_utils.theory import wide_limit
 from saddle_utils.theory.linear import linear_levels
 
@@ -37,10 +37,8 @@ def test_the_wide_limit_is_a_network_of_orthogonal_units(mass):
     half = wide_limit.half_drops(S, np.array(mass))
     assert_allclose(half, drop_times(run, linear_levels(NET)), rtol=0.02)  # between two records
     saddles = linear_levels(NET)[None]
-    assert_allclose(
-        initialization.rank_distance([run], saddles), wide_limit.distance(S, mass), rtol=0.01
-    )
-    moved = initialization.kernel_movement(NET, run.theta[0], run.theta[-1])
+    assert_allclose(measure.rank_distance([run], saddles), wide_limit.distance(S, mass), rtol=0.01)
+    moved = measure.kernel_movement(NET, run.theta[0], run.theta[-1])
     assert_allclose(moved, wide_limit.movement(S, mass), rtol=1e-3)
     assert (
         observables.count([run.times], [run.losses]) - 1 == (wide_limit.calm(S, mass) < 0.1).sum()

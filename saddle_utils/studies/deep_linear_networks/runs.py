@@ -178,21 +178,19 @@ def escape_times(depth: int, norms: np.ndarray, seed: int, draws: int = 3) -> di
     net = theory.whitened([3, *[4] * (depth - 1), 3], (1.0,))
     rng = np.random.default_rng([seed, depth, 1])
     unit = theory.balanced_start(net.sizes, np.ones(1), rng)
-    aligned, drift = [], []
-    for norm in norms:
-        start = pack([m * norm / np.sqrt(depth) for m in unit])
-        expected = theory.mode_time(norm / np.sqrt(depth), 1.0, depth)
-        run = flow(net, start, np.linspace(0, 1.1 * expected, 2001), rtol=1e-9)
+    layers, aligned, drift = norms / np.sqrt(depth), [], []
+    expected = np.array([theory.mode_time(layer, 1.0, depth) for layer in layers])
+    for layer, time in zip(layers, expected, strict=True):
+        start = pack([m * layer for m in unit])
+        run = flow(net, start, np.linspace(0, 1.1 * time, 2001), rtol=1e-9)
         aligned.append(observables.first_times(run.times, -run.losses, -0.125))
         drift.append(imbalance_drift(net, run.theta))
     random = np.array([[_random_escape(net, norm, [seed, depth, k]) for norm in norms]
                        for k in range(draws)])  # fmt: skip
-    layers = norms / np.sqrt(depth)
+    optimal = np.array([theory.optimal_escape_time(norm, 1.0, depth) for norm in norms])
     return {
-        "norms": norms, "aligned": np.array(aligned), "random": random,
-        "predicted": np.array([theory.mode_time(p, 1.0, depth) for p in layers]),
-        "optimal": np.array([theory.optimal_escape_time(n, 1.0, depth) for n in norms]),
-        "drift": np.array(drift),
+        "norms": norms, "aligned": np.array(aligned), "random": random, "predicted": expected,
+        "optimal": optimal, "drift": np.array(drift),
     }  # fmt: skip
 
 
@@ -221,11 +219,8 @@ def balanced_drops(depth: int, start: float, seed: int) -> dict[str, np.ndarray]
     found = flow(net, pack(weights), times, rtol=1e-9).theta
     modes = np.moveaxis(np.diagonal(net.output(found), axis1=-2, axis2=-1), -1, 0)[:3]
     half = [observables.first_times(times, m, s / 2) for m, s in zip(modes, STRENGTHS, strict=True)]
-    product = weights[0]
-    for w in weights[1:]:
-        product = w @ product
     return {
         "times": times, "losses": net.loss(found), "measured": np.array(half),
-        "predicted": theory.balanced_losses(product, net.syz, depth, times),
+        "predicted": theory.balanced_losses(net.output(found[0]), net.syz, depth, times),
         "expected": np.array(expected), "drift": imbalance_drift(net, found),
     }  # fmt: skip

@@ -1,13 +1,6 @@
 """Notebook 13: Figure 3 and Table 1 on real data, pairs of handwritten digits, and all ten."""
 
-from .draw import (
-    confusion,
-    explorer,
-    fig3_picture,
-    stages_picture,
-    table1_picture,
-    ten_digits_picture,
-)
+from .draw import explorer, fig3_picture, stages_picture, table1_picture, ten_digits_picture
 from .measure import (
     PAIRS,
     digit_task,

@@ -166,10 +166,10 @@ def ten_digits_picture(images: Images, ten: TenDigits) -> Picture:
     fig = plt.figure(figsize=(10.4, 4.8), layout="constrained")
     upper, lower = fig.subfigures(2, 1, height_ratios=(1.9, 1))
     ax = upper.subplots()
-    top = ten.losses[0]
-    ax.plot(ten.batch_times, ten.batch_losses / top, color=ORANGE, lw=1, zorder=3)
-    ax.plot(ten.times, ten.losses / top, color=BLUE, lw=2.6, alpha=0.75)
-    dashed(ax, ten.times, ten.theory.loss(0, ten.times) / top)
+    run, batches, top = ten.run, ten.batches, ten.run.losses[0]
+    ax.plot(batches.times, batches.losses / top, color=ORANGE, lw=1, zorder=3)
+    ax.plot(run.times, run.losses / top, color=BLUE, lw=2.6, alpha=0.75)
+    dashed(ax, run.times, ten.theory.loss(0, run.times) / top)
     levels, due = ten.theory.levels[0] / top, ten.theory.times[0]
     draw_levels(ax, levels, color=FAINT, lw=0.6, zorder=0)
     width = due * ten.theory.width[0]  # half of each interval
@@ -177,14 +177,11 @@ def ten_digits_picture(images: Images, ten: TenDigits) -> Picture:
     ax.errorbar(due, halves, xerr=width, fmt="o", color=RED, ms=4.5, capsize=3, zorder=4)
     for k, pair in enumerate(zip(due, halves, strict=True), 1):
         note(ax, str(k), pair, RED, (5, 3))
-    ax.set(xlabel="time", ylabel="loss / initial loss", xlim=(0, ten.times[-1]), ylim=(0.25, 1.04))
+    ax.set(xlabel="time", ylabel="loss / initial loss", xlim=(0, run.times[-1]), ylim=(0.25, 1.04))
     title = f"{images.title}, all ten. Grey: saddles of rank 0 to 9; dots: drops, predicted"
     ax.set_title(title, fontsize=9)
-    words = [
-        ("gradient flow", BLUE), ("mini-batches", ORANGE), ("dashed: predicted", INK),
-        (f"intervals: {2 * width.max():.0e} wide or less", RED),
-    ]  # fmt: skip
-    draw_words(ax, words, 0.93, 0.09)
+    words = [("gradient flow", BLUE), ("mini-batches", ORANGE), ("dashed: predicted", INK)]
+    draw_words(ax, [*words, (f"intervals: {2 * width.max():.0e} wide or less", RED)])
     panels = lower.subplots(1, max(len(ranks), 2))
     for panel in panels[len(ranks) :]:
         panel.axis("off")
@@ -201,9 +198,10 @@ def ten_digits_picture(images: Images, ten: TenDigits) -> Picture:
         "Below, confusion matrices while the network has each rank: from one answer for all images "
         "to a diagonal, one digit after the other."
     )
-    table = {"time": ten.times, "loss": ten.losses, "rank": ten.widths}
-    mean = {"time": ten.batch_times, **{f"run_{k}": c for k, c in enumerate(ten.batch_losses.T)}}
-    return Picture(fig, _name(images, "ten_digits"), alt, table, {"batches": mean})
+    table = {"time": run.times, "loss": run.losses, "rank": ten.widths}
+    noisy = {f"run_{k}": losses for k, losses in enumerate(batches.losses.T)}
+    tables = {"batches": {"time": batches.times, **noisy}}
+    return Picture(fig, _name(images, "ten_digits"), alt, table, tables)
 
 
 def confusion(ten: TenDigits, rank: int) -> tuple[np.ndarray, float]:

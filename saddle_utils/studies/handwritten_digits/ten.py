@@ -20,21 +20,19 @@ class TenDigits(NamedTuple):
 
     theory : the prediction for one run; task : the problem, in the inputs that its gradient reaches
     drops : times at which gradient flow passes midway between the predicted levels, (drops,)
-    times, losses : of gradient flow, (T,); widths : effective width at each time (T,)
+    run : gradient flow, recorded (T,) times; widths : effective width at each of them (T,)
     answers : the digit that each image is taken for, (T, samples); truth : (samples,)
-    batch_times, batch_losses : of mini-batches, (B,) and (B, runs)
+    batches : the runs on mini-batches
     """
 
     task: Task
     theory: Prediction
     drops: np.ndarray
-    times: np.ndarray
-    losses: np.ndarray
+    run: Trajectory
     widths: np.ndarray
     answers: np.ndarray
     truth: np.ndarray
-    batch_times: np.ndarray
-    batch_losses: np.ndarray
+    batches: Trajectory
 
 
 def train_ten(
@@ -62,11 +60,9 @@ def train_ten(
     steps, theta = int(end / lr), np.stack([core] * runs)
     batches = sample_batches(Samples(net, x, y), batch, runs, np.random.default_rng(seed))
     noisy = descend(net, theta, lr, steps, max(steps // RECORDS, 1), batches=batches)
-    recorded = (run.times, run.losses, widths, answers, y.argmax(1))
-    return TenDigits(task, theory, found, *recorded, noisy.times, noisy.losses)
+    return TenDigits(task, theory, found, run, widths, answers, y.argmax(1), noisy)
 
 
 def batch_drops(ten: TenDigits) -> np.ndarray:
     """Times at which mini-batches pass midway between the predicted levels, (runs, drops)."""
-    noisy = Trajectory(ten.batch_times, ten.batch_losses, ten.batch_losses[:0])
-    return drop_times(noisy, ten.theory.levels[0])
+    return drop_times(ten.batches, ten.theory.levels[0])

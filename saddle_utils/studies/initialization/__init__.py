@@ -2,7 +2,6 @@
 
 from .draw import fig2_picture, isotropic_start_picture, low_rank_start_picture
 from .measure import (
-    SIZE,
     approach_rate,
     attention_phases,
     attention_waits,
@@ -10,14 +9,11 @@ from .measure import (
     exact_runs,
     exponent,
     growth_on_the_way,
-    kernel_movement,
     linear_phases,
     linear_waits,
     low_rank_curves,
     low_rank_runs,
     low_rank_starts,
-    low_rank_units,
-    rank_distance,
     within_a_cell,
 )
 from .phases import explorer, phases_attention_picture, phases_linear_picture

@@ -10,7 +10,6 @@ from .draw import (
     width_times_picture,
 )
 from .measure import (
-    SERVING,
     drawn_drops,
     first_drop_band,
     first_drop_law,
