@@ -12,8 +12,6 @@ weights): the matrices W_1 to W_L, each (outputs, inputs), row by row, one after
 units of a hidden layer, (v_i; u_i), as in a network of two layers.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Sequence

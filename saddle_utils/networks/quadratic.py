@@ -1,7 +1,5 @@
 """Networks quadratic in u, which depend on the data through moments of Z; linear attention."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar

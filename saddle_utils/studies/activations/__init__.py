@@ -1,11 +1,10 @@
 """Notebook 10: Figure 4, softmax attention and ten activations; what their order at zero decides.
 
 `panels` holds the runs of the figure and their claims, `measure` the classes measured over tasks
-and seeds, `draw` the pictures, and `explore` the explorer.
+and seeds, `draw` the pictures and the explorer.
 """
 
-from .draw import classes_picture, confusion, confusion_picture, fig4_picture
-from .explore import explorer
+from .draw import classes_picture, confusion, confusion_picture, explorer, fig4_picture
 from .measure import (
     claim_classes,
     claim_scales,

@@ -7,16 +7,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...datasets import digitised
+from ...datasets import FIGURE4, digitised, figure4_panel
 from ...datasets.figure4 import LETTERS
-from ...notebook import Picture
+from ...notebook import Choice, Explorer, Picture, Slider
 from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE
-from ...notebook.look import dashed, draw_levels
+from ...notebook.look import dashed, draw_levels, one_table, write
 from ...observables import effective_width
-from ..figure1 import PanelRun
+from ..figure1 import PanelRun, train_panel
 from ..figure1.draw import draw_weights
 from .measure import LONGER, NAMES, TASKS
 from .panels import TAU, class_words, expected, shown
+
+QUICK = {"softmax": 500, "softmax_rank2": 500}  # epochs of the panels that cost the explorer more
 
 
 def fig4_picture(
@@ -48,7 +50,12 @@ def fig4_picture(
     )
     epochs = np.arange(0, 2001, 5)
     curves = {name: np.interp(epochs, run.epochs, run.losses) for name, run in runs.items()}
-    return Picture(fig, "fig4", alt, {"epoch": epochs, **curves}, {"weights": _weights(runs)})
+    units = [
+        (name, word, run.units_at(epoch)[:, run.panel.shown].T) for name, run in runs.items()
+        for word, epoch in zip(("first", "end"), shown(run), strict=True)
+    ]  # fmt: skip
+    weights = one_table({"panel": n, "at": word, "u1": u[0], "u2": u[1]} for n, word, u in units)
+    return Picture(fig, "fig4", alt, {"epoch": epochs, **curves}, {"weights": weights})
 
 
 def draw_panel(
@@ -75,20 +82,8 @@ def draw_panel(
         width = int(effective_width(run.panel.network, now, TAU, end))
         draw_weights(axes[key], now[:, run.panel.shown], f"{word}: {width}", theirs, span)
         at = np.searchsorted(run.epochs, epoch - 1e-6)
-        loss.plot(
-            run.epochs[at], run.losses[at], "o", color=BLUE, ms=5, mec="white", clip_on=False,
-            zorder=5,
-        )  # fmt: skip
-
-
-def _weights(runs: dict[str, PanelRun]) -> dict[str, Sequence]:
-    rows = [
-        (name, word, *u)
-        for name, run in runs.items()
-        for word, epoch in zip(("first", "end"), shown(run), strict=True)
-        for u in run.units_at(epoch)[:, run.panel.shown]
-    ]
-    return dict(zip(("panel", "at", "u1", "u2"), zip(*rows, strict=True), strict=True))
+        dot = {"color": BLUE, "ms": 5, "mec": "white", "clip_on": False, "zorder": 5}
+        loss.plot(run.epochs[at], run.losses[at], "o", **dot)
 
 
 def classes_picture(table: dict[str, np.ndarray]) -> Picture:
@@ -137,7 +132,7 @@ def confusion_picture(table: dict[str, np.ndarray]) -> Picture:
         for (i, j), n in np.ndenumerate(counts):
             if n:
                 colour = "white" if n > counts.max() / 4 else INK
-                ax.text(j, i, n, ha="center", va="center", color=colour, fontweight="bold")
+                write(ax, j, i, n, colour, fontweight="bold")
         ax.set_xticks(range(len(kinds)), kinds, rotation=35, ha="right")
         ax.set(xlabel="measured", title=title)
         ax.set_yticks(range(len(kinds)), kinds)
@@ -185,3 +180,18 @@ def snapshot(run: PanelRun, progress: float) -> Figure:
     title = f"epoch {run.epochs[k]:.0f}: width {width}"
     draw_weights(right, run.trajectory.theta[k][:, run.panel.shown], title, limit=limit)
     return fig
+
+
+def explorer() -> Explorer:
+    """Explorer of all panels of Figure 4; `scale` multiplies the panel's initial scale."""
+
+    def simulate(phi: str, scale: float, width: int, seed: int) -> PanelRun:
+        panel, epochs = figure4_panel(phi), QUICK.get(phi, 2000)
+        return train_panel(panel, seed, width, scale * panel.init_scale, epochs=epochs, every=20)
+
+    alt = "Loss and effective width of a network with the chosen activation, and its weights"
+    return Explorer(
+        simulate, snapshot, alt, phi=Choice("tanh", tuple(FIGURE4), "activation"),
+        scale=Slider(1.0, -3, 1.5, 0.1, log=True, label="scale × panel's"), width=Slider(10, 1, 30),
+        seed=Slider(0, 0, 100), progress=Slider(0.3, 0.0, 1.0, 0.01, view=True, label="time shown"),
+    )  # fmt: skip
