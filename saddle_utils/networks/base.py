@@ -85,6 +85,12 @@ class Network:
         v = rng.standard_normal((self.n_v // self.patches, width, self.patches))
         return np.concatenate([v.swapaxes(0, 1).reshape(width, -1), u], axis=1)
 
+    def _by_patch(self, of_units: Array) -> Array:
+        """An array (units, patches * samples) as (units * patches, samples)."""
+        if self.patches == 1:
+            return of_units
+        return of_units.reshape(*of_units.shape[:-2], -1, of_units.shape[-1] // self.patches)
+
     @property
     def samples(self) -> int:
         """Number of samples the network carries; TypeError if it knows only their moments."""

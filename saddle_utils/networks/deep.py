@@ -113,21 +113,12 @@ class Backpropagation(Layered):
         shape = (*theta.shape[:-2], self.n_u, self.n_u)
         return np.broadcast_to(found[..., 0, :], shape)  # one layer has the same at any weights
 
-    def _by_patch(self, of_units: Array) -> Array:
-        """An array (units, patches * columns) as (units * patches, columns)."""
-        if self.patches == 1:
-            return of_units
-        units, columns = of_units.shape[-2:]
-        shape = (*of_units.shape[:-2], units * self.patches, columns // self.patches)
-        return of_units.reshape(shape)
-
     def _by_unit(self, of_patches: Array) -> Array:
         """An array (units * patches, columns) as (units, patches * columns)."""
         if self.patches == 1:
             return of_patches
-        rows, columns = of_patches.shape[-2:]
-        shape = (*of_patches.shape[:-2], rows // self.patches, columns * self.patches)
-        return of_patches.reshape(shape)
+        columns = of_patches.shape[-1] * self.patches
+        return of_patches.reshape(*of_patches.shape[:-2], -1, columns)
 
 
 @dataclass(frozen=True)

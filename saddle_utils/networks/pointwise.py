@@ -193,12 +193,6 @@ class Pointwise(Network):
             v = v.reshape(*v.shape[:-3], -1, v.shape[-1])
         return v, a, phi, v.mT @ self._by_patch(phi)
 
-    def _by_patch(self, of_units: Array) -> Array:
-        """An array (units, patches * samples) as (units * patches, samples)."""
-        if self.patches == 1:
-            return of_units
-        return of_units.reshape(*of_units.shape[:-2], -1, of_units.shape[-1] // self.patches)
-
     def forward(self, theta: Array, on: Array = None) -> tuple[Array, ...] | None:
         """What `_map` returns, (y - f) / samples in place of f; None where it fills the cache."""
         return None if on is None and self._blocks(theta) else self._forward(theta, on)
