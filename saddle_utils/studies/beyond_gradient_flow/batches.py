@@ -150,7 +150,7 @@ def measure_quadratic_batches(
 def train_gallery(seed: int, noise: float = 0.4) -> tuple[list[Curves], Trajectory]:
     """One whitened linear regression of two modes, trained in eight ways, and by gradient flow.
 
-    Panels as `robustness.Curves`: learning rates of .05, .95 and 1.15 of the edge, batches of one
+    Panels as `Curves`: learning rates of .05, .95 and 1.15 of the edge, batches of one
     without and with fresh label `noise` (at .05), momentum, Adam, and Adam with an eps of 1.
     """
     data, runs = regression(seed, whiten=True), 6

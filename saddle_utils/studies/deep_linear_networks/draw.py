@@ -205,7 +205,7 @@ def completion_picture(found: Mapping[tuple[int, float], Mapping[str, np.ndarray
 
 
 def run_figure(found: tuple[Descent, np.ndarray, float]) -> Figure:
-    """Loss of a run with the rank-r losses, and singular values of its map (`explore`)."""
+    """Loss of a run with the rank-r losses, and singular values of its map; for the explorer."""
     run, levels, gamma = found
     fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
     losses, times = run.losses[:, 0] / run.losses[0, 0], run.times[:, 0]
