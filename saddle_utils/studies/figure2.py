@@ -46,25 +46,18 @@ def draw_curves(ax: Axes, curves: Curves, values: Sequence[float], knob: str = "
         draw_words(ax, [(f"{knob} = {v:g}", c) for v, c in zip(values, colours, strict=True)], 1.0)
 
 
-def draw_width(
-    axes: Sequence[Axes], linear: Curves, attention: Curves, widths: Sequence[int], scale: float,
-    knob: str = "units",
+def draw_both(
+    axes: Sequence[Axes], linear: Curves, attention: Curves, values: Sequence[float], knob: str,
+    scale: float,
 ) -> None:  # fmt: skip
-    """Figure 2A on two axes: `Sweep.curves` of both networks over the number of units.
+    """Figure 2A or 2B on two axes: `Sweep.curves` of both networks over the values of a knob.
 
     `scale` is the initial scale of the heads; their time is shown times it.
     """
-    draw_curves(axes[0], linear, widths)
-    draw_curves(axes[1], [(t * scale, loss) for t, loss in attention], widths, knob)
+    draw_curves(axes[0], linear, values)
+    draw_curves(axes[1], [(t * scale, loss) for t, loss in attention], values, knob)
     axes[0].set(xlabel="gradient-flow time", title="linear network")
     axes[1].set(xlabel="gradient-flow time × ε", title="linear attention", ylabel="")
-
-
-def draw_data(
-    axes: Sequence[Axes], linear: Curves, attention: Curves, kappas: Sequence[float], scale: float
-) -> None:
-    """Figure 2B on two axes: `Sweep.curves` of both networks over kappa; as `draw_width`."""
-    draw_width(axes, linear, attention, kappas, scale, "κ")
 
 
 QUANTILES = (0.1, 0.5, 0.9)  # of a band over seeds

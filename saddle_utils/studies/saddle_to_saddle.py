@@ -70,16 +70,14 @@ def draw_landscape(ax: Axes3D, scene: Landscape, run: Trajectory, mesh: int = 60
     a, b = np.meshgrid(np.linspace(-0.5, 1.42, 120), np.linspace(-0.5, 1.28, 120))
     net = scene.network
     ax.computed_zorder = False
-    ax.plot_surface(
-        a, b, net.loss(scene.units(a, b)), cmap=shades(dark_first=True), rcount=mesh, ccount=mesh,
-        linewidth=0.15, edgecolor=(1, 1, 1, 0.25), alpha=0.92, rasterized=True, zorder=1,
-    )  # fmt: skip
+    style = {"linewidth": 0.15, "edgecolor": (1, 1, 1, 0.25), "alpha": 0.92, "rasterized": True}
+    style |= {"cmap": shades(dark_first=True), "rcount": mesh, "ccount": mesh}
+    ax.plot_surface(a, b, net.loss(scene.units(a, b)), zorder=1, **style)
     lift, line = 0.012, np.linspace(-0.5, 1.42, 80)
-    for x, y in ((line, 0 * line), (0 * line[line < 1.28], line[line < 1.28])):
-        ax.plot(
-            x, y, net.loss(scene.units(x, y)) + lift, color="white", lw=1.3, ls=(0, (4, 2)),
-            zorder=2,
-        )  # fmt: skip
+    short = line[line < 1.28]
+    for x, y in ((line, 0 * line), (0 * short, short)):
+        height = net.loss(scene.units(x, y)) + lift
+        ax.plot(x, y, height, color="white", lw=1.3, ls=(0, (4, 2)), zorder=2)
     path = scene.coordinates(run.theta)
     ax.plot(*path.T, run.losses + 2 * lift, color=ORANGE, lw=2.6, zorder=3)
     labels = (
@@ -90,11 +88,10 @@ def draw_landscape(ax: Axes3D, scene: Landscape, run: Trajectory, mesh: int = 60
     for (x, y), (text, sideways, up) in zip(scene.saddles, labels, strict=True):
         z = float(net.loss(scene.units(x, y)))
         ax.plot([x], [y], [z + 3 * lift], "o", color="white", mec=INK, ms=6, zorder=4)
-        note = ax.text(
+        ax.text(
             x + sideways, y, z + up, text, color=INK, ha="center", fontsize=9, fontweight="bold",
-            zorder=5,
+            zorder=5, path_effects=[withStroke(linewidth=2.5, foreground=(1, 1, 1, 0.8))],
         )  # fmt: skip
-        note.set_path_effects([withStroke(linewidth=2.5, foreground=(1, 1, 1, 0.8))])
     ax.set(xticks=[], yticks=[], zticks=[])
     ax.set_box_aspect((1.15, 1.1, 0.85), zoom=1.12)
     ax.set_xlabel("unit 1, mode 1", labelpad=-12)

@@ -10,7 +10,7 @@ from scipy.interpolate import PchipInterpolator
 from ...notebook import Picture
 from ...notebook.colours import BLUE, DASHED, INK, ORANGE, RED, shades
 from ...notebook.look import dashed, draw_levels, draw_words
-from ..figure2 import Curves, draw_curves, draw_data, draw_width
+from ..figure2 import Curves, draw_both, draw_curves
 
 Pair = tuple[Curves, Curves]  # of the linear network and of attention
 
@@ -159,8 +159,8 @@ def fig2_picture(
     are dashed where the data are the same.
     """
     fig, axes = plt.subplots(2, 4, figsize=(8, 4.7), sharey=True)
-    draw_width(axes[0, :2], *by_width, widths, head_scale)
-    draw_data(axes[0, 2:], *by_data, kappas, head_scale)
+    draw_both(axes[0, :2], *by_width, widths, "units", head_scale)
+    draw_both(axes[0, 2:], *by_data, kappas, "κ", head_scale)
     scaled = [(times * head_scale, loss) for times, loss in by_rank[1]]
     words = [[f"rank {rank}" for rank in ranks], [f"{rank} large" for rank in ranks]]
     _draw_pair(axes[1, :2], by_rank[0], scaled, words, "δ")

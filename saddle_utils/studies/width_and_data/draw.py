@@ -11,7 +11,7 @@ from ...notebook import Explorer, Picture, Slider
 from ...notebook.colours import BLUE, GREEN, ORANGE, shades
 from ...notebook.look import dashed, draw_levels, draw_words, note, write
 from .. import figure2
-from ..figure2 import Sweep, curve_table, draw_curves, draw_data, draw_width
+from ..figure2 import Sweep, curve_table, draw_both, draw_curves
 
 DROPS = (BLUE, ORANGE, GREEN)  # the first, second and third
 
@@ -86,8 +86,8 @@ def fig2ab_picture(
     """
     by_width, by_data = (linear.curves[1::2], attention.curves[1:]), linear_data.curves[::4]
     fig, axes = plt.subplots(2, 2, figsize=(7.2, 4.6), sharey=True)
-    draw_width(axes[0], *by_width, heads[1:], init_scale)
-    draw_data(axes[1], by_data, attention_data.curves, few, init_scale)
+    draw_both(axes[0], *by_width, heads[1:], "units", init_scale)
+    draw_both(axes[1], by_data, attention_data.curves, few, "κ", init_scale)
     for letter, ax in zip("AB", axes[:, 0], strict=True):
         ax.annotate(letter, (-0.14, 1.05), xycoords="axes fraction", fontsize=12, fontweight="bold")
     alt = (

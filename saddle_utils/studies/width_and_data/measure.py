@@ -1,6 +1,6 @@
 """What theory says of the drops of Figure 2 over width and data, to be set against `figure2.sweep`.
 
-Settings and times are its own.
+Settings and times are those of `figure2`.
 """
 
 from collections.abc import Sequence
