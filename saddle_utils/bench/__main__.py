@@ -10,7 +10,7 @@ from time import perf_counter
 
 from ..notebook.files import output_folder, write_whole
 from ..notebook.look import Picture, use_style
-from . import gpu, page, targets, tasks, waits
+from . import gpu, page, tasks, waits
 from .measure import measure, missing
 
 
@@ -33,7 +33,7 @@ def main() -> None:
     spent = waits.imports()
     text = page.page(results, redraws, spent, gpu.known(folder))
     write_whole(folder / "BENCHMARKS.md", text.encode())
-    print(*targets.targets(results, redraws, spent), sep="\n")
+    print(*page.targets(results, redraws, spent), sep="\n")
     print(f"{folder / 'BENCHMARKS.md'} after {perf_counter() - start:.0f} s")
 
 

@@ -271,3 +271,14 @@ def dense_loss(network: Network, run: Trajectory, finer: int = 8) -> tuple[np.nd
 def log_slope(scales: np.ndarray, values: np.ndarray) -> float:
     """Least-squares slope of values (n,) against ln(1 / scales), scales (n,)."""
     return float(np.polyfit(-np.log(scales), values, 1)[0])
+
+
+def exponent(scales: np.ndarray, times: np.ndarray) -> float:
+    """Exponent k of times t = c + C scale^k at three scales in geometric sequence.
+
+    0 is a logarithm.  From the ratio of the two differences, to which a constant does not matter;
+    nan where a time is.
+    """
+    first, second = np.diff(times)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.log(np.abs(second / first)) / np.log(scales[1] / scales[0]))

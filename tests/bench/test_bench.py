@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from saddle_utils import networks
 from saddle_utils.bench import gpu, measure, page, peers, tasks, waits
 from saddle_utils.bench.measure import Outcome, Result
-from saddle_utils.bench.targets import ENSEMBLES, duration, targets, times
+from saddle_utils.bench.page import ENSEMBLES, duration, targets, times
 from saddle_utils.bench.tasks import Task
 from saddle_utils.datasets import panel
 from saddle_utils.dynamics import descend

@@ -13,7 +13,15 @@ from saddle_utils.datasets import PANELS, digitised
 from saddle_utils.datasets.figure1 import REFERENCE
 from saddle_utils.dynamics import Trajectory, flow
 from saddle_utils.networks import initial_units, quadratic
-from saddle_utils.observables import count, dense_loss, drop_times, first_times, log_slope, measure
+from saddle_utils.observables import (
+    count,
+    dense_loss,
+    drop_times,
+    exponent,
+    first_times,
+    log_slope,
+    measure,
+)
 from saddle_utils.observables.plateaus import is_clean
 
 
@@ -216,3 +224,11 @@ def test_a_dense_loss_is_the_loss_between_records():
 def test_log_slopes():
     scales = np.array([1e-1, 1e-2, 1e-4])
     assert log_slope(scales, 3 - 2 * np.log(scales)) == pytest.approx(2)
+
+
+@pytest.mark.parametrize("power", [-3.0, -1.0, 1.0])
+def test_an_exponent_is_found_beside_a_constant(power):
+    scales = np.array([1e-2, 1e-3, 1e-4])
+    assert exponent(scales, 7 + 0.3 * scales**power) == pytest.approx(power, abs=1e-6)
+    assert exponent(scales, 5 + np.log(1 / scales)) == pytest.approx(0, abs=1e-9)
+    assert np.isnan(exponent(scales, np.array([1.0, np.nan, 2.0])))
