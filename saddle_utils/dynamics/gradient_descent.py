@@ -11,6 +11,7 @@ from .runs import descend_run
 from .trajectories import RunFailedError, Trajectory, in_threads
 
 CHECK = 50  # steps after which divergence is looked for
+HURRY = 0.02  # of the norm of the weights: by so much a step of `glance` may change them
 
 
 def resolve_device(device: str) -> str:
@@ -80,6 +81,34 @@ def descend(
             batches = batches and (batch.to(device) for batch in batches)
         run = _by_arrays(network, theta, lr, steps, every, batches and iter(batches), rule)
     return Trajectory(lr * every * np.arange(steps // every + 1), *run, basis)
+
+
+def glance(
+    network: Network, theta0: np.ndarray, step: float, most: int, left: float = 1e-3
+) -> Trajectory:
+    """One run of gradient flow, roughly, for explorers: at most so many steps of Euler's method.
+
+    While the loss is near that of the start, and nothing curves much, a step may be longer than
+    `step`: as long as it takes the weights to change by HURRY of their norm.  A seventh more steps
+    follow where no more than `left` of the loss of no units is left, and then it ends.  All are
+    recorded.  RunFailedError as of `descend`.
+    """
+    theta, time, found = network.check(theta0), 0.0, []
+    with np.errstate(over="ignore", invalid="ignore"):
+        while len(found) <= most:
+            shared = network.forward(theta)
+            loss, field = network.loss(theta, shared), network.field(theta, shared)
+            found.append((time, loss, theta))
+            if len(found) % CHECK == 0:
+                _refuse_divergence(theta, len(found), step)
+            if loss < left * network.zero_loss():
+                most = min(most, 8 * len(found) // 7)
+            waits = loss > 0.95 * found[0][1]
+            hurry = HURRY * np.linalg.norm(theta) / max(np.linalg.norm(field), 1e-300)
+            long = max(step, hurry) if waits else step
+            theta, time = theta + long * field, time + long
+    _refuse_divergence(theta, len(found), step)
+    return Trajectory(*map(np.array, zip(*found, strict=True)))
 
 
 def _compiled(

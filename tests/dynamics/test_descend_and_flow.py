@@ -18,6 +18,7 @@ from saddle_utils.dynamics import (
     adam,
     descend,
     flow,
+    glance,
     gradient_flow,
     minibatches,
     momentum,
@@ -79,6 +80,22 @@ def test_descend_approaches_flow_linearly(name):
     ]
     ratios = np.array(errors[:-1]) / errors[1:]
     assert (np.abs(ratios - 2) < 0.15).all(), ratios
+
+
+def test_a_glance_passes_over_the_wait_and_finds_the_levels_and_times_of_flow():
+    p = panel("fig1b")
+    net = networks.deep_linear([2, 6, 6, 2], p.x, p.y)
+    start = initial_units(net, 1, 0.01, 1)
+    seen = glance(net, start, 0.15, 700)
+    exact = flow(net, start, seen.times[-1])
+    zero = net.zero_loss()
+    for level in (0.9, 0.7, 0.3, 0.1):
+        ours, theirs = (run.times[np.argmax(run.losses < level * zero)] for run in (seen, exact))
+        assert ours == pytest.approx(theirs, rel=0.06)
+    assert seen.losses[-1] < 1e-3 * zero and len(seen.times) < exact.times[-1] / 0.15
+    assert seen.theta.shape == (len(seen.times), *start.shape)
+    with pytest.raises(RunFailedError, match="learning rate 3 is too large"):
+        glance(net, start, 3.0, 700)
 
 
 def test_descend_equals_a_plain_torch_loop():

@@ -1,21 +1,24 @@
 """The pictures of notebook 11."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ...dynamics import glance
+from ...networks import initial_units
 from ...notebook import Choice, Explorer, Picture, Slider
 from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, shades
 from ...notebook.look import dashed, draw_levels, draw_words, note, one_table, write
 from ...theory.deep import escape_time
-from .measure import DeepRun, shown, train
+from .measure import DeepRun, shown
 from .panels import panels
 
-QUICK, WIDTHS = 1200, 25  # steps of the explorer's runs, and times at which it counts widths
+WIDTHS = 25  # times at which the explorer counts widths
+# steps of its runs, nearly as long as is stable, and how many it takes at most
+STEPS = {"A": (0.15, 700), "E": (0.16, 200)} | dict.fromkeys("BCDF", (0.4, 700))
 LAYER_COLOURS = (GREEN, ORANGE)  # of the first and the second hidden layer
 
 
@@ -141,7 +144,7 @@ def snapshot(run: DeepRun) -> Figure:
     )  # laid out by hand, which is faster
     fig.subplots_adjust(0.09, 0.13, 0.98, 0.92, hspace=0.12)
     settled = int(np.argmax(run.losses < run.losses[-1] + 1e-3))
-    last = min(3 * settled // 2 + 2, len(run.times) - 1)
+    last = np.searchsorted(run.times, 1.25 * run.times[settled] if settled else np.inf) - 1
     loss.plot(run.times[: last + 1], run.losses[: last + 1], color=BLUE)
     loss.set(ylim=(-0.04, 1.07), ylabel="loss / initial loss", xlim=(0, run.times[last]))
     loss.set_title(run.panel.title)
@@ -162,19 +165,19 @@ def explorer() -> Explorer:
         architecture: str, init_scale: float, first_layer: float, width: int, seed: int
     ) -> DeepRun:
         panel = titles[architecture]
-        heads = len(panel.layers) == 1
-        step = 0.08 if heads else 0.2
-        growth = 1 if panel.step else 2  # a quadratic layer waits longer
-        panel = replace(panel, scale=init_scale, step=step / (1 if panel.step else 2))
-        factors = () if heads else (first_layer, 1.0, 1.0)
-        return train(panel, [seed], width, factors=[factors], steps=QUICK * growth, records=240)[0]
+        net, layered = panel.build(width), len(panel.layers) > 1
+        theta = initial_units(net, panel.rows(width), init_scale, seed)
+        theta = net.scaled(theta, (first_layer, 1.0, 1.0)) if layered else theta
+        return DeepRun(panel, net, glance(net, theta, *STEPS[panel.letter]), seed)
 
     first = panels()["A"].title
     return Explorer(
         simulate, snapshot, "Loss and effective width of each layer of a deep network over time",
+        {"three ReLU layers": {"architecture": panels()["C"].title},
+        "first layer smaller": {"first_layer": 0.1}, "no plateau": {"init_scale": 0.1}},
         architecture=Choice(first, list(titles)),
-        init_scale=Slider(5e-3, -3, -1, 0.1, log=True, label="initial scale"),
+        init_scale=Slider(5e-3, -2.5, -1, 0.1, log=True, label="initial scale"),
         first_layer=Slider(1.0, -1, 1, 0.1, log=True, label="first layer, times"),
-        width=Slider(20, 2, 30),
+        width=Slider(20, 4, 30),
         seed=Slider(1, 0, 100),
     )  # fmt: skip

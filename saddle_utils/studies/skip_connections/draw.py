@@ -10,17 +10,18 @@ from matplotlib.figure import Figure
 
 from ... import networks
 from ...datasets import panel
-from ...dynamics import descend
+from ...dynamics import glance
 from ...networks import ACTIVATIONS, initial_units
 from ...notebook import Choice, Explorer, Picture, Slider
 from ...notebook.colours import BLUE, GREEN, INK, ORANGE, shades
 from ...notebook.look import dashed, draw_words, note, one_table, write
 from ...observables import layer_widths
+from ...theory.activations import lowest_order
 from ...theory.deep import effective_depth
 from .measure import SKIPS, strength
 
 WIDTHS = 25  # times at which the explorer counts effective widths
-STEP, STEPS = 0.25, 900  # of the explorer's runs
+STEPS, MOST = {"cubic": 0.02, "square": 0.1}, 500  # of the explorer's runs: else 0.25, and how many
 COLOURS = (BLUE, ORANGE, GREEN)  # of the three networks of Figure 6
 
 
@@ -132,26 +133,30 @@ def law_picture(table: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray
     return Picture(fig, "critical_depth", alt, table, {"others": others})
 
 
-def snapshot(found: tuple) -> Figure:
-    """Loss over linear and logarithmic time, and the effective width of each hidden layer."""
+def snapshot(found: tuple, time: str) -> Figure:
+    """Loss over the effective width of each hidden layer, over "linear" or "logarithmic" time."""
     net, run, title = found
-    fig, axes = plt.subplots(1, 3, figsize=(9.4, 2.9), layout="none")  # laid out by hand: faster
-    fig.subplots_adjust(0.065, 0.17, 0.99, 0.9, wspace=0.22)
+    fig, (loss, width) = plt.subplots(
+        2, 1, figsize=(7.2, 3.8), height_ratios=(2, 1), sharex=True, layout="none"
+    )  # laid out by hand, which is faster
+    fig.subplots_adjust(0.09, 0.13, 0.98, 0.92, hspace=0.12)
     settled = int(np.argmax(run.losses < run.losses[-1] + 1e-3 * net.zero_loss()))
-    last = min(3 * settled // 2 + 2, len(run.times) - 1)
+    last = np.searchsorted(run.times, 1.25 * run.times[settled] if settled else np.inf) - 1
+    loss.plot(run.times[: last + 1], run.losses[: last + 1] / net.zero_loss(), color=BLUE)
     shown = np.unique(np.linspace(0, last, WIDTHS).astype(int))
     theta = run.theta[shown]
     widths = layer_widths(net, theta, reference=np.broadcast_to(theta[-1], theta.shape))
-    for ax in axes[:2]:
-        ax.plot(run.times[: last + 1], run.losses[: last + 1] / net.zero_loss(), color=BLUE)
-        ax.set(xlabel="gradient-flow time", ylim=(-0.04, 1.07))
     for k, colour in enumerate(shades(widths.shape[1])):
-        axes[2].step(run.times[shown], widths[:, k] + 0.05 * k, where="post", color=colour, lw=2)
-    axes[0].set(ylabel="loss / initial loss", title=title)
-    axes[1].set(xscale="log")
-    axes[1].minorticks_off()
-    axes[2].set(xlabel="gradient-flow time", ylim=(-0.3, None))
-    axes[2].set_title("effective width by layer, first lightest", fontsize=8.5)
+        width.step(run.times[shown], widths[:, k] + 0.05 * k, where="post", color=colour, lw=2)
+    if time == "logarithmic":
+        width.set(xscale="log")
+        width.minorticks_off()
+        width.xaxis.set_major_formatter("{x:g}")
+    else:
+        width.set(xlim=(0, run.times[last]))
+    loss.set(ylim=(-0.04, 1.07), ylabel="loss / initial loss", title=title)
+    width.set(ylabel="width", xlabel="gradient-flow time", ylim=(-0.3, max(3, widths.max()) + 0.5))
+    draw_words(loss, [("widths by layer, first lightest", INK)], 0.2, x=0.02, ha="left")
     return fig
 
 
@@ -164,19 +169,21 @@ def explorer() -> Explorer:
         skips = ((1, 1 + jumped),) if jumped else ()
         net = networks.deep([2, *[8] * (depth - 1), 1], data.x, data.y, phi, skips)
         theta = initial_units(net, 1, init_scale, seed)
-        run = descend(net, theta, STEP, STEPS, 5)
+        run = glance(net, theta, STEPS.get(phi, 0.25), MOST)
         left = effective_depth(depth, skips)
-        law = "a logarithm" if left == 2 else f"1 / scale^{left - 2}"
-        return net, run, f"{phi}, shortest path {left}: {law}"
+        law = ["a logarithm", "1 / scale", *(f"1 / scale^{k}" for k in (2, 3, 4))][left - 2]
+        law = f": waits as {law}" if lowest_order(phi) == 1 else ""
+        return net, run, f"{phi}, shortest path {left}{law}"
 
     return Explorer(
         simulate, snapshot,
-        "Loss of a deep network with a skip, over linear and logarithmic time, beside the "
-        "effective "
-        "width of each of its layers",
+        "Loss of a deep network with a skip, over the effective width of each of its layers",
+        {"no skip": {"jumped": 0}, "a skip of two layers": {"jumped": 2}, "linear": {"phi":
+        "identity"}, "no plateau": {"jumped": 2, "init_scale": 0.3}},
+        time=Choice("linear", ("linear", "logarithmic"), view=True),
         phi=Choice("relu", [*ACTIVATIONS], label="activation"),
         depth=Slider(4, 2, 6),
         jumped=Slider(1, 0, 4, label="layers jumped"),
-        init_scale=Slider(0.05, -3, -0.5, 0.1, log=True, label="initial scale"),
+        init_scale=Slider(0.03, -2.5, -0.5, 0.1, log=True, label="initial scale"),
         seed=Slider(0, 0, 100),
     )  # fmt: skip
