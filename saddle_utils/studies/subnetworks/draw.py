@@ -1,19 +1,19 @@
 """Figures of subnetworks: tables of ranks, thresholds, a search, runs, learning coefficients."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from ...notebook import Explorer, Picture, Slider
 from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, RED, shades
 from ...notebook.look import dashed, draw_words, note, write
-from ...theory.subnetworks import generic_rank, mason_degree, sufficient_degree
-from .ranks import rank_table
+from ...theory.subnetworks import expected_rank, generic_rank, mason_degree, sufficient_degree
+from .ranks import rank_row, verdict
 from .runs import SMALL
 
 COLOURS = {"holds": GREEN, "not critical": FAINT, "not a subnetwork": ORANGE}
@@ -25,24 +25,15 @@ WORDS = {
 }
 
 
-def draw_table(
-    ax: Axes, rows: Sequence[Mapping[str, Any]], chosen: tuple[int, int] | None = None
-) -> None:
-    """Ranks and verdicts of one number of inputs, degree over width.
-
-    Where a cell (width, degree) is `chosen`, it is framed, and only generic ranks are written.
-    """
+def draw_table(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Ranks and verdicts of one number of inputs, degree over width."""
     for row in rows:
         width, degree, ranks = row["width"], row["degree"], row["ranks"]
         box = (width - 0.47, degree - 0.45), 0.94, 0.9
         ax.add_patch(plt.Rectangle(*box, color=COLOURS[row["verdict"]], alpha=0.45, lw=0))
-        if chosen == (width, degree):
-            ax.add_patch(plt.Rectangle(*box, fill=False, ec=INK, lw=2.5))
-        place, word = width - 0.2 * (not chosen), f"{max(ranks['generic'])}"
-        write(ax, place, degree, word, "black", fontsize=10, fontweight="bold")
-        if not chosen:
-            few = [max(ranks[kind]) for kind in ("no output", "redundant")]
-            write(ax, width + 0.2, degree, f"{few[0]}  {few[1]}", "black", fontsize=8)
+        word, few = f"{max(ranks['generic'])}", [max(ranks[k]) for k in ("no output", "redundant")]
+        write(ax, width - 0.2, degree, word, "black", fontsize=10, fontweight="bold")
+        write(ax, width + 0.2, degree, f"{few[0]}  {few[1]}", "black", fontsize=8)
     widths = sorted({row["width"] for row in rows})
     for width in widths:
         edge = np.array([width - 0.5, width + 0.5])
@@ -248,38 +239,45 @@ def coefficients_picture(
     return Picture(fig, "subnetwork_coefficients", alt, {"eps": eps, **volumes})
 
 
-def point_figure(found: tuple[Sequence[Mapping[str, Any]], int, int]) -> Figure:
-    """The table with one cell chosen, and the ranks of that cell by kind of point."""
-    rows, width, degree = found
-    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 5))
-    draw_table(left, rows, (width, degree))
-    left.set(ylabel="degree d", title=f"{rows[0]['inputs']} inputs")
-    row = next(r for r in rows if (r["width"], r["degree"]) == (width, degree))
-    kinds = list(row["ranks"])
-    ranks = [max(row["ranks"][kind]) for kind in kinds]
-    right.barh(kinds, ranks, color=[BLUE, ORANGE, RED, RED, RED], alpha=0.7)
-    full = width * rows[0]["inputs"]
+def point_figure(row: Mapping[str, Any]) -> Figure:
+    """What theory says of all widths and degrees, one of them framed, and its exact ranks."""
+    inputs, width, degree = row["inputs"], row["width"], row["degree"]
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.6))
+    says = np.full((2 * WIDTHS[-1] + 1, len(WIDTHS)), np.nan)
+    for h in WIDTHS:
+        for d in range(1, 2 * h + 2):
+            ranks = {kind: {expected_rank(kind, inputs, h, d)} for kind in row["ranks"]}
+            says[d - 1, h - WIDTHS[0]] = [*COLOURS].index(verdict(ranks))
+    edges = (
+        np.arange(n + 1) - 0.5 + first
+        for n, first in zip(says.T.shape, (WIDTHS[0], 1), strict=True)
+    )
+    cmap = ListedColormap([*COLOURS.values()])
+    left.pcolormesh(*edges, says, cmap=cmap, vmin=-0.5, vmax=2.5, alpha=0.45, ec="white", lw=2)
+    left.hlines([sufficient_degree(h) - 0.5 for h in WIDTHS], np.array(WIDTHS) - 0.5,
+                np.array(WIDTHS) + 0.5, color=INK, lw=2)  # fmt: skip
+    left.add_patch(plt.Rectangle((width - 0.5, degree - 0.5), 1, 1, fill=False, ec=INK, lw=2.5))
+    left.set(xlabel="width H", ylabel="degree d", xticks=WIDTHS, title=f"{inputs} inputs, theory")
+    words = [(WORDS[name], colour) for name, colour in COLOURS.items()]
+    draw_words(left, words, 0.97, 0.07, x=0.02, ha="left")
+    ranks = [max(found) for found in row["ranks"].values()]
+    right.barh([*row["ranks"]], ranks, color=[BLUE, ORANGE, RED, RED, RED], alpha=0.7)
     right.axvline(ranks[0], color=INK, lw=1, ls=":")
-    right.axvline(full, color=FAINT, lw=1, ls=":")
-    right.text(full, 4, " all but scales", color=FAINT, va="center", fontsize=8)
-    right.set_xlim(0, 1.25 * full)
+    right.axvline(width * inputs, color=FAINT, lw=1, ls=":")
+    right.text(width * inputs, 4, " all but scales", color=FAINT, va="center", fontsize=8)
+    right.set_xlim(0, 1.25 * width * inputs)
     right.invert_yaxis()
     right.set(xlabel="exact rank", title=f"H = {width}, d = {degree}: {WORDS[row['verdict']]}")
     return fig
 
 
-@lru_cache(maxsize=8)
-def _rows(inputs: int, seed: int) -> list[dict[str, Any]]:
-    return rank_table([inputs], WIDTHS, seed, draws=2)
-
-
 def explorer() -> Explorer:
     """Explorer of the table of ranks: inputs, width, degree, and the draw."""
 
-    def simulate(inputs: int, width: int, degree: int, seed: int) -> tuple:
-        return _rows(inputs, seed), width, min(degree, 2 * width + 1)
+    def simulate(inputs: int, width: int, degree: int, seed: int) -> dict[str, Any]:
+        return rank_row(inputs, width, min(degree, 2 * width + 1), np.random.default_rng(seed), 2)
 
-    alt = "Table of exact ranks with one cell framed, and its ranks by kind of point as bars"
+    alt = "Table of what theory says with one cell framed, its exact ranks by kind of point as bars"
     return Explorer(
         simulate,
         point_figure,

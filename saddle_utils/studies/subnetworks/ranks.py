@@ -20,21 +20,23 @@ def rank_table(
     Keys: inputs, width, degree; ranks, the set of ranks found by kind; expected, by kind; verdict:
     "holds" where all subnetworks are critical and points in a plane are not, else what fails.
     """
-    rng, rows = np.random.default_rng(seed), []
-    for n in inputs:
-        for width in widths:
-            for degree in range(1, 2 * width + 2):
-                points = {kind: draw_points([n, width, 1], draws, rng, kind) for kind in KINDS}
-                ranks = {k: set(point_ranks(p, degree, rng).tolist()) for k, p in points.items()}
-                expected = {kind: theory.expected_rank(kind, n, width, degree) for kind in KINDS}
-                rows.append(
-                    {"inputs": n, "width": width, "degree": degree, "ranks": ranks,
-                    "expected": expected, "verdict": _verdict(ranks)}
-                )  # fmt: skip
-    return rows
+    rng = np.random.default_rng(seed)
+    cells = ((n, h, d) for n in inputs for h in widths for d in range(1, 2 * h + 2))
+    return [rank_row(*cell, rng, draws) for cell in cells]
 
 
-def _verdict(ranks: dict[str, set[int]]) -> str:
+def rank_row(
+    inputs: int, width: int, degree: int, rng: np.random.Generator, draws: int
+) -> dict[str, Any]:
+    """The row of `rank_table` for one number of inputs, width and degree."""
+    points = {kind: draw_points([inputs, width, 1], draws, rng, kind) for kind in KINDS}
+    ranks = {kind: set(point_ranks(p, degree, rng).tolist()) for kind, p in points.items()}
+    row = {"inputs": inputs, "width": width, "degree": degree, "ranks": ranks}
+    expected = {kind: theory.expected_rank(kind, inputs, width, degree) for kind in KINDS}
+    return {**row, "expected": expected, "verdict": verdict(ranks)}
+
+
+def verdict(ranks: dict[str, set[int]]) -> str:
     """Whether critical means subnetwork, of the ranks found by kind."""
     generic = max(ranks["generic"])
     if max(max(ranks[kind]) for kind in SUBNETWORKS) >= generic:
