@@ -6,6 +6,7 @@ a^k whether the norms of successive layers stay balanced.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -21,6 +22,7 @@ HIGHEST = 16  # degree in the weights up to which terms are looked at
 RELATIONS = ("equal", "proportional", "silent")
 
 
+@cache
 def taylor(phi: str) -> np.ndarray:
     """Coefficients c_0 to c_8 of sigma(a) = sum_k c_k a^k at a = 0, shape (9,).
 

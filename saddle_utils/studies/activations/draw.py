@@ -1,6 +1,7 @@
 """Figure 4 composed, the table of classes, and the confusion of time scales."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -187,11 +188,19 @@ def explorer() -> Explorer:
 
     def simulate(phi: str, scale: float, width: int, seed: int) -> PanelRun:
         panel, epochs = figure4_panel(phi), QUICK.get(phi, 2000)
-        return train_panel(panel, seed, width, scale * panel.init_scale, epochs=epochs, every=20)
+        longer = 1 if phi == "cubic" else 2  # steps, which nobody sees where they are stable
+        run = train_panel(
+            replace(panel, lr=longer * panel.lr), seed, width, scale * panel.init_scale,
+            epochs=epochs // longer, every=20 // longer,
+        )  # fmt: skip
+        return replace(run, panel=panel)
 
     alt = "Loss and effective width of a network with the chosen activation, and its weights"
     return Explorer(
-        simulate, snapshot, alt, phi=Choice("tanh", tuple(FIGURE4), "activation"),
+        simulate, snapshot, alt,
+        {"the paper": {}, "a unit at a time": {"phi": "x_tanh"}, "the mean first":
+        {"phi": "sigmoid"}, "no plateau": {"phi": "x_tanh", "scale": 10**1.2}},
+        phi=Choice("tanh", tuple(FIGURE4), "activation"),
         scale=Slider(1.0, -3, 1.5, 0.1, log=True, label="scale × panel's"), width=Slider(10, 1, 30),
         seed=Slider(0, 0, 100), progress=Slider(0.3, 0.0, 1.0, 0.01, view=True, label="time shown"),
     )  # fmt: skip

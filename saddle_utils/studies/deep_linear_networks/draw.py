@@ -207,13 +207,14 @@ def completion_picture(found: Mapping[tuple[int, float], Mapping[str, np.ndarray
 def run_figure(found: tuple[Descent, np.ndarray, float]) -> Figure:
     """Loss of a run with the rank-r losses, and singular values of its map; for the explorer."""
     run, levels, gamma = found
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 2.9))
     losses, times = run.losses[:, 0] / run.losses[0, 0], run.times[:, 0]
     left.plot(times, losses, color=BLUE)
     draw_levels(left, levels, times[-1])
     left.set(xlabel="gradient-flow time", ylabel="loss / initial loss", xlim=(0, times[-1]))
     left.set_title(f"γ = {gamma:.2f}")
-    right.plot(times[: 5 * len(run.seen) : 5], run.seen[:, 0], color=GREEN, lw=1.8)
+    probed = times[: -1 : len(times) // len(run.seen)]
+    right.plot(probed, run.seen[:, 0], color=GREEN, lw=1.8)
     right.set(xlabel="gradient-flow time", ylabel="singular values of the map", xlim=(0, times[-1]))
     return fig
 
@@ -231,7 +232,7 @@ def explorer() -> Explorer:
         def probe(at: np.ndarray) -> np.ndarray:
             return np.linalg.svd(net.output(at), compute_uv=False)
 
-        return train(net, theta, 1200, probe, chunk=20, end=1e-3), rank_losses(strengths), gamma
+        return train(net, theta, 800, probe, chunk=10, end=1e-3), rank_losses(strengths), gamma
 
     alt = "Loss of a deep linear network over time, and the singular values of its map"
     return Explorer(

@@ -16,6 +16,8 @@ def explorer() -> Explorer:
     return Explorer(
         simulate, draw.example_figure,
         "Loss over time of a random task, the loss curve predicted before training dashed over it",
+        {"quadratic units": {"architecture": "quadratic"}, "a ReLU task": {"architecture": "ReLU"},
+        "long waits": {"init_scale": 1e-8}, "hardly a plateau": {"init_scale": 1e-2}},
         architecture=Choice(kinds[0], kinds), init_scale=Slider(1e-4, -8, -2, 0.25, log=True,
         label="initial scale"), seed=Slider(1, 0, 100), width=Slider(20, 5, 50, label="units"),
     )  # fmt: skip
