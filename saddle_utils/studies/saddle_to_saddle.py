@@ -108,7 +108,7 @@ def draw_run(scene_and_run: tuple[Landscape, Trajectory], angle: float) -> Figur
     fig = plt.figure(figsize=(7.2, 3.2), layout="constrained")
     left, right = fig.subfigures(1, 2, width_ratios=(1.2, 1))
     ax = left.add_subplot(projection="3d")
-    draw_landscape(ax, scene, run, mesh=30)
+    draw_landscape(ax, scene, run, mesh=18)
     ax.view_init(elev=33, azim=angle)
     loss = right.subplots()
     loss.plot(run.times, run.losses / run.losses[0], color=ORANGE)

@@ -43,6 +43,7 @@ def here_figure(
     _draw_regions(right, kappas, scales, calm)
     right.plot(*here, "o", color=ORANGE, mec="white", ms=9, clip_on=False, zorder=5)
     right.set(xlabel="κ", ylabel="initial scale ε", title="plateaus before the last")
+    right.set(yticks=[1e-8, 1e-6, 1e-4, 1e-2, 1])
     right.minorticks_off()
     return fig
 
@@ -175,12 +176,12 @@ def explorer() -> Explorer:
 
     `rank` units are large, all others of the initial scale.
     """
-    kappas, scales = np.linspace(0, 2, 25), np.logspace(-8, 0, 33)
+    kappas, scales = np.linspace(0, 2, 21), np.logspace(-8, 0, 25)
     strengths = np.array([power_law(kappa) for kappa in kappas])
 
     @lru_cache
     def calm(width: int) -> np.ndarray:
-        return wide_limit.calm(strengths, np.multiply.outer(width * scales**2, np.ones(25)))
+        return wide_limit.calm(strengths, np.multiply.outer(width * scales**2, np.ones(21)))
 
     def simulate(kappa: float, init_scale: float, rank: int, width: int, seed: int) -> tuple:
         network, mass = figure2_network("linear", kappa), width * init_scale**2
