@@ -1,7 +1,6 @@
 """The phase diagrams: what is measured in colour, the theory's boundaries dashed."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
+from scipy.interpolate import make_interp_spline
 
 from ...datasets import figure2_network, power_law
 from ...dynamics import Trajectory, flows
@@ -43,7 +43,7 @@ def here_figure(
     _draw_regions(right, kappas, scales, calm)
     right.plot(*here, "o", color=ORANGE, mec="white", ms=9, clip_on=False, zorder=5)
     right.set(xlabel="κ", ylabel="initial scale ε", title="plateaus before the last")
-    right.set(yticks=[1e-8, 1e-6, 1e-4, 1e-2, 1])
+    right.set_yticks([1e-8, 1e-6, 1e-4, 1e-2, 1], ["1e-8", "1e-6", "1e-4", ".01", "1"])
     right.minorticks_off()
     return fig
 
@@ -179,9 +179,9 @@ def explorer() -> Explorer:
     kappas, scales = np.linspace(0, 2, 21), np.logspace(-8, 0, 25)
     strengths = np.array([power_law(kappa) for kappa in kappas])
 
-    @lru_cache
-    def calm(width: int) -> np.ndarray:
-        return wide_limit.calm(strengths, np.multiply.outer(width * scales**2, np.ones(21)))
+    masses = np.logspace(-16, 3, 58)  # width times the square of the scale: all that matters
+    found = wide_limit.calm(strengths, np.multiply.outer(masses, np.ones(21)))
+    calm = make_interp_spline(np.log(masses), np.log(found), k=1)
 
     def simulate(kappa: float, init_scale: float, rank: int, width: int, seed: int) -> tuple:
         network, mass = figure2_network("linear", kappa), width * init_scale**2
@@ -191,7 +191,8 @@ def explorer() -> Explorer:
         (run,) = flows(network, theta[None], end)
         learned = wide_limit.modes(s, mass, run.times[:, None])
         wide = ((s - learned) ** 2).sum(1) / 2
-        return run, linear_levels(network), wide, kappas, scales, calm(width), (kappa, init_scale)
+        shares = np.exp(calm(np.log(width * scales**2)))
+        return run, linear_levels(network), wide, kappas, scales, shares, (kappa, init_scale)
 
     return Explorer(
         simulate, lambda found: here_figure(*found),
