@@ -14,6 +14,7 @@ a function over many tasks or settings, on all cores or on a cluster.
 from .escapes import escape, escapes
 from .gradient_descent import descend, glance, minibatches, resolve_device
 from .gradient_flow import flow, flows
+from .heun import heun_path
 from .optimisers import Rule, adam, gradient, momentum
 from .sweeps import sweep_over
 from .trajectories import RunFailedError, Trajectory

@@ -26,39 +26,52 @@ LONGEST = 200.0  # a drop is followed for so many e-folds
 
 def deep_drops(
     network: DeepLinear, theta: np.ndarray, drops: int
-) -> tuple[np.ndarray, list[tuple[int, np.ndarray, np.ndarray]], float]:
-    """Levels (ranks + 1,) and the drops of one run from weights theta (1, n).
+) -> tuple[np.ndarray, list[list[tuple[int, np.ndarray, np.ndarray]]], np.ndarray]:
+    """Levels (runs, ranks + 1) and the drops of each run from weights theta (runs, 1, n).
 
     Of each drop: the rank behind it, times, and losses.  Where two ranks drop without a rest
-    between, that is one.  Also when the next drop would begin, inf if none.  The levels are those
-    of a linear network, for its saddles have the same maps.
+    between, that is one.  Also when the next drop would begin, inf if none, (runs,).  The levels
+    are those of a linear network, for its saddles have the same maps.
     """
-    shallow = Linear(network.syz, network.szz, network.syy)
-    levels, degree, clock = linear_levels(shallow), network.depth - 1, 0.0
-    _, modes = np.linalg.eigh(best_map(shallow) @ network.syz.T)
-    rank, found = 0, []
-    while rank < len(levels) - 1 and levels[rank] - levels[-1] > SLIGHT * levels[0]:
-        big, small = split_ranks(network, theta, rank)
-        learned = modes[:, modes.shape[1] - rank :]
-        g = network.syz - learned @ (learned.T @ network.syz)
+    nets, degree = [network.runs(i) for i in range(len(theta))], network.depth - 1
+    shallow = [Linear(net.syz, net.szz, net.syy) for net in nets]
+    levels = np.stack([linear_levels(net) for net in shallow])
+    modes = [np.linalg.eigh(best_map(net) @ net.syz.T)[1] for net in shallow]
+    rank, clock, after = [0] * len(nets), np.zeros(len(nets)), np.full(len(nets), np.inf)
+    found: list[list] = [[] for _ in nets]
+    theta, live = theta.copy(), set(range(len(nets)))
+    while live:
+        learns = levels - levels[:, -1:] > SLIGHT * levels[:, :1]
+        live = {i for i in live if learns[i, rank[i]]}
+        big, small, g = 0 * theta, 0 * theta, 0 * network.syz
+        for i in live:
+            big[i], small[i] = split_ranks(nets[i], theta[i], rank[i])
+            learned = modes[i][:, modes[i].shape[1] - rank[i] :]
+            g[i] = nets[i].syz - learned @ (learned.T @ nets[i].syz)
         frozen = replace(network, syz=g, szz=0 * network.szz)
-        ends, _, rates = diverging_times(frozen.field, small, degree)
-        strength = np.linalg.norm(modes[:, -1 - rank] @ best_map(shallow))
+        ends, _, rates = (part[:, 0] for part in diverging_times(frozen.field, small, degree))
+        maps = [mode[:, -1 - min(k, levels.shape[1] - 2)] @ best_map(net)
+                for mode, k, net in zip(modes, rank, shallow, strict=True)]  # fmt: skip
+        strength = np.linalg.norm(maps, axis=-1)
         goal = START * np.sqrt(network.depth) * strength ** (1 / network.depth)
-        left = goal ** (1 - degree) / ((degree - 1) * max(rates[0], 1e-300))
-        wait = max(ends[0] - left, 0.0)
-        if rank >= drops or not np.isfinite(wait):
-            return levels, found, clock + wait
-        start = big + grown_units(frozen.field, small, wait, degree)
-        fold = 1 / (np.linalg.norm(g, 2) * strength ** (1 - 2 / network.depth))
-        run = flow(network, start, min(left, LONGEST * fold) + LONGEST * fold, rtol=1e-7)
-        last = _rest(network, run)
-        times, losses = dense_loss(network, run)
-        shown = times <= run.times[last]
-        rank = max(rank + 1, int((losses[shown][-1] < (levels[1:] + levels[:-1]) / 2).sum()))
-        found.append((rank, clock + wait + times[shown], losses[shown]))
-        theta, clock = run.theta[last], clock + wait + run.times[last]
-    return levels, found, np.inf
+        left = goal ** (1 - degree) / ((degree - 1) * np.maximum(rates, 1e-300))
+        wait = np.maximum(ends - left, 0)
+        for i in list(live):
+            if rank[i] >= drops or not np.isfinite(wait[i]):
+                after[i] = clock[i] + wait[i]
+                live.remove(i)
+        still = np.isin(np.arange(len(nets)), list(live))
+        start = big + grown_units(frozen.field, small, np.where(still, wait, 0), degree)
+        for i in live:
+            fold = 1 / (np.linalg.norm(g[i], 2) * strength[i] ** (1 - 2 / network.depth))
+            run = flow(nets[i], start[i], min(left[i], LONGEST * fold) + LONGEST * fold, rtol=1e-7)
+            last, middles = _rest(nets[i], run), (levels[i, 1:] + levels[i, :-1]) / 2
+            times, losses = dense_loss(nets[i], run)
+            shown = times <= run.times[last]
+            rank[i] = max(rank[i] + 1, int((losses[shown][-1] < middles).sum()))
+            found[i].append((rank[i], clock[i] + wait[i] + times[shown], losses[shown]))
+            theta[i], clock[i] = run.theta[last], clock[i] + wait[i] + run.times[last]
+    return levels, found, after
 
 
 def split_ranks(network: DeepLinear, theta: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:

@@ -255,13 +255,7 @@ def _rows(rows: np.ndarray, this: Drop, other: Drop) -> Drop:
     """The drop that is `this` in some rows (runs,), and the `other` elsewhere."""
     width = max(this.saddle.shape[1], other.saddle.shape[1])
     both = {}
-    names = (
-        "saddle",
-        "dormant",
-        "duration",
-        "arrival",
-        *(["lead"] if other.lead is not None else []),
-    )
+    names = ("saddle", "dormant", "duration", "arrival") + ("lead",) * (other.lead is not None)
     for name in names:
         parts = [getattr(drop, name) for drop in (this, other)]
         if name in ("saddle", "lead"):

@@ -33,25 +33,15 @@ def first_power_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
     and its norm r obeys dr = k r^p, so that (p - 1) k (t_inf - t) = r^(1 - p).
     """
     order, runs = lowest_order(rest.phi), np.arange(len(dormant))
-    ends = np.full(dormant.shape[:2], np.inf)
-    ways, paces = np.zeros_like(dormant), np.zeros(dormant.shape[:2])
-    nets = [rest.runs(i) for i in runs]
-    for i, net in enumerate(nets):
-        if dormant[i].any() and np.abs(net.y).max() > 0:
-            force = partial(power_field, net, order=order)
-            ends[i], ways[i], paces[i] = diverging_times(force, dormant[i], order)
+    force = partial(power_field, rest, order=order)
+    ends, ways, paces = diverging_times(force, dormant, order)
     recruit, end = ends.argmin(-1), ends.min(-1)
     pace = np.maximum(paces[runs, recruit], 1e-300)
     safe = np.where(np.isfinite(end), end, 0)
 
     def at(size: np.ndarray) -> Escape:
         left = np.maximum(size, 1e-300) ** (1 - order) / ((order - 1) * pace)
-        begin = np.maximum(safe - left, 0)
-        grown = [
-            grown_units(partial(power_field, net, order=order), units, time, order)
-            for net, units, time in zip(nets, dormant, begin, strict=True)
-        ]
-        others = np.stack(grown)
+        others = grown_units(force, dormant, np.maximum(safe - left, 0), order)
         unit = others[runs, recruit][:, None].copy()
         others[runs, recruit] = 0
         largest = np.linalg.norm(others, axis=-1).max(-1)
@@ -91,7 +81,7 @@ def power_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Dr
     pull = np.abs(power_field(network, start[:, -1:] / size[:, None, None], order)).max((1, 2))
     fold = 1 / np.maximum(pull * size ** (order - 1), 1e-300)
     ends = np.where(moves, 1e5 * fold, 1.0)
-    runs = flows(network, start, ends, rtol=1e-8)
+    runs = flows(network, start, ends, rtol=1e-6 if order == 2 else 1e-8)
     nets = [network.runs(np.array([i])) for i in range(len(start))]
     kicks = []
     for net, run in zip(nets, runs, strict=True):

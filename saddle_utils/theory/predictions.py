@@ -142,15 +142,13 @@ def _first_drop(
 
 
 def _deep(network: DeepLinear, theta0: np.ndarray, drops: int) -> Prediction:
-    """The prediction of a deep linear network, run by run; one of two layers is a `Linear` one."""
+    """The prediction of a deep linear network; one of two layers is a `Linear` one."""
     if network.skips or network.patches != 1 or network.depth < 2:
         raise ValueError("wanted a deep linear network of two layers or more, no skips or patches")
     if network.depth == 2:
         inner, outer = network.weights(theta0)
         shallow = Linear(network.syz, network.szz, network.syy)
         return predict(shallow, np.concatenate([outer.mT, inner], axis=-1), drops)
-    nets = [network.runs(i) for i in range(len(theta0))]
-    found = [deep_drops(net, theta, drops) for net, theta in zip(nets, theta0, strict=True)]
-    levels, groups, after = zip(*found, strict=True)
-    last = np.minimum(np.arange(drops + 1), len(levels[0]) - 1)
-    return plain_prediction(np.stack(levels)[:, last], groups, np.array(after), True)
+    levels, groups, after = deep_drops(network, theta0, drops)
+    last = np.minimum(np.arange(drops + 1), levels.shape[1] - 1)
+    return plain_prediction(levels[:, last], groups, after, True)

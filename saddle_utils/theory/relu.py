@@ -6,12 +6,11 @@ Units of one direction, a ray, act as one (Theorem 3 iii).  The field jumps at k
 switches on a sample, and units slide along kinks; so all flows here take short steps of fixed size.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
+from ..dynamics import heun_path
 from ..networks import Pointwise, concat
 from .waiting import Drop, Escape, FirstEscape, best_amplitude, residual_task
 
@@ -22,8 +21,7 @@ SEEN, GROWN = 0.02, 0.1  # of the largest norm: a dormant unit is no longer smal
 RESTED = 3e-3  # of the largest speed: a narrow network is at rest
 MERGED = 0.03  # of the loss: a lower level is another drop
 CALM = 0.3  # of its decrease that is left when the loss counts as fallen
-CACHED = 100_000  # bytes: arrays of activations above that size are several times slower
-TINY = 1e-100  # size of units whose own part in the output is below rounding
+TINY = 1e-100  # units of that size move as others do, but their part in the output is nothing
 TOLERANCE = 1e-9  # of angles and slopes where an extremum lies on a kink
 
 
@@ -36,13 +34,9 @@ def first_relu_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
     are aligned by then, and the others stay as they are.
     """
     fold = efold_time(rest)
-    paths = [
-        heun_path(partial(_alone, rest.runs(g)), dormant[g], STEP * fold[g], TURN)
-        for g in cache_groups(rest, dormant.shape[1])
-    ]
-    path = np.concatenate(paths, axis=1)
+    path = heun_path(rest, TINY * dormant, STEP * fold, TURN) / TINY
     last = path[-1]
-    field, norm = _alone(rest, last), np.linalg.norm(last, axis=-1)
+    field, norm = rest.field(TINY * last) / TINY, np.linalg.norm(last, axis=-1)
     ray = last / np.maximum(norm, 1e-300)[..., None]
     rates = (ray * field).sum(-1) / np.maximum(norm, 1e-300)
     runs, growing = np.arange(len(last)), rates * fold[:, None] > 1e-3
@@ -89,9 +83,7 @@ def relu_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Dro
     theta = np.concatenate([start, dormant], axis=1)
     seen = np.zeros(theta.shape[:2], dtype=bool)
     seen[:, : start.shape[1]] = True
-    falls = []
-    for g in cache_groups(network, theta.shape[1]):
-        falls += _fall(network.runs(g), theta[g], seen[g], step[g])
+    falls = _fall(network, theta, seen, step)
     seen, ends = np.stack([fall[0] for fall in falls]), np.stack([fall[1][-1] for fall in falls])
     norm = np.linalg.norm(ends, axis=-1)
     own = slice(start.shape[1], None)
@@ -100,9 +92,9 @@ def relu_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Dro
     order = np.argsort(~seen, axis=1, kind="stable")[:, :width, None]
     lead = np.take_along_axis(np.where(seen[..., None], ends, 0), order, 1)
     cut, passed = (np.array([fall[k] for fall in falls]) for k in (2, 3))
-    rest = heun_path(network.field, lead, 2 * STEP * first, SETTLE)
+    rest = heun_path(network, lead, 2 * STEP * first, SETTLE)
     curves, duration = [], np.zeros(len(theta))
-    after = np.stack([network.loss(state) for state in rest[1:]], axis=1)
+    after = network.loss(rest[1:]).T
     for i, (fell, path, *_) in enumerate(falls):
         duration[i] = step[i] * (len(path) - 1)
         times, losses = step[i] * np.arange(len(path)), network.runs(i).loss(path * fell[:, None])
@@ -132,22 +124,21 @@ def _fall(
     large as the largest of these before they rest, the path is cut when it was SEEN times as large;
     if that was before the loss has fallen, the fall is repeated with it among them.
     """
-    path, speeds, field = [theta], [], partial(_seen_field, network, seen)
     rows, runs = seen[..., None], np.arange(len(theta))
+    scale = np.where(rows, 1, TINY)  # ReLU units of that size grow as they do, and are not seen
+    path = (theta * scale)[None]
     for _ in range(CHUNKS):
-        path += list(heun_path(field, path[-1], step, CHUNK)[1:])
-        moved = np.where(rows, np.diff(path[-CHUNK - 1 :], axis=0), 0)
-        speeds.append(np.linalg.norm(moved, axis=(-2, -1)))
-        speed = np.concatenate(speeds)
+        path = np.concatenate([path, heun_path(network, path[-1], step, CHUNK)[1:]])
+        speed = np.linalg.norm(np.diff(path, axis=0), axis=(-2, -1))
         behind = np.arange(len(speed))[:, None] > speed.argmax(0)
         still = behind & (speed < RESTED * speed.max(0))
         if (still.any(0) | ~speed.any(0)).all():
             break
-    whole, steps = np.stack(path), np.arange(len(path))
+    whole, steps = path / scale, np.arange(len(path))
     rest = np.where(still.any(0), still.argmax(0), len(speed) - 1) + 1
-    level, top = (network.loss(np.where(rows, whole[k, runs], 0)) for k in (rest, 0 * rest))
-    some = steps[::4]
-    losses = np.stack([network.loss(np.where(rows, path[k], 0)) for k in some])
+    some, order = steps[::4], np.argsort(~seen, axis=1, kind="stable")[:, : seen.sum(1).max(), None]
+    level, top = (network.loss(path[k, runs]) for k in (rest, 0 * rest))
+    losses = network.loss(np.take_along_axis(path[some], order[None], 2))
     half = some[(losses < level + CALM * (top - level)).argmax(0)]
     norm = np.linalg.norm(whole, axis=-1)
     led = np.where(seen, norm, 0).max((0, 2))
@@ -168,22 +159,6 @@ def _fall(
     return found
 
 
-def _seen_field(network: Pointwise, seen: np.ndarray, theta: np.ndarray) -> np.ndarray:
-    """Field of all units, by the residual of those that are seen, (runs, units)."""
-    v, a, phi, _ = network.forward(theta)
-    rows = v * np.repeat(seen, network.patches, axis=1)[..., None]
-    f = rows.mT @ phi.reshape(*rows.shape[:2], network.samples)
-    return network.field(theta, (v, a, phi, (network.y - f) / network.samples))
-
-
-def heun_path(field: Callable, theta: np.ndarray, step: np.ndarray, count: int) -> np.ndarray:
-    """The start theta and `count` steps of `heun_step`, (count + 1, runs, units, features)."""
-    path = [theta]
-    for _ in range(count):
-        path.append(heun_step(field, path[-1], step))
-    return np.stack(path)
-
-
 def tearing_rate(network: Pointwise, saddle: np.ndarray) -> np.ndarray:
     """Fastest rate at which the units of one ray part at a saddle, (runs,).
 
@@ -198,18 +173,6 @@ def tearing_rate(network: Pointwise, saddle: np.ndarray) -> np.ndarray:
     return np.linalg.norm(pulls.reshape(*u.shape[:2], -1, network.n_u), 2, axis=(2, 3)).max(-1)
 
 
-def cache_groups(network: Pointwise, units: int) -> list[np.ndarray]:
-    """Indices of the runs in groups whose arrays of activations fit into the cache, see CACHED."""
-    count = network.x.shape[0]
-    each = 8 * units * network.patches * network.samples
-    return np.array_split(np.arange(count), -(-count * each // CACHED))
-
-
-def _alone(rest: Pointwise, theta: np.ndarray) -> np.ndarray:
-    """Field of dormant units theta, which see the residual task `rest` but not each other."""
-    return rest.field(TINY * theta) / TINY
-
-
 def efold_time(network: Pointwise) -> np.ndarray:
     """Time in which the fastest dormant unit grows e-fold, (runs,), up to a factor of order one.
 
@@ -220,13 +183,6 @@ def efold_time(network: Pointwise) -> np.ndarray:
     silent = np.zeros((*u.shape[:-1], network.n_v))
     pull = network.split(network.field(concat([silent, u])))[0]
     return 1 / np.maximum(np.linalg.norm(pull, axis=-1).max(-1), 1e-300)
-
-
-def heun_step(field: Callable, theta: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """Units theta (runs, units, f) after one step of Heun's method of length `step` (runs,)."""
-    h = step[:, None, None]
-    slope = field(theta)
-    return theta + h / 2 * (slope + field(theta + h * slope))
 
 
 @dataclass(frozen=True)

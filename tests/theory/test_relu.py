@@ -9,7 +9,7 @@ import pytest
 
 from saddle_utils import networks
 from saddle_utils.datasets import other_tasks, panel, prediction_tasks
-from saddle_utils.dynamics import flow
+from saddle_utils.dynamics import flow, heun_path
 from saddle_utils.networks import initial_units, stacked
 from saddle_utils.observables import first_times
 from saddle_utils.theory import relu
@@ -69,7 +69,7 @@ def test_a_ray_tears_as_its_hessian_says(kind):
     found = predict(net, 1e-6 * initial_units(net, 15, 1.0, range(5)), 1)
     largest = np.linalg.norm(found.saddles[1], axis=-1).argmax(-1)
     rays = found.saddles[1][np.arange(5), largest][:, None]
-    rays = relu.heun_path(net.field, rays, 0.14 * relu.efold_time(net), 1500)[-1]
+    rays = heun_path(net, rays, 0.14 * relu.efold_time(net), 1500)[-1]
     rates, parted = relu.tearing_rate(net, rays), 0
     for k in range(5):
         task, unit = one(net, k), rays[k]
@@ -79,19 +79,6 @@ def test_a_ray_tears_as_its_hessian_says(kind):
         twins = np.concatenate([unit, unit]) / np.sqrt(2)
         assert np.linalg.eigvalsh(task.jacobian(twins)).max() == pytest.approx(rates[k], abs=1e-5)
     assert parted >= 3 and (rates.max() > 1e-3) == (kind == "ReLU conv")
-
-
-def test_a_step_of_heun_is_of_second_order():
-    """On dtheta = A theta, 1 + h A + h^2 A^2 / 2 exactly, with a step for each run."""
-    a = np.array([[0.3, -1.2], [0.7, 0.4]])
-    theta, step = np.random.default_rng(0).standard_normal((2, 3, 2)), np.array([0.1, 0.4])
-    path = relu.heun_path(lambda theta: theta @ a.T, theta, step, 3)
-    assert path.shape == (4, 2, 3, 2)
-    for k, h in enumerate(step):
-        once = np.eye(2) + h * a + h**2 * a @ a / 2
-        for n in range(4):
-            expected = theta[k] @ np.linalg.matrix_power(once, n).T
-            np.testing.assert_allclose(path[n, k], expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["ReLU", "ReLU conv"])
@@ -109,16 +96,6 @@ def test_dormant_units_grow_at_most_e_fold_in_the_time_that_bears_its_name(kind)
             slope = (task.loss(0 * unit) - task.loss(1e-4 * unit)) / 1e-8
             grown.append(slope)
         assert 1 / fold[k] == pytest.approx(max(grown), rel=1e-5)
-
-
-def test_groups_of_runs_fit_the_cache_and_hold_all_runs_in_order():
-    net = prediction_tasks(912, 30)["ReLU"]
-    for units in (5, 50, 400):
-        groups = relu.cache_groups(net, units)
-        np.testing.assert_array_equal(np.concatenate(groups), np.arange(30))
-        size = 8 * units * net.patches * net.samples
-        assert max(map(len, groups)) <= max(1, relu.CACHED // size + 1)
-        assert len(groups) == 1 or 30 * size > relu.CACHED
 
 
 def test_the_exponents_of_two_directions():

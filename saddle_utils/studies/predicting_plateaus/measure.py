@@ -13,6 +13,7 @@ from ...theory.waiting import residual_task
 SMALLEST = 0.05  # of the initial loss: what a predicted drop must take to be followed
 FLAT = 0.02  # of the initial loss: a plateau that comes so near to its level is there
 SETTLED = 3.0  # a plateau is looked at for so many times what its drop takes to settle
+RTOL = {"linear": 1e-11, "order 2": 1e-6, "ReLU": 1e-7}  # of runs, by family; else 1e-8
 LONGER = 1.2  # a run is trained for so many times what it is predicted to take
 
 
@@ -64,8 +65,7 @@ def due_drops(theory: Prediction, smallest: float = SMALLEST) -> np.ndarray:
 
 def train_tasks(network: Network, theta0: np.ndarray, ends: np.ndarray) -> list[Trajectory]:
     """Gradient flow of each run to its own end, to ten times the accuracy that is claimed."""
-    rtol = 1e-11 if isinstance(network, Linear) else 1e-8
-    return flows(network, theta0, ends, rtol=rtol if network.smooth else 1e-7)
+    return flows(network, theta0, ends, rtol=RTOL.get(intervals.family(network), 1e-8))
 
 
 def plateau(times: np.ndarray, losses: np.ndarray, begin: float, end: float) -> tuple[int, float]:

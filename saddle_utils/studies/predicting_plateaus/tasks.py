@@ -7,7 +7,7 @@ import pandas as pd
 
 from ... import datasets
 from ...datasets import whitened
-from ...dynamics import sweep_over
+from ...dynamics import heun_path, sweep_over
 from ...networks import Network, Pointwise, initial_units, stacked
 from ...observables import dense_loss, first_times
 from ...theory import intervals, linear, predictions, relu
@@ -158,7 +158,7 @@ def tearing(seed: int, count: int, width: int) -> np.ndarray:
     saddle, fold = predictions.predict(network, theta0, 1).saddles[1], relu.efold_time(network)
     largest = np.linalg.norm(saddle, axis=-1).argmax(-1)
     ray = saddle[np.arange(count), largest][:, None]
-    ray = relu.heun_path(network.field, ray, 0.14 * fold, 1500)[-1]
+    ray = heun_path(network, ray, 0.14 * fold, 1500)[-1]
     rates, speed = relu.tearing_rate(network, ray), np.abs(network.field(ray)).max((1, 2))
     some = np.flatnonzero((speed * fold < 1e-5) & (rates * fold > 0.05))
     rates, fold, ray = rates[some], fold[some], ray[some]
@@ -166,7 +166,7 @@ def tearing(seed: int, count: int, width: int) -> np.ndarray:
     start = share * ray + 1e-7 * rng.standard_normal((len(some), width, ray.shape[-1]))
     step = np.minimum(0.02 / rates, 0.1 * fold)
     half = np.round(4 / rates / step).astype(int)
-    path = relu.heun_path(network.runs(some).field, start, step, 2 * half.max())
+    path = heun_path(network.runs(some), start, step, 2 * half.max())
     spread = np.linalg.svd(path, compute_uv=False)[..., 1]
     runs = np.arange(len(some))
     grown = np.log(spread[2 * half, runs] / spread[half, runs])
