@@ -16,7 +16,7 @@ except ImportError:  # the same code then runs as it stands, a few hundred times
 
 
 KERNELS = (  # modules with kernels
-    "compiling", "fields", "heun", "kinks", "problems", "records", "resting", "runs", "steps", "tableaux"
+    "compiling", "fields", "kinks", "problems", "records", "resting", "runs", "steps", "tableaux"
 )  # fmt: skip
 
 

@@ -258,3 +258,27 @@ def descend_run(data, start, lr, steps, every, rule, beta, beta2, eps):
                     second[k, i] = beta2 * second[k, i] + (1 - beta2) * out[k, i] ** 2
                     theta[k, i] += lr * first[k, i] / one / (np.sqrt(second[k, i] / two) + eps)
     return -1, tape.losses, tape.units
+
+
+@kernel
+def heun_run(data, start, step, count):
+    """Units (count + 1, units, F) at start (F, units) and after each step of Heun's method."""
+    f, units = start.shape
+    work, on = workspace(data, units), np.zeros((0, units))
+    theta, ahead, first, second = start.copy(), start.copy(), start.copy(), start.copy()
+    path = np.empty((count + 1, units, f))
+    for n in range(count + 1):
+        for k in range(f):
+            for i in range(units):
+                path[n, i, k] = theta[k, i]
+        if n == count:
+            break
+        field(data, work, on, theta, first)
+        for k in range(f):
+            for i in range(units):
+                ahead[k, i] = theta[k, i] + step * first[k, i]
+        field(data, work, on, ahead, second)
+        for k in range(f):
+            for i in range(units):
+                theta[k, i] += step / 2 * (first[k, i] + second[k, i])
+    return path

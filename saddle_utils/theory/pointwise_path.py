@@ -22,7 +22,7 @@ from .divergence import diverging_times, grown_units
 from .linear.path import first_linear_escape
 from .waiting import Drop, Escape, FirstEscape, arrived, best_amplitude
 
-RAY = 1e-3  # size at which units of lowest order 1 are no longer followed as a linear network
+RAY = 1e-4  # size at which units of lowest order 1 are no longer followed as a linear network
 
 
 def first_power_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
@@ -34,13 +34,17 @@ def first_power_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
     """
     order, runs = lowest_order(rest.phi), np.arange(len(dormant))
     force = partial(power_field, rest, order=order)
-    ends, ways, paces = diverging_times(force, dormant, order)
+    ends, ways = np.full(dormant.shape[:2], np.inf), np.zeros_like(dormant)
+    paces, some = np.zeros(dormant.shape[:2]), np.flatnonzero(dormant.any((1, 2)))
+    if len(some):
+        lone = partial(power_field, rest.runs(some), order=order)
+        ends[some], ways[some], paces[some] = diverging_times(lone, dormant[some], order)
     recruit, end = ends.argmin(-1), ends.min(-1)
-    pace = np.maximum(paces[runs, recruit], 1e-300)
+    pace = np.where(np.isfinite(end), paces[runs, recruit], 1)
     safe = np.where(np.isfinite(end), end, 0)
 
     def at(size: np.ndarray) -> Escape:
-        left = np.maximum(size, 1e-300) ** (1 - order) / ((order - 1) * pace)
+        left = np.maximum(size, 1e-100) ** (1 - order) / ((order - 1) * pace)
         others = grown_units(force, dormant, np.maximum(safe - left, 0), order)
         unit = others[runs, recruit][:, None].copy()
         others[runs, recruit] = 0
@@ -118,7 +122,7 @@ def ray_drop(
     alive = np.isfinite(off.time) & (size > 0)
     theta = off.others + first.share[..., None] @ off.unit
     rate = np.linalg.norm(task.syz.reshape(len(theta), task.n_v, -1), 2, axis=(1, 2))
-    runs = flows(network, theta, 60 / np.maximum(rate, 1e-300), rtol=1e-8)
+    runs = flows(network, theta, 80 / np.maximum(rate, 1e-300), rtol=1e-10)
     curves = [dense_loss(network.runs(np.array([i])), run) for i, run in enumerate(runs)]
     levels = np.stack([task.syy / 2, task.syy / 2 - taken], axis=1)
     return levels, np.where(alive, np.maximum(off.time, 0), np.inf), curves

@@ -79,9 +79,11 @@ def _saddles(
     """The prediction by a path of saddles, from one `escape` and `fall` to the next."""
     degree, most = degree_at_zero(network), theta0.shape[1] * getattr(network, "rank", 1)
     path, after = Path(network, theta0), np.full(len(theta0), np.inf)
+    late = np.ones(len(theta0), dtype=bool)
     for count in range(max(drops, most) + 1):
         rest = residual_task(network, path.saddles[-1])
         learns = (learnable_loss(rest) > LEAST * path.levels[0]) & (count < most)
+        learns &= late | (count <= drops)
         first = escape(rest, np.where(learns[:, None, None], path.dormant, 0))
         size, taken = best_amplitude(rest, first.direction, degree)
         off = first.at(START[degree] * size)
