@@ -18,10 +18,10 @@ def predicted_others_picture(table: pd.DataFrame, others: pd.DataFrame) -> Pictu
     """Errors of the other kinds, and how often the times of all kinds lie in their intervals."""
     fig = others_figure(table, others)
     alt = (
-        "Left: errors of predicted times for eleven other kinds of networks, a row of dots each, "
+        "Left: errors of predicted times for twelve other kinds of networks, a row of dots each, "
         "logarithmic: from a millionth for linear ones and tanh to tenths of a percent for ReLU. "
         "Right: the share of times in their "
-        "intervals, for all eighteen kinds, around the nine tenths claimed."
+        "intervals, for all nineteen kinds, around the nine tenths claimed."
     )
     both = pd.concat([table, others], ignore_index=True)
     shown = ["kind", "run", "drop", "scale", "doubt", "predicted_time", "time", "width", "inside"]
