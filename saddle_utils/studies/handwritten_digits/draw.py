@@ -248,7 +248,7 @@ def explorer() -> Explorer:
         task = digit_task(images, pair)
         s1, s2 = task.strengths[:2]
         end = 1.3 * (np.log(1 / init_scale) + 2) / s2 + 4 / s1
-        return pair, train_linear(images, pair, width, init_scale, 0, end), task.levels
+        return pair, train_linear(images, pair, width, init_scale, 0, end, 150), task.levels
 
     return Explorer(
         simulate, lambda found: pair_figure(images, *found),

@@ -127,12 +127,13 @@ def starts(tasks: Sequence[Task], width: int, init_scale: float, seed: int) -> n
 
 
 def train_linear(
-    images: Images, digits: Sequence[int], width: int, init_scale: float, seed: int, end: float
-) -> Run:
+    images: Images, digits: Sequence[int], width: int, init_scale: float, seed: int, end: float,
+    records: int = RECORDS,
+) -> Run:  # fmt: skip
     """Gradient flow of the linear network on these digits up to time `end`, by its moments."""
     task = digit_task(images, digits)
     theta = starts([task], width, init_scale, seed)[0]
-    run = flow(task.network, theta, np.linspace(0, end, RECORDS + 1))
+    run = flow(task.network, theta, np.linspace(0, end, records + 1))
     x, y = images.of(digits)
     v, u = task.network.split(run.theta)
     return _recorded(run, u @ task.basis.T, y, lambda k: (x @ task.basis) @ u[k].T @ v[k])
