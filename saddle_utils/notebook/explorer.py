@@ -3,14 +3,14 @@
 import asyncio
 import gc
 import inspect
-import io
+import struct
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-import PIL.Image
 from matplotlib.figure import Figure
 from matplotlib.ticker import AutoLocator
 
@@ -140,14 +140,12 @@ class Explorer:
             for axes, place in zip(fig.axes, self._places, strict=True):
                 axes.set_position(place)
         fig.set_dpi(100)
-        renderer, buffer = fig.canvas.get_renderer(), io.BytesIO()
+        renderer = fig.canvas.get_renderer()
         self._formulas = renderer.mathtext_parser = self._formulas or renderer.mathtext_parser
         fig.canvas.draw()  # once, where savefig draws twice
         self._places = [axes.get_position() for axes in fig.axes]
         plt.close(fig)
-        pixels = np.asarray(renderer.buffer_rgba())
-        PIL.Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
-        return buffer.getvalue()
+        return _png(np.asarray(renderer.buffer_rgba()))
 
     def command(self, **values: float | str) -> str:
         """The command that draws the picture at these values again."""
@@ -209,6 +207,19 @@ class Explorer:
         bundle = self.panel()._repr_mimebundle_()
         widget = bundle[0] if isinstance(bundle, tuple) else bundle
         return {**widget, "image/png": self.picture}, {"image/png": {"alt": self.alt}}
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    """Pixels (height, width, 4) as PNG, unfiltered: in a third of the time that libraries take."""
+    height, width, _ = pixels.shape
+    rows = np.pad(pixels.reshape(height, -1), ((0, 0), (1, 0)))  # each begins with its filter, 0
+    head = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+    parts = {b"IHDR": head, b"IDAT": zlib.compress(rows.tobytes(), 1), b"IEND": b""}
+    chunks = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts.items()
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def _maker() -> str:
