@@ -242,7 +242,7 @@ def coefficients_picture(
 def point_figure(row: Mapping[str, Any]) -> Figure:
     """What theory says of all widths and degrees, one of them framed, and its exact ranks."""
     inputs, width, degree = row["inputs"], row["width"], row["degree"]
-    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.6))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.3))
     says = np.full((2 * WIDTHS[-1] + 1, len(WIDTHS)), np.nan)
     for h in WIDTHS:
         for d in range(1, 2 * h + 2):
