@@ -38,7 +38,7 @@ def diverging_times(
         way = way / np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), 1e-300)
         pull = force(way) / rate
         pace = (way * pull).sum(-1)
-        left = np.exp(np.clip((1 - degree) * now[..., -2], -700, 700))
+        left = np.exp(np.clip((1 - degree) * now[..., -2], -300, 300))
         return way, pull - pace[..., None] * way, pace, left
 
     def field(_: float, flat: np.ndarray) -> np.ndarray:
