@@ -12,6 +12,7 @@ from scipy.integrate import solve_ivp
 
 Force = Callable[[np.ndarray], np.ndarray]  # of units (\\*runs, units, features), each by itself
 GONE = 1e4  # how much less time is left than at the start when a unit is on its last direction
+ROUNDING = 1e-12  # of forces on units of norm 1
 SPAN, SPANS = 10.0, 200  # e-folds between checks, and how often
 
 
@@ -28,7 +29,7 @@ def diverging_times(
     safe = np.where(norm > 0, norm, 1)
     way = theta / safe[..., None]
     rate = np.abs(force(way)).max((-2, -1), keepdims=True)
-    rate = np.where(rate > 0, rate, 1)
+    rate = np.where(rate > ROUNDING, rate, 1)  # smaller forces are noise, and no direction is last
     slowness = safe ** (1 - degree) / rate[..., 0]  # of the clock
     ends, ways, paces = np.full(norm.shape, np.inf), np.zeros_like(way), np.zeros(norm.shape)
     state = np.concatenate([way, 0 * way[..., :2]], axis=-1)  # direction, ln r, time
