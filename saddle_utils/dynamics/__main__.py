@@ -5,11 +5,12 @@ from time import perf_counter
 import numpy as np
 
 from ..networks import initial_units, linear
-from . import descend, flow
+from . import descend, flow, heun_path
 
 if __name__ == "__main__":
     network, start = linear(np.eye(2), np.eye(2)), perf_counter()
     theta = initial_units(network, 2, 1e-3, 0)
     descend(network, theta, 0.1, 1)
     flow(network, theta, 0.1)
+    heun_path(network, theta[None], np.ones(1), 1)
     print(f"engines compiled for this machine, {perf_counter() - start:.0f} s")

@@ -33,7 +33,8 @@ class Task:
         cells = json.loads((NOTEBOOKS / f"{self.name}.ipynb").read_text())["cells"]
         digest = hashlib.sha256(json.dumps([c["source"] for c in cells]).encode())
         package = Path(__file__).parents[1]
-        for path in sorted(p for p in package.rglob("*") if p.is_file() and p.suffix != ".pyc"):
+        files = (p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+        for path in sorted(files):
             digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
         digest.update(str(self.output).encode())
         return digest.hexdigest()

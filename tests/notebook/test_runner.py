@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import Future
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -91,6 +92,18 @@ def test_runs_report_repeat_and_refresh(project, monkeypatch, capsys):
     book = nbformat.read(project / "notebooks" / "good.ipynb", as_version=4)
     assert "PASS  one" in book.cells[3].outputs[0]["data"]["text/plain"]
     assert "papermill" not in book.metadata and str(project) not in str(book)
+
+
+def test_what_is_compiled_meanwhile_makes_no_notebook_out_of_date():
+    """Kernels are kept beside the modules, some from their first use in a notebook on."""
+    cache = Path(tasks.__file__).parents[1] / "dynamics" / "__pycache__"
+    cache.mkdir(exist_ok=True)
+    before, kernel = tasks.Task("01_linear_rank", {}).inputs(), cache / "a-kernel-of-a-test.nbi"
+    kernel.write_bytes(b"compiled")
+    try:
+        assert tasks.Task("01_linear_rank", {}).inputs() == before
+    finally:
+        kernel.unlink()
 
 
 def test_parameters_of_ones_own_go_to_a_folder_of_their_own(project, monkeypatch):

@@ -62,3 +62,17 @@ def test_no_time_changes_nothing_and_units_at_zero_stay():
     ends, _, _ = diverging_times(saddle, theta, 2)
     assert np.isinf(ends[0]) and np.isfinite(ends[1])
     assert np.isinf(diverging_times(saddle, 0 * theta, 2)[0]).all()
+
+
+def test_forces_at_rounding_are_none():
+    """A jagged force of 1e-14, as of a residual orthogonal to all units: none ever diverges."""
+    theta = 1e-3 * np.array([[0.5, 1.0], [-1.0, 1.0]])
+    calls = []
+
+    def noise(theta):
+        calls.append(1)
+        return 1e-14 * np.sign(np.sin(1e9 * theta))
+
+    ends, ways, rates = diverging_times(noise, theta, 2)
+    assert np.isinf(ends).all() and not ways.any() and not rates.any()
+    assert len(calls) < 20_000
