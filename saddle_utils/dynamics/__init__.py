@@ -5,10 +5,9 @@ fields are in closed form, in moments of the data where these suffice, loss and 
 forward pass, and a linear network is trained in as many units as it has features, however wide it
 is (`Network.reduce`).
 
-`descend` takes the steps of gradient descent, all runs of an ensemble at once, and `glance` a
-few, roughly; `flow` is the limit
-of a vanishing learning rate for one run, and `flows` the same for an ensemble.  `sweep_over` takes
-a function over many tasks or settings, on all cores or on a cluster.
+`descend` takes the steps of gradient descent, all runs of an ensemble at once, and `glance` a few,
+roughly; `flow` is the limit of a vanishing learning rate for one run, and `flows` the same for an
+ensemble.  `sweep_over` takes a function over many tasks or settings, on all cores or on a cluster.
 """
 
 from .escapes import escape, escapes

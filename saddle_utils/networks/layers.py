@@ -91,7 +91,7 @@ class Layered(Network):
         return list(zip(self.sizes[1:], inputs, strict=True))
 
     @cached_property
-    def first(self) -> list[int]:
+    def offsets(self) -> list[int]:
         """Where the matrix of each layer begins among the weights."""
         return [0, *itertools.accumulate(a * b for a, b in self.shapes[:-1])]
 
@@ -113,12 +113,12 @@ class Layered(Network):
         """Views of the matrices W_1 to W_L in theta, each (\\*ensemble, outputs, inputs)."""
         return [
             theta[..., 0, first : first + a * b].reshape(*theta.shape[:-2], a, b)
-            for first, (a, b) in zip(self.first, self.shapes, strict=True)
+            for first, (a, b) in zip(self.offsets, self.shapes, strict=True)
         ]
 
     def norms(self, theta: np.ndarray) -> np.ndarray:
         """Frobenius norms of the matrices W_1 to W_L in theta, (\\*ensemble, layers)."""
-        return np.sqrt(np.add.reduceat(theta[..., 0, :] ** 2, self.first, axis=-1))
+        return np.sqrt(np.add.reduceat(theta[..., 0, :] ** 2, self.offsets, axis=-1))
 
     def units(self, theta: Array, stream: int) -> Array:
         """The units (v_i; u_i) of a stream (see `streams`), (\\*ensemble, units, features).

@@ -3,14 +3,14 @@
 import asyncio
 import gc
 import inspect
-import struct
-import zlib
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import PIL.Image
 from matplotlib.figure import Figure
 from matplotlib.ticker import AutoLocator
 
@@ -145,7 +145,11 @@ class Explorer:
         fig.canvas.draw()  # once, where savefig draws twice
         self._places = [axes.get_position() for axes in fig.axes]
         plt.close(fig)
-        return _png(np.asarray(renderer.buffer_rgba()))
+        buffer = io.BytesIO()
+        PIL.Image.fromarray(np.asarray(renderer.buffer_rgba())).save(
+            buffer, "png", compress_level=1
+        )
+        return buffer.getvalue()
 
     def command(self, **values: float | str) -> str:
         """The command that draws the picture at these values again."""
@@ -207,19 +211,6 @@ class Explorer:
         bundle = self.panel()._repr_mimebundle_()
         widget = bundle[0] if isinstance(bundle, tuple) else bundle
         return {**widget, "image/png": self.picture}, {"image/png": {"alt": self.alt}}
-
-
-def _png(pixels: np.ndarray) -> bytes:
-    """Pixels (height, width, 4) as PNG, unfiltered: in a third of the time that libraries take."""
-    height, width, _ = pixels.shape
-    rows = np.pad(pixels.reshape(height, -1), ((0, 0), (1, 0)))  # each begins with its filter, 0
-    head = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
-    parts = {b"IHDR": head, b"IDAT": zlib.compress(rows.tobytes(), 1), b"IEND": b""}
-    chunks = [
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in parts.items()
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def _maker() -> str:

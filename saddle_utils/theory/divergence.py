@@ -12,7 +12,8 @@ from scipy.integrate import solve_ivp
 
 Force = Callable[[np.ndarray], np.ndarray]  # of units (\\*runs, units, features), each by itself
 GONE = 1e4  # how much less time is left than at the start when a unit is on its last direction
-ROUNDING = 1e-12  # of forces on units of norm 1
+RTOL = 1e-7  # of the integration
+STRETCH = 1.5  # of units: a force that does not scale as its degree asks, to RTOL, is rounding
 SPAN, SPANS = 10.0, 200  # e-folds between checks, and how often
 
 
@@ -28,8 +29,10 @@ def diverging_times(
     norm = np.linalg.norm(theta, axis=-1)
     safe = np.where(norm > 0, norm, 1)
     way = theta / safe[..., None]
-    rate = np.abs(force(way)).max((-2, -1), keepdims=True)
-    rate = np.where(rate > ROUNDING, rate, 1)  # smaller forces are noise, and no direction is last
+    pull, stretched = force(way), force(STRETCH * way)
+    rate = np.abs(pull).max((-2, -1), keepdims=True)
+    off = np.abs(stretched / STRETCH**degree - pull).max((-2, -1), keepdims=True)
+    rate = np.where(off < RTOL * rate, rate, np.inf)  # rounding moves no unit
     slowness = safe ** (1 - degree) / rate[..., 0]  # of the clock
     ends, ways, paces = np.full(norm.shape, np.inf), np.zeros_like(way), np.zeros(norm.shape)
     state = np.concatenate([way, 0 * way[..., :2]], axis=-1)  # direction, ln r, time
@@ -47,16 +50,16 @@ def diverging_times(
         return np.concatenate([turn, pace[..., None], left[..., None]], axis=-1).ravel()
 
     for _ in range(SPANS):
-        run = solve_ivp(field, (0, SPAN), state.ravel(), method="DOP853", rtol=1e-7, atol=1e-9)
+        run = solve_ivp(field, (0, SPAN), state.ravel(), method="DOP853", rtol=RTOL, atol=1e-9)
         state = run.y[:, -1].reshape(state.shape)
         state[..., :-2], turn, pace, left = parts(state)
         gone = (np.linalg.norm(turn, axis=-1) < 1e-6 * pace) & (left < 1 / GONE)
         end = state[..., -1] + left / np.where(gone, (degree - 1) * pace, 1)
         new = gone & np.isinf(ends)
         ends[new], ways[new] = (end * slowness)[new], state[..., :-2][new]
-        paces[new] = (rate[..., 0] * pace)[new]
+        paces[new] = np.broadcast_to(rate[..., 0], pace.shape)[new] * pace[new]
         waits = (norm > 0) & (state[..., -1] * slowness < ends.min(-1, keepdims=True))
-        if not (waits & ~gone & force(way).any(-1)).any():
+        if not (waits & ~gone & np.isfinite(rate[..., 0]) & pull.any(-1)).any():
             break
     return ends, ways, paces
 
@@ -72,5 +75,5 @@ def grown_units(force: Force, theta: np.ndarray, time: np.ndarray, degree: int) 
         return (pace * force(flat.reshape(theta.shape))).ravel()
 
     begin = theta / np.where(scale > 0, scale, 1)
-    run = solve_ivp(field, (0, 1), begin.ravel(), method="DOP853", rtol=1e-7, atol=1e-10)
+    run = solve_ivp(field, (0, 1), begin.ravel(), method="DOP853", rtol=RTOL, atol=1e-10)
     return run.y[:, -1].reshape(theta.shape) * scale

@@ -137,15 +137,3 @@ def test_an_explorer_knows_its_maker():
     from saddle_utils.studies import quadratic_units
 
     assert quadratic_units.explorer().source == "quadratic_units.explorer"
-
-
-def test_pictures_are_written_as_they_are_drawn():
-    import io
-
-    import numpy as np
-    import PIL.Image
-
-    from saddle_utils.notebook.explorer import _png
-
-    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 4), dtype=np.uint8)
-    assert np.array_equal(np.asarray(PIL.Image.open(io.BytesIO(_png(pixels)))), pixels)

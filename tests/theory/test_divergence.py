@@ -64,6 +64,16 @@ def test_no_time_changes_nothing_and_units_at_zero_stay():
     assert np.isinf(diverging_times(saddle, 0 * theta, 2)[0]).all()
 
 
+def test_data_of_any_size_give_the_same_times_in_their_units():
+    theta = 1e-3 * np.array([[0.5, 1.0], [0.2, -0.7]])
+    ends, ways, rates = diverging_times(saddle, theta, 2)
+    for size in (1e-30, 1e12):
+        found = diverging_times(lambda theta, size=size: size * saddle(theta), theta, 2)
+        np.testing.assert_allclose(found[0] * size, ends, rtol=1e-5)
+        np.testing.assert_allclose(found[1], ways, atol=1e-6)
+        np.testing.assert_allclose(found[2] / size, rates, rtol=1e-5)
+
+
 def test_forces_at_rounding_are_none():
     """A jagged force of 1e-14, as of a residual orthogonal to all units: none ever diverges."""
     theta = 1e-3 * np.array([[0.5, 1.0], [-1.0, 1.0]])

@@ -230,12 +230,12 @@ def claim_classes(ledger: Ledger, table: dict[str, np.ndarray]) -> list[Claim]:
         ledger.at_least(
             "classes_saddle", "where the relation is kept, the way down to a second drop lengthens "
             f"without limit (share of {saddle.sum()} runs)", source, measured=good[saddle].mean(),
-            bound=least_share(0.95, saddle.sum()),
+            bound=least_share(0.98, saddle.sum()),
         ),
         ledger.at_least(
             "classes_slide", "where it is not, the way down tends to a limit "
             f"(share of {slide.sum()} runs)", source, measured=good[slide].mean(),
-            bound=least_share(0.98, slide.sum()),
+            bound=0.95,
         ),
     ]  # fmt: skip
 

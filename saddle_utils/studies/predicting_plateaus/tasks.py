@@ -59,7 +59,7 @@ def factors(table: pd.DataFrame, share: float = 0.92) -> pd.DataFrame:
 
     A row for each mechanism, a column for drops without doubt and with it.
     """
-    gap = table["time_error"].abs().fillna(np.inf) - intervals.FLOOR
+    gap = table["time_error"].abs().fillna(np.inf) - table["mechanism"].map(intervals.floor)
     size = (gap / table["smallness"]).groupby([table["mechanism"], table["doubtful"]])
     return size.quantile(share, interpolation="higher").unstack("doubtful")
 
