@@ -11,7 +11,8 @@ const REACH = 3.6; // of the plane in which the data are dragged
 const POINTS = 500; // of a curve, which is as many as a screen shows
 
 function picture(className) {
-  return create("svg").attr("viewBox", `0 0 ${WIDTH} ${HEIGHT}`).attr("role", "img").attr("class", className);
+  return create("svg").attr("viewBox", `0 0 ${WIDTH} ${HEIGHT}`).attr("role", "img").attr("class", className)
+    .attr("aria-label", `The ${className} of a network that has not been trained yet.`);
 }
 
 // Loss over epochs: the run, the paper's curve, theory's levels and times, and a dot at the epoch shown.
