@@ -34,6 +34,18 @@ def opened(built):
         yield window, faults
 
 
+# Moves inputs of a laboratory, one after the other, each as soon as the last has been drawn.
+MOVE = """async (lab, places) => {
+    const inputs = lab.querySelectorAll("input");
+    for (const [k, place] of places) {
+        const { min, max } = inputs[k];
+        inputs[k].value = Number(min) + place * (max - min);
+        inputs[k].dispatchEvent(new Event("input"));
+        await new Promise(requestAnimationFrame);
+    }
+}"""
+
+
 def by_python(settings):
     own = own_panel(
         settings["panel"], settings["points"] or None, settings["knobs"], settings["lr"]
@@ -92,14 +104,7 @@ def test_every_control_at_its_ends_and_at_random_places(opened):
         count = lab.locator("input").count()
         places = [(k, end) for k in range(count) for end in (0.0, 1.0)]
         places += [(int(rng.integers(count)), rng.random()) for _ in range(50)]
-        for k, place in places:
-            lab.locator("input").nth(k).evaluate(
-                """(input, place) => {
-                    input.value = Number(input.min) + place * (input.max - input.min);
-                    input.dispatchEvent(new Event("input"));
-                }""",
-                place,
-            )
+        lab.evaluate(MOVE, places)
         for button in lab.locator("button").all():
             button.click()
         window.evaluate("name => saddle.labs[name].load(saddle.paper(name))", name)

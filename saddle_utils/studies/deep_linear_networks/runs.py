@@ -51,11 +51,17 @@ def curvature(network: Backpropagation, theta: np.ndarray) -> np.ndarray:
     """
     weights = network.weights(theta)
     behind, before = products(network, weights)
-    p, q, n = ([np.linalg.norm(m, 2, (-2, -1)) for m in ms] for ms in (behind, before, weights))
+    p, q, n = ([operator_norm(m) for m in ms] for ms in (behind, before, weights[1:-1]))
     gap = np.linalg.norm(network.residual(weights[-1] @ before[-1]), axis=(-2, -1))
     pairs = combinations(range(len(weights)), 2)
-    cross = sum(p[m] * np.prod(n[k + 1 : m], axis=0) * q[k] for k, m in pairs)
+    cross = sum(p[m] * np.prod(n[k : m - 1], axis=0) * q[k] for k, m in pairs)
     return sum(a**2 * b**2 for a, b in zip(p, q, strict=True)) + 2 * gap * cross
+
+
+def operator_norm(matrix: np.ndarray) -> np.ndarray:
+    """Largest singular value of matrices (..., rows, columns), from the smaller Gram matrix."""
+    tall = matrix if matrix.shape[-2] > matrix.shape[-1] else matrix.mT
+    return np.sqrt(np.linalg.eigvalsh(tall.mT @ tall)[..., -1])
 
 
 def train(
