@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -35,6 +35,11 @@ class Trajectory:
         """The units (\\*ensemble, units, features) of the last record not after `time`."""
         core = self.core[max(np.searchsorted(self.times, time, side="right") - 1, 0)]
         return core if self.basis is None else self.basis @ core
+
+    def until(self, time: float) -> "Trajectory":
+        """The records of the run up to `time`."""
+        kept = slice(np.searchsorted(self.times, time, side="right"))
+        return replace(self, times=self.times[kept], losses=self.losses[kept], core=self.core[kept])
 
     def member(self, index: int | tuple[int, ...]) -> "Trajectory":
         """The run at this index of the ensemble."""

@@ -1,9 +1,53 @@
 """What the hidden layers of a deep network did: effective width, imbalance and rank of each."""
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 
-from ..networks import Layered
+from ..dynamics import Trajectory
+from ..networks import Layered, Network
+from .plateaus import measure
+from .staircase import Staircase
 from .units import effective_width
+
+
+@dataclass(frozen=True)
+class LayeredRun:
+    """A run of a network of several layers; times in gradient-flow time, losses over the initial.
+
+    Units count from `tau` of the largest size at the end of the run.
+    """
+
+    network: Network
+    trajectory: Trajectory
+    tau: float = 0.05
+
+    @property
+    def times(self) -> np.ndarray:
+        """When the run was recorded, (T,)."""
+        return self.trajectory.times
+
+    @cached_property
+    def losses(self) -> np.ndarray:
+        """Loss over the loss of a network without units, (T,)."""
+        return self.trajectory.losses / self.network.zero_loss()
+
+    @cached_property
+    def staircase(self) -> Staircase:
+        """Plateaus in gradient-flow time; what takes less than 5% of the loss is no drop."""
+        return measure(self.times, self.losses, min_drop=0.05)
+
+    def layer_widths(self, theta: np.ndarray) -> np.ndarray:
+        """Effective width of each layer (\\*shape, layers), measured against the end of the run."""
+        end = np.broadcast_to(self.trajectory.theta[-1], theta.shape)
+        if isinstance(self.network, Layered):
+            return layer_widths(self.network, theta, self.tau, end)
+        return effective_width(self.network, theta, self.tau, end)[..., None]
+
+    def widths(self) -> np.ndarray:
+        """Effective width of each layer in the middle of each plateau, (plateaus, layers)."""
+        return self.layer_widths(np.stack([self.trajectory.at(t) for t in self.staircase.middles]))
 
 
 def layer_widths(

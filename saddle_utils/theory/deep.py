@@ -31,17 +31,6 @@ def escape_time(depth: int, strength: float, scale: np.ndarray) -> np.ndarray:
     return scale ** (2 - depth) / ((depth - 2) * rate)
 
 
-def escape_exponent(small: int) -> int:
-    """Exponent of the escape time in the initial scale, -(r - 2), for r layers that start small.
-
-    0 stands for a logarithm.  The critical-depth law: the layers that are of order one do not
-    count.  ValueError for fewer than two.
-    """
-    if small < 2:
-        raise ValueError(f"{small} layers start small; wanted two or more, or there is no saddle")
-    return 2 - small
-
-
 def effective_depth(depth: int, skips: Sequence[tuple[int, int]]) -> int:
     """Number of layers on the shortest path from input to output, with skips of length 0."""
     steps = {k: [(k + 1, 1)] for k in range(depth)}

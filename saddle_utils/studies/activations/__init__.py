@@ -17,7 +17,6 @@ from .measure import (
 )
 from .panels import (
     ALL,
-    as_predicted,
     claim_4d,
     claim_4f,
     claim_levels,

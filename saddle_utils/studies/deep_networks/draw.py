@@ -168,7 +168,8 @@ def explorer() -> Explorer:
         net, layered = panel.build(width), len(panel.layers) > 1
         theta = initial_units(net, panel.rows(width), init_scale, seed)
         theta = net.scaled(theta, (first_layer, 1.0, 1.0)) if layered else theta
-        return DeepRun(panel, net, glance(net, theta, *STEPS[panel.letter]), seed)
+        run = glance(net, theta, *STEPS[panel.letter])
+        return DeepRun(net, run, panel=panel, seed=seed)
 
     first = panels()["A"].title
     return Explorer(

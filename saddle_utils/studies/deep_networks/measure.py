@@ -3,14 +3,13 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
 from ... import observables
-from ...dynamics import Trajectory, descend, escapes, flows
-from ...networks import DeepLinear, Layered, Network, initial_units
-from ...observables import Staircase
+from ...dynamics import descend, escapes, flows
+from ...networks import DeepLinear, initial_units
+from ...observables import LayeredRun
 from ...theory import deep
 from .panels import DeepPanel, panels
 
@@ -18,41 +17,12 @@ FRACTIONS = (1.5, 3.0, 6.0)  # of a panel's initial scale, for `recruitment`
 COARSER = 1.5  # times the step of a panel, there
 
 
-@dataclass(frozen=True)
-class DeepRun:
-    """One run of a panel of Figure 5; times in gradient-flow time, losses over the initial one."""
+@dataclass(frozen=True, kw_only=True)
+class DeepRun(LayeredRun):
+    """One run of a panel of Figure 5."""
 
     panel: DeepPanel
-    network: Network
-    trajectory: Trajectory
     seed: int
-
-    @property
-    def times(self) -> np.ndarray:
-        """When the run was recorded, (T,)."""
-        return self.trajectory.times
-
-    @cached_property
-    def losses(self) -> np.ndarray:
-        """Loss over the loss of a network without units, (T,)."""
-        return self.trajectory.losses / self.network.zero_loss()
-
-    @cached_property
-    def staircase(self) -> Staircase:
-        """Plateaus in gradient-flow time; what takes less than 5% of the loss is no drop."""
-        return observables.measure(self.times, self.losses, min_drop=0.05)
-
-    def layer_widths(self, theta: np.ndarray, tau: float = 0.05) -> np.ndarray:
-        """Effective width of each layer (\\*shape, layers), measured against the end of the run."""
-        end = np.broadcast_to(self.trajectory.theta[-1], theta.shape)
-        if isinstance(self.network, Layered):
-            return observables.layer_widths(self.network, theta, tau, end)
-        return observables.effective_width(self.network, theta, tau, end)[..., None]
-
-    def widths(self, tau: float = 0.05) -> np.ndarray:
-        """Effective width of each layer in the middle of each plateau, (plateaus, layers)."""
-        at = np.stack([self.trajectory.at(t) for t in self.staircase.middles])
-        return self.layer_widths(at, tau)
 
     def width_curves(self, every: int = 4) -> tuple[np.ndarray, np.ndarray]:
         """Times (n,) and effective width of each layer, (n, layers), at every so many records."""
@@ -97,7 +67,9 @@ def train(
     else:
         runs = flows(net, theta, float(steps))
     named = [*seeds] * len(factors)
-    return [DeepRun(panel, net, one, seed) for one, seed in zip(runs, named, strict=True)]
+    return [
+        DeepRun(net, one, panel=panel, seed=seed) for one, seed in zip(runs, named, strict=True)
+    ]
 
 
 def shown(runs: Sequence[DeepRun]) -> DeepRun:

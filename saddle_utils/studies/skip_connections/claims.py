@@ -7,10 +7,10 @@ import numpy as np
 
 from ...networks import ACTIVATIONS, deep
 from ...notebook.ledger import Claim, Ledger
-from ...observables import least_share
+from ...observables import LayeredRun, least_share
 from ...theory.activations import imbalance_order
 from ...theory.deep import fixed_levels, imbalance_rates, norm_rates
-from .measure import SCALES, SKIPS, SkipRun, imbalance_orders, network, strength, waits
+from .measure import SCALES, SKIPS, imbalance_orders, network, strength, waits
 
 
 def claim_fig6(ledger: Ledger, runs: Mapping[str, Mapping]) -> list[Claim]:
@@ -34,7 +34,7 @@ def claim_fig6(ledger: Ledger, runs: Mapping[str, Mapping]) -> list[Claim]:
     return claims
 
 
-def _claim_network(ledger: Ledger, kind: str, skip: str, runs: Sequence[SkipRun]) -> list[Claim]:
+def _claim_network(ledger: Ledger, kind: str, skip: str, runs: Sequence[LayeredRun]) -> list[Claim]:
     tag = f"fig6_{kind.lower()}_{[*SKIPS].index(skip)}"
     words, least = f"{kind}, {skip}", least_share(0.95, len(runs))
     narrow = fixed_levels(network(kind, SKIPS[skip], 1))

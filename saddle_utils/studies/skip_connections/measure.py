@@ -2,16 +2,14 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from ... import networks, observables
+from ... import networks
 from ...datasets import panel
-from ...dynamics import Trajectory, descend, escapes, flows
+from ...dynamics import descend, escapes, flows
 from ...networks import Layered, initial_units, pack
-from ...observables import Staircase, exponent
+from ...observables import LayeredRun, exponent
 from ...theory import deep
 from ...theory.activations import lowest_order
 
@@ -24,37 +22,6 @@ SHARE = 0.05  # of the loss that has fallen when a network has escaped
 PATH = 0.25  # step along the path of a smooth network (`dynamics.escapes`)
 PHIS = ("identity", "relu", "tanh", "gelu")
 OTHERS = ("sigmoid", "softplus", "x_tanh")  # sigma(0) != 0, or sigma'(0) = 0
-
-
-@dataclass(frozen=True)
-class SkipRun:
-    """One run of Figure 6, cut soon after its last drop; losses over that without units."""
-
-    network: Layered
-    trajectory: Trajectory
-
-    @cached_property
-    def times(self) -> np.ndarray:
-        """When it was recorded (T,), in gradient-flow time."""
-        losses, times = self.trajectory.losses, self.trajectory.times
-        settled = np.argmax(losses < losses[-1] + 1e-3 * self.network.zero_loss())
-        return times[times <= 1.5 * times[settled]]
-
-    @property
-    def losses(self) -> np.ndarray:
-        """Loss over the loss of a network without units, (T,)."""
-        return self.trajectory.losses[: len(self.times)] / self.network.zero_loss()
-
-    @cached_property
-    def staircase(self) -> Staircase:
-        """Plateaus in gradient-flow time; what takes less than 5% of the loss is no drop."""
-        return observables.measure(self.times, self.losses, min_drop=0.05)
-
-    def widths(self) -> np.ndarray:
-        """Effective width of each layer in the middle of each plateau, (plateaus, layers)."""
-        at = np.stack([self.trajectory.at(t) for t in self.staircase.middles])
-        end = np.broadcast_to(self.trajectory.theta[-1], at.shape)
-        return observables.layer_widths(self.network, at, TAU, end)
 
 
 def network(kind: str, skips: Sequence[tuple[int, int]], width: int, depth: int = 4) -> Layered:
@@ -74,10 +41,11 @@ def strength() -> float:
 
 def train(
     kind: str, skip: str, seeds: Sequence[int], width: int = 8, scale: float = 0.01
-) -> list[SkipRun]:
+) -> list[LayeredRun]:
     """Runs of a network of Figure 6, one a seed, from `scale` times that of its skip in `SCALES`.
 
-    Gradient flow for linear networks, descent with a small step for ReLU.
+    Gradient flow for linear networks, descent with a small step for ReLU; each run is cut soon
+    after its last drop.
     """
     number, net = [*SKIPS].index(skip), network(kind, SKIPS[skip], width)
     theta = initial_units(net, 1, scale * SCALES[number], [*seeds])
@@ -88,7 +56,9 @@ def train(
         steps = int(end / STEP)
         run = descend(net, theta, STEP, steps, max(1, steps // 600))
         runs = [run.member(i) for i in range(len(theta))]
-    return [SkipRun(net, run) for run in runs]
+    settled = [np.argmax(r.losses < r.losses[-1] + 1e-3 * net.zero_loss()) for r in runs]
+    cut = [r.until(1.5 * r.times[k]) for r, k in zip(runs, settled, strict=True)]
+    return [LayeredRun(net, run, TAU) for run in cut]
 
 
 def waits(net: Layered, starts: Sequence[np.ndarray], share: float = SHARE) -> np.ndarray:
