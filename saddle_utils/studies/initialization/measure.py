@@ -151,9 +151,10 @@ def approach_rate(network: Network, theta: np.ndarray) -> float:
 
 
 def decay_rate(run: Trajectory, level: float) -> float:
-    """Rate at which the loss of a run approaches a level, from 1e-6 to 1e-10 of the way."""
+    """Rate at which the loss of a run approaches a level, from 1e-9 to 1e-12 of the way: there
+    only the slowest direction is left."""
     above = (run.losses - level) / (run.losses[0] - level)
-    late = (above < 1e-6) & (above > 1e-10)
+    late = (above < 1e-9) & (above > 1e-12)
     return float(-np.polyfit(run.times[late], np.log(above[late]), 1)[0])
 
 
