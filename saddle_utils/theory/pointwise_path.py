@@ -12,7 +12,6 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from ..dynamics import flows
 from ..networks import Linear, Pointwise, concat
@@ -20,7 +19,7 @@ from ..observables import dense_loss
 from .activations import lowest_order, taylor
 from .divergence import diverging_times, grown_units
 from .linear.path import first_linear_escape
-from .waiting import Drop, Escape, FirstEscape, arrived, best_amplitude
+from .waiting import Drop, Escape, FirstEscape, arrived, best_amplitude, impulse
 
 RAY = 1e-4  # size at which units of lowest order 1 are no longer followed as a linear network
 
@@ -87,10 +86,7 @@ def power_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Dr
     ends = np.where(moves, 1e5 * fold, 1.0)
     runs = flows(network, start, ends, rtol=1e-6 if order == 2 else 1e-8)
     nets = [network.runs(np.array([i])) for i in range(len(start))]
-    kicks = []
-    for net, run in zip(nets, runs, strict=True):
-        f = net.output(run.theta)
-        kicks.append(CubicSpline(run.times, f[-1] - f).integrate(0, run.times[-1]))
+    kicks = [-impulse(net, run, net.output) for net, run in zip(nets, runs, strict=True)]
     kicked = dormant + power_field(replace(network, y=np.stack(kicks)), dormant, order)
     curves = [dense_loss(net, run) for net, run in zip(nets, runs, strict=True)]
     arrival = np.array([run.times[arrived(net, run)] for net, run in zip(nets, runs, strict=True)])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from saddle_utils import networks
 from saddle_utils.datasets import other_tasks
+from saddle_utils.dynamics import flows
 from saddle_utils.networks import initial_units, stacked
 from saddle_utils.theory import intervals, pointwise_path
 from saddle_utils.theory.predictions import predict
@@ -48,6 +51,22 @@ def test_the_mean_is_learned_in_closed_form():
     conv = networks.pointwise(rng.standard_normal((9, 2, 2)), rng.standard_normal(9), "softplus")
     with pytest.raises(ValueError, match="one patch"):
         pointwise_path.mean_drop(stacked([conv]), np.zeros((1, 3, 4)))
+
+
+@pytest.mark.parametrize("phi", ["x_tanh", "cubic"])
+def test_dormant_units_are_kicked_by_a_drop_as_in_the_wide_network(phi):
+    """What they gain in a flow of all units, less what the residual of the next saddle gives."""
+    net, rng = other_tasks(922, 1)[phi], np.random.default_rng(6)
+    start = 0.3 * initial_units(net, 1, 1.0, [0])
+    size = {"x_tanh": 1e-6, "cubic": 1e-4}[phi]
+    dormant = size * rng.standard_normal((1, 3, start.shape[-1]))
+    drop = pointwise_path.power_drop(net, start, dormant)
+    end = 8 * drop.arrival
+    wide = flows(net, np.concatenate([start, dormant], 1), end, rtol=1e-11)[0]
+    later = replace(net, y=net.y - net.output(drop.saddle))
+    alone = flows(later, dormant, end, rtol=1e-11)[0]
+    kick = wide.theta[-1][-3:] - alone.theta[-1]
+    np.testing.assert_allclose(drop.dormant[0] - dormant[0], kick, atol=0.003 * np.abs(kick).max())
 
 
 @pytest.mark.parametrize(("kind", "degree"), [("cubic", 3), ("x_tanh", 2)])

@@ -3,12 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from ...dynamics import flows
 from ...networks import Quadratic
 from ...observables import dense_loss
-from ..waiting import Drop, Escape, FirstEscape, arrived, residual_task
+from ..waiting import Drop, Escape, FirstEscape, arrived, impulse, residual_task
 from . import escape
 
 LONGEST = 1e3, 1e5  # a drop is followed for so many times the time scale; and that of units of rank
@@ -64,15 +63,14 @@ def quadratic_drop(network: Quadratic, start: np.ndarray, dormant: np.ndarray) -
     ends = np.where(escaping, ends, 1 / rate)
     runs = flows(network, start, ends, rtol=1e-8)
     saddle = np.stack([run.theta[-1] for run in runs])
-    kicks, nets = [], [network.runs(np.array([i])) for i in range(len(start))]
-    for net, run in zip(nets, runs, strict=True):
-        left = residual_task(net, run.theta).syz
-        kicks.append(CubicSpline(run.times, left - left[-1]).integrate(0, run.times[-1]))
-    impulse = replace(g, syz=np.stack(kicks), szz=0 * g.szz)
+    nets = [network.runs(np.array([i])) for i in range(len(start))]
+    kicks = [impulse(net, run, lambda units, net=net: residual_task(net, units).syz)
+             for net, run in zip(nets, runs, strict=True)]  # fmt: skip
+    push = replace(g, syz=np.stack(kicks), szz=0 * g.szz)
     curves = [dense_loss(net, run) for net, run in zip(nets, runs, strict=True)]
     arrival = np.array([run.times[arrived(net, run)] for net, run in zip(nets, runs, strict=True)])
     passed = _passed(network, start, ends, network.loss(saddle)) if network.rank > 1 else None
-    kicked = dormant + impulse.field(dormant)
+    kicked = dormant + push.field(dormant)
     return Drop(saddle, kicked, 0 * size, arrival, curves, passed=passed)
 
 
