@@ -28,8 +28,8 @@ FLOOR, FLOOR_1 = 3e-8, 4.6e-7  # relative, of the integrators, and of those of o
 FACTORS = {  # of the relative error over (eps / size)^(p - 1): without doubt, and with (if seen)
     "linear": (3.2, 3.2), "deep": (0.087, 0.087), "quadratic": (0.10, 10.8),
     "rank R": (0.88, 4.2),
-    "order 0": (1.4e-3, 1.4e-3), "order 1": (0.073, 0.073), "order 2": (37.0, 37.0),
-    "order 3": (14.0, 14.0), "ReLU": (0.0024, 0.632),
+    "order 0": (1.4e-3, 1.4e-3), "order 1": (0.073, 0.073), "order 2": (2.3, 2.3),
+    "order 3": (0.35, 0.47), "ReLU": (0.0024, 0.632),
 }  # fmt: skip
 
 

@@ -23,6 +23,8 @@ from .waiting import Drop, Escape, FirstEscape, arrived, best_amplitude, impulse
 
 RAY = 1e-4  # size at which units of lowest order 1 are no longer followed as a linear network
 
+LONGEST = 1e3  # a drop is followed for so many times the growth time of its unit at the beginning
+
 
 def first_power_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
     """The dormant unit that diverges first, for an activation of lowest order p >= 2 at zero.
@@ -83,7 +85,7 @@ def power_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Dr
     size = np.maximum(np.linalg.norm(start[:, -1], axis=-1), 1e-300)
     pull = np.abs(power_field(network, start[:, -1:] / size[:, None, None], order)).max((1, 2))
     fold = 1 / np.maximum(pull * size ** (order - 1), 1e-300)
-    ends = np.where(moves, 1e5 * fold, 1.0)
+    ends = np.where(moves, LONGEST * fold, 1.0)
     runs = flows(network, start, ends, rtol=1e-6 if order == 2 else 1e-8)
     nets = [network.runs(np.array([i])) for i in range(len(start))]
     kicks = [-impulse(net, run, net.output) for net, run in zip(nets, runs, strict=True)]

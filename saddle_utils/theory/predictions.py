@@ -30,6 +30,7 @@ from .waiting import best_amplitude, learnable_loss, residual_task
 
 LEAST = 1e-6  # of the initial loss: if no unit can decrease it by more, nothing is left to learn
 START = {1: 1e-3, 2: 0.2, 3: 0.2}  # norm at which a unit escapes over its best, by its degree
+BENT = 0.02  # that where phi has further orders, which the escape neglects: as small as pays
 FAMILIES = {
     Linear: (linear_path, None),
     Quadratic: (first_quadratic_escape, quadratic_drop),
@@ -78,6 +79,7 @@ def _saddles(
 ) -> Prediction:
     """The prediction by a path of saddles, from one `escape` and `fall` to the next."""
     degree, most = degree_at_zero(network), theta0.shape[1] * getattr(network, "rank", 1)
+    start = BENT if network.degree is None else START[degree]
     path, after = Path(network, theta0), np.full(len(theta0), np.inf)
     late = np.ones(len(theta0), dtype=bool)
     for count in range(max(drops, most) + 1):
@@ -86,7 +88,7 @@ def _saddles(
         learns &= late | (count <= drops)
         first = escape(rest, np.where(learns[:, None, None], path.dormant, 0))
         size, taken = best_amplitude(rest, first.direction, degree)
-        off = first.at(START[degree] * size)
+        off = first.at(start * size)
         due = np.isfinite(off.time) & (taken > LEAST * path.levels[0]) & learns | path.merged
         late = due & (off.time < path.arrival) & (count > 0) & ~path.merged
         if count == drops:
