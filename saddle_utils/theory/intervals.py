@@ -9,9 +9,9 @@ neglected, and follows from the tolerances, the number of steps, and the rates a
 the size up to which it is left out, RAY^(q - 1).  ReLU units are followed by steps of fixed size,
 and directions may meet kinks.  How large the multiple is, no theory says: FACTORS are the 92nd
 percentiles over the drops of random tasks, 24 of each kind and seed, as
-`studies.predicting_plateaus.factors` finds them: about 2,400 of seeds 600 to 607, and 626 of linear,
-quadratic and ReLU networks of seeds 600 and 601 (larger ones, found before on more tasks, for
-linear networks, with pairs of digits, and for doubtful ReLU drops).  They are tested at other
+`studies.predicting_plateaus.factors` finds them: about 2,400 of seeds 600 to 607, and 626 of
+linear, quadratic and ReLU networks of seeds 600 and 601 (larger ones, found before on more tasks,
+for linear networks, with pairs of digits, and for doubtful ReLU drops).  They are tested at other
 seeds.  FLOOR_1 is the 92nd percentile of the errors of sine units there, whose other part is below
 it.  The times themselves have nothing fitted.
 """
