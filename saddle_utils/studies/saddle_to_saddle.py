@@ -58,6 +58,16 @@ class Landscape:
         a, b = np.sqrt(self.strengths)
         return np.array([[0, 0], [a, 0], [a, b]])
 
+    @property
+    def miss_exponent(self) -> float:
+        """Exponent in the scale of the distance at which a run passes the saddle of width 1.
+
+        The first mode comes as exp(-2 s_1 t), and the second, of size eps^(1 - s_2 / s_1) when the
+        first is learned, grows as exp(s_2 t): nearest is where both are as far.
+        """
+        one, two = self.strengths
+        return (1 - two / one) * 2 * one / (2 * one + two)
+
     def train(self, init_scale: float, seed: int) -> Trajectory:
         """Gradient flow of all eight weights from a small random start, off the plane."""
         theta = initial_units(self.network, 2, init_scale, seed)
