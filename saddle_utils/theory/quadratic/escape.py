@@ -6,9 +6,12 @@ A), which leaves dv/dt = sum_k lambda_k c_k^2 exp(4 lambda_k A), dA/dt = v.  All
 gradient-flow times of L = E|y - f|^2 / 2; eps is the scale of the initial weights.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.integrate import solve_ivp
 
+from ...dynamics import RunFailedError, flows
 from ...networks import Network, Quadratic
 
 SPAN = 30.0  # of s = int |theta| dt between checks: units grow by exp(1.15 s) at the fastest rate
@@ -65,29 +68,22 @@ def escape_time(network: Quadratic, theta: np.ndarray, patience: float = np.inf)
 def dormant_units(network: Quadratic, theta: np.ndarray, time: np.ndarray) -> np.ndarray:
     """Dormant units after a `time` (\\*ensemble,) of Eq. 14, each by itself, shape of theta.
 
-    The time must be before every `escape_time` of the units theta (\\*ensemble, units, features).
-    ValueError as there, or if a unit escapes before.
+    It is the gradient flow of a network whose output costs nothing, Szz = 0.  The time must be
+    before every `escape_time` of the units theta (\\*ensemble, units, features).  ValueError as
+    there, or if a unit escapes before.
     """
-    theta, values, w = _modes(network, theta)
-    time = np.broadcast_to(np.asarray(time, dtype=float)[..., None], theta.shape[:-1])
-    scale = np.linalg.norm(theta, axis=-1).max(initial=1e-300)
-    v, u = network.split(theta / scale)
-    c, span = u @ w, (time * scale).ravel()
-    c2, rates = c**2, np.broadcast_to(values[..., None, :], c.shape)
-
-    def field(share: float, flat: np.ndarray) -> np.ndarray:
-        a, v = flat.reshape(2, *c.shape[:-1])
-        force = (c2 * np.exp(4 * a[..., None] * rates) * rates).sum(-1)
-        return np.concatenate([span * v.ravel(), span * force.ravel()])
-
-    start = np.concatenate([np.zeros(v.size), v.ravel()])
-    with np.errstate(over="ignore", invalid="ignore"):
-        run = solve_ivp(field, (0, 1), start, method="DOP853", rtol=1e-10, atol=1e-12)
-    if not run.success:
-        raise ValueError("a unit escapes before the time at which it was asked for")
-    a, v = run.y[:, -1].reshape(2, *c.shape[:-1])
-    u = (c * np.exp(2 * a[..., None] * rates)) @ w.mT
-    return np.concatenate([v[..., None], u], axis=-1) * scale
+    theta, _, _ = _modes(network, theta)
+    units = theta.reshape(-1, *theta.shape[-2:])
+    time = np.broadcast_to(np.asarray(time, dtype=float), theta.shape[:-2]).ravel()
+    moves, moved = np.flatnonzero((time > 0) & units.any((-2, -1))), units.copy()
+    alone = replace(network, szz=0 * network.szz).runs(moves)
+    try:
+        runs = flows(alone, units[moves], time[moves], rtol=1e-11) if len(moves) else []
+    except RunFailedError as error:
+        raise ValueError("a unit escapes before the time at which it was asked for") from error
+    for at, run in zip(moves, runs, strict=True):
+        moved[at] = run.theta[-1]
+    return moved.reshape(theta.shape)
 
 
 def first_escape(network: Quadratic, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -126,15 +122,16 @@ def _advance(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """State (A, v, t) of units (3, units) after a SPAN of s, and |theta| and dv/dt there."""
 
+    growth = np.where(c2 > 0, 4 * rates, 0)  # no 0 * inf
+
     def size_and_force(a: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        grown = np.where(c2 > 0, 4 * a[:, None] * rates, 0)  # no 0 * inf
-        powers = c2 * np.exp(grown)  # (w_k . u)^2
+        powers = c2 * np.exp(a[:, None] * growth)  # (w_k . u)^2
         return np.sqrt(v**2 + powers.sum(-1)), (powers * rates).sum(-1)
 
     def field(s: float, flat: np.ndarray) -> np.ndarray:
         a, v, _ = flat.reshape(state.shape)
         size, force = size_and_force(a, v)
-        return np.concatenate([v, force, np.ones_like(v)]) / np.tile(size, 3)
+        return (np.stack([v, force, np.ones_like(v)]) / size).ravel()
 
     run = solve_ivp(field, (0, SPAN), state.ravel(), method="DOP853", rtol=1e-10, atol=1e-12)
     state = run.y[:, -1].reshape(state.shape)
