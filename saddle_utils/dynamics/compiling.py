@@ -44,7 +44,10 @@ def compiled(function: Callable, **more: bool) -> Callable:
     if njit is None:
         return function
     maths = {"reassoc", "contract", "nsz"}
-    more = {"_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True} | more
+    more = {"forceinline": False, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True} | more
+    if more["no_cpython_wrapper"]:
+        from .parts import PartCompiler
+        more["pipeline_class"] = PartCompiler
     return njit(nogil=True, error_model="numpy", fastmath=maths, **more)(function)
 
 
