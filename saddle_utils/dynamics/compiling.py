@@ -56,11 +56,6 @@ def merged(function: Callable) -> Callable:
     return compiled(function, forceinline=True)
 
 
-def creating(function: Callable) -> Callable:
-    """As `compiled`, for a function that creates arrays."""
-    return compiled(function, _nrt=True)
-
-
 def kernel(function: Callable) -> Callable:
     """The function compiled at its first call from Python; kept on disk for later ones."""
     if njit is None:
@@ -68,7 +63,7 @@ def kernel(function: Callable) -> Callable:
     before, config.CACHE_DIR = config.CACHE_DIR, CACHE
     try:
         return compiled(
-            function, cache=True, _nrt=True, no_cpython_wrapper=False, no_cfunc_wrapper=False
+            function, cache=True, no_cpython_wrapper=False
         )
     finally:
         config.CACHE_DIR = before

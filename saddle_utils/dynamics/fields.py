@@ -12,7 +12,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from .compiling import compiled, creating, merged
+from .compiling import compiled, merged
 from .problems import (
     CUBIC,
     GELU,
@@ -32,7 +32,6 @@ from .problems import (
 Work = namedtuple("Work", "m g rows")
 
 
-@creating
 def workspace(data, units):
     """Scratch for `field`."""
     rows = 2 * data.patches + 1 if data.kind == POINTWISE else 2

@@ -7,7 +7,7 @@ import numpy as np
 from ..networks import Array, Network
 from .optimisers import Rule, gradient
 from .problems import problems
-from .runs import descend_run
+from .runs import descend_one
 from .trajectories import RunFailedError, Trajectory, in_threads
 
 CHECK = 50  # steps after which divergence is looked for
@@ -121,7 +121,7 @@ def _compiled(
         return None
     columns = np.ascontiguousarray(starts.swapaxes(1, 2))
     found = in_threads(
-        lambda i: descend_run(data[i], columns[i], lr, steps, every, *kernel), len(starts)
+        lambda i: descend_one(data[i], columns[i], lr, steps, every, *kernel), len(starts)
     )
     stopped, losses, thetas = zip(*found, strict=True)
     bad = [i for i, step in enumerate(stopped) if step >= 0]

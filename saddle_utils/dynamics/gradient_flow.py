@@ -20,7 +20,7 @@ import numpy as np
 
 from ..networks import Network
 from .problems import LARGE, problems
-from .runs import flow_run
+from .runs import flow_one
 from .trajectories import RunFailedError, Trajectory, in_threads
 
 MAX_STEPS = 200_000  # of one run, besides the times asked for; three drops take about 300
@@ -124,7 +124,7 @@ def _all(
             net = network.runs(i)
             return Trajectory(*by_scipy(net, cores[i], grid, ends[i], rtol, floors[i]), basis)
         limit = MAX_STEPS + len(grid)
-        done, *found = flow_run(data[i], columns[i], grid, ends[i], rtol, floors[i], limit)
+        done, *found = flow_one(data[i], columns[i], grid, ends[i], rtol, floors[i], limit)
         if not done:
             reached, why = (
                 found[0][-1] if len(found[0]) else 0.0,

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..networks import Network
 from .problems import problems
-from .runs import heun_run
+from .runs import descend_one
 from .trajectories import in_threads
 
 
@@ -18,8 +18,8 @@ def heun_path(network: Network, theta: np.ndarray, step: np.ndarray, count: int)
     data = problems(network, theta)
     if data is not None:
         starts = np.ascontiguousarray(theta.swapaxes(1, 2))
-        paths = in_threads(lambda i: heun_run(data[i], starts[i], step[i], count), len(theta))
-        return np.stack(paths, axis=1)
+        runs = in_threads(lambda i: descend_one(data[i], starts[i], step[i], count, 1, 2), len(theta))
+        return np.stack([units for *_, units in runs], axis=1)
     path, h = [theta], step[:, None, None]
     for _ in range(count):
         slope = network.field(path[-1])

@@ -10,7 +10,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from .compiling import compiled, creating
+from .compiling import compiled
 from .fields import clear, field, inputs
 from .problems import POINTWISE, RAMP
 from .resting import OVERSHOOT, comes_to_rest, release
@@ -20,23 +20,20 @@ EXIT = 1e-6
 # State of the units at the samples (patches * samples, units): the pattern `on`, whether the unit
 # slides along the sample, with which factor it counts, now and before the step, and whether that
 # ends (`turns`); `count` of samples along which a unit slides, and whether it rests at u = 0.
-# `basis` is scratch: orthonormal rows, then the triangle, the products and the samples they span.
-Kinks = namedtuple("Kinks", "on held factor before turns count resting basis")
+# `basis` is scratch: orthonormal rows, then the triangle, the products and the samples they span;
+# so are `pull` of each sample and the rows of `aim`, of `release`.
+Kinks = namedtuple("Kinks", "on held factor before turns count resting basis pull aim")
 
 
-@creating
-def first_kinks(data, theta):
-    """The state at the start of a run; empty for networks without kinks."""
-    units, nu = theta.shape[1], data.n_right
+def room_for_kinks(data, units):
+    """Room for the state of a run; none of the samples for networks without kinks."""
     kinked = data.kind == POINTWISE and data.phi == RAMP and data.low != data.high
-    size = (data.a.shape[0] if kinked else 0, units)
-    on, held = np.zeros(size), np.zeros(size, np.bool_)
-    kinks = Kinks(
-        on, held, np.zeros(size), np.zeros(size), np.zeros(size, np.int64),
-        np.zeros(units, np.int64), np.zeros(units, np.bool_), np.empty((nu, 2 * nu + 2))
-    )  # fmt: skip
-    set_pattern(data, kinks, theta)
-    return kinks
+    every, nu = data.a.shape[0] if kinked else 0, data.n_right
+    on, factor, before = np.zeros((3, every, units))
+    held, turns = np.zeros((every, units), bool), np.zeros((every, units), int)
+    count, resting = np.zeros(units, int), np.zeros(units, bool)
+    basis, pull, aim = np.empty((nu, 2 * nu + 2)), np.empty(every), np.empty((3, nu))
+    return Kinks(on, held, factor, before, turns, count, resting, basis, pull, aim)
 
 
 @compiled

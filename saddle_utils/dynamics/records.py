@@ -4,7 +4,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from .compiling import compiled, creating
+from .compiling import compiled
 
 Tape = namedtuple("Tape", "times losses units")  # (T,), (T,) and (T, units, F)
 
@@ -17,22 +17,9 @@ def copy(values, out):
             out[i, k] = values[i, k]
 
 
-@creating
 def blank(size, units, f):
     """A tape with room for so many records."""
     return Tape(np.empty(size), np.empty(size), np.empty((size, units, f)))
-
-
-@creating
-def longer(tape, filled):
-    """The tape, or, where it is full, a copy with room for as much again."""
-    if filled < tape.times.size:
-        return tape
-    out = blank(2 * filled, tape.units.shape[1], tape.units.shape[2])
-    for i in range(filled):
-        out.times[i], out.losses[i] = tape.times[i], tape.losses[i]
-        copy(tape.units[i], out.units[i])
-    return out
 
 
 @compiled

@@ -7,7 +7,7 @@ gradient descent with a vanishing learning rate.
 
 import numpy as np
 
-from .compiling import compiled, creating
+from .compiling import compiled
 
 OVERSHOOT = 4.0  # by how many tolerances a unit may miss what it has reached
 
@@ -26,13 +26,14 @@ def comes_to_rest(data, kinks, new, out, i, rtol):
     return small and not kinks.resting[i] and (inward <= 0 or kinks.count[i] > 0)
 
 
-@creating
+@compiled
 def release(data, work, kinks, theta, i, rtol):
     """Whether a unit at u = 0 leaves: along the direction d of largest E[v . r sigma(d . x)], if
     that is positive.  It gets a length of the order of the tolerance."""
     every, nu, samples, scale, v2 = data.a.shape[0], data.n_right, data.b.shape[1], 0.0, 0.0
-    pull, best, d, along = np.zeros(every), np.zeros(nu), np.empty(nu), np.empty(nu)
+    pull, best, d, along = kinks.pull, kinks.aim[0], kinks.aim[1], kinks.aim[2]
     for e in range(every):
+        pull[e] = 0.0
         for o in range(data.outputs):
             v = theta[o * data.patches + e // samples, i]
             pull[e] += v * work.g[o * samples + e % samples]

@@ -2,49 +2,77 @@
 
 import numpy as np
 
-from .compiling import compiled, creating, kernel, merged
+from .compiling import compiled, kernel, merged
 from .fields import clear, field, workspace
-from .kinks import first_kinks, kink_after, let_go, remember, set_pattern, turn
+from .kinks import kink_after, let_go, remember, room_for_kinks, set_pattern, turn
 from .problems import LINEAR
-from .records import blank, copy, longer, write
-from .steps import between, explicit, implicit, slide_field
+from .records import blank, copy, write
+from .steps import NO_ROOM, between, explicit, implicit, room_for_steps, slide_field
 
 EDGE = 3.0  # step times rate at which stability limits the explicit method, 3.3, less a margin
 PATIENCE = 10  # explicit steps at that edge before a run turns implicit for good
 PAYS = 40  # explicit steps to the end of a run for which it would not, over 10 + the rank
 CHATTER, FINE = 50, 2e-3  # attempts between two looks at whether kinks crowd; steps where they do
+RECORDS = 256  # of a tape for the steps of a run; another one follows
 ROUNDING = 1e-11  # relative tolerance below which implicit steps only measure rounding
 
 
-@kernel
-def flow_run(data, start, grid, end, rtol, floor, limit):
+def flow_one(data, start, grid, end, rtol, floor, limit):
     """Gradient flow from units `start` (F, units) at time 0 to `end`: whether that was reached, and
     times (T,), losses (T,) and units (T, units, F) at the times of the grid or, where it is empty,
     at all steps of the solver."""
     f, units = start.shape
-    work, spare, kinks = workspace(data, units), workspace(data, units), first_kinks(data, start)
-    theta, new, error, ks = start.copy(), start.copy(), start.copy(), np.zeros((8, f, units))
-    point, aside, weights = start.copy(), np.empty((f, units)), np.empty(7)
-    own, relu = grid.size == 0, kinks.on.shape[0] > 0
-    tape, filled, crowd = blank(256 if own else grid.size, units, f), 0, np.array([0, 0, 1e-300])
-    rotation, limited = np.eye(units if data.kind == LINEAR and units <= f else 0), 0
-    stiff = limit < 0  # False, but no literal, for which kernels would be compiled twice
-    loss, t = slide_field(data, work, kinks, theta, ks[0]), 0.0
-    step = min(0.01 * root_mean_square(theta) / max(root_mean_square(ks[0]), 1e-300), end)
-    pays = PAYS * (10 + min(work.g.size, theta.size))
-    if own or grid[0] == 0:
-        filled = write(tape, filled, t, loss, theta, rotation)
-    for tries in range(1, limit + 1):
-        if t >= end or (step < 1e-14 * t and not relu):
+    work, spare = workspace(data, units), workspace(data, units)
+    kinks, room = room_for_kinks(data, units), NO_ROOM
+    rotation = np.eye(units if data.kind == LINEAR and units <= f else 0)
+    places, now, marks, tapes = np.zeros((13, f, units)), np.zeros(13), np.zeros(4, int), []
+    places[0], now[5], tape = start, 1e-300, blank(grid.size or RECORDS, units, f)
+    while True:
+        flow_run(data, work, spare, kinks, room, places, rotation, now, marks, tape, grid, end,
+                 rtol, floor, limit)  # fmt: skip
+        filled, _, _, stiff = marks
+        if stiff and room is NO_ROOM:
+            room = room_for_steps(data, units, f)
+        elif filled == RECORDS and not grid.size and now[0] < end:
+            tapes.append(tape)
+            tape, marks[0] = blank(RECORDS, units, f), 0
+        else:
             break
-        crowds = relu and not stiff and tries % CHATTER == 0
+    tapes.append([part[:filled] for part in tape])
+    whole = map(np.concatenate, zip(*tapes, strict=True)) if len(tapes) > 1 else tapes[0]
+    return now[0] >= end, *whole
+
+
+@kernel
+def flow_run(
+    data, work, spare, kinks, room, places, rotation, now, marks, tape, grid, end, rtol, floor, limit
+):  # fmt: skip
+    """`flow_one` up to its end, the end of its tape, or the first step for which it has no room.
+
+    `places`, `now` and `marks` hold all that it needs when it is called again.
+    """
+    theta, new, error, point, aside = places[0], places[1], places[2], places[3], places[4]
+    ks, crowd, weights, t, step, loss = places[5:], now[3:6], now[6:], now[0], now[1], now[2]
+    own, relu, filled, limited = grid.size == 0, kinks.on.shape[0] > 0, marks[0], marks[1]
+    stiff, pays = marks[3] > 0, PAYS * (10 + min(work.g.size, theta.size))
+    if marks[2] == 0:
+        set_pattern(data, kinks, theta)
+        loss = slide_field(data, work, kinks, theta, ks[0])
+        step = min(0.01 * root_mean_square(theta) / max(root_mean_square(ks[0]), 1e-300), end)
+        if own or grid[0] == 0:
+            filled = write(tape, filled, t, loss, theta, rotation)
+    while t < end and marks[2] < limit and (step >= 1e-14 * t or relu):
+        if (own and filled == tape.times.size) or (stiff and room.x.size == 0):
+            break
+        marks[2] += 1
+        crowds = relu and not stiff and marks[2] % CHATTER == 0
         stride = crowded(crowd, theta, ks[0], t) if crowds else 0.0
         h = min(step, growth_limit(theta, ks[0], rtol)) if stiff else step
         h = min(stride, end if own else grid[filled] - t) if stride else h
         last = t + h * (1 + 1e-12) >= end
         h = end - t if last else h
         loss, rate, factor, good = attempt(
-            data, work, kinks, stiff, stride, theta, h, ks, new, error, rtol, floor
+            data, work, kinks, room, stiff, stride, theta, h, ks, new, error, rtol, floor
         )
         limited = limited + 1 if h * rate > EDGE and end - t > pays * h else 0
         step = h * factor
@@ -74,24 +102,25 @@ def flow_run(data, start, grid, end, rtol, floor, limit):
             grade(theta, rotation)
         loss = settle(data, work, kinks, theta, ks[0], loss, changed)
         if own:
-            tape = longer(tape, filled)
             filled = write(tape, filled, t, loss, theta, rotation)
-    return t >= end, tape.times[:filled], tape.losses[:filled], tape.units[:filled]
+    now[0], now[1], now[2], marks[0], marks[1], marks[3] = t, step, loss, filled, limited, stiff
+    copy(theta, aside)
+    copy(aside, places[0])
 
 
-@creating
-def attempt(data, work, kinks, stiff, stride, theta, h, ks, new, error, rtol, floor):
+@compiled
+def attempt(data, work, kinks, room, stiff, stride, theta, h, ks, new, error, rtol, floor):
     """A step from theta to `new`: the loss there, the fastest rate of decay, the factor of the next
     step, and whether this one is good; if not, it is to be made again, shorter."""
     if stride:
         return creep(data, work, kinks, theta, new, ks, h / CHATTER), 0.0, 1 / CHATTER, True
     if stiff:
-        loss, rate = implicit(data, work, kinks, theta, h, ks, new, error)
+        loss, rate = implicit(data, work, kinks, room, theta, h, ks, new, error), np.inf
         coarser = max(1.0, ROUNDING / rtol)
-        size = error_norm(theta, new, error, coarser * floor, coarser * rtol, work.rows[0])
+        rtol, floor = coarser * rtol, coarser * floor
     else:
         loss, rate = explicit(data, work, kinks, theta, h, ks, new, error)
-        size = error_norm(theta, new, error, floor, rtol, work.rows[0])
+    size = error_norm(theta, new, error, floor, rtol, work.rows[0])
     if size == np.inf:
         for stage in range(1, 7):
             clear(ks[stage])
@@ -230,55 +259,44 @@ def grade(theta, rotation):
                     rotation[i, k], rotation[j, k] = c * a - s * b, s * a + c * b
 
 
-@kernel
-def descend_run(data, start, lr, steps, every, rule, beta, beta2, eps):
-    """Gradient descent with momentum or Adam (rule 0, 1) from units `start` (F, units).
-
-    Returns the step by which the loss was no number, or -1, and losses (T,) and units (T, units, F)
-    of every so many steps.
-    """
+def descend_one(data, start, lr, steps, every, rule, beta=0.0, beta2=0.0, eps=0.0):
+    """Gradient descent with momentum or Adam (rule 0, 1), or Heun's method (2), from units `start`
+    (F, units): the step by which the loss was no number, or -1, and losses (T,) and units
+    (T, units, F) of every so many steps."""
     f, units = start.shape
-    tape, work = blank(steps // every + 1, units, f), workspace(data, units)
-    theta, out, none = start.copy(), start.copy(), np.zeros((0, units))
-    first, second = np.zeros((f, units)), np.zeros((f, units))
+    tape, places = blank(steps // every + 1, units, f), np.zeros((4, f, units))
+    places[0] = start
+    stopped = descend_run(
+        data, workspace(data, units), tape, places, lr, steps, every, rule, beta, beta2, eps
+    )
+    return stopped, tape.losses, tape.units
+
+
+@kernel
+def descend_run(data, work, tape, places, lr, steps, every, rule, beta, beta2, eps):
+    """`descend_one` with all that it writes to."""
+    theta, out, first, second, none = places[0], places[1], places[2], places[3], work.rows[:0]
     for step in range(steps + 1):
         loss = field(data, work, none, theta, out)
         if step % every == 0:
             write(tape, step // every, step * lr, loss, theta, none)
         if not np.isfinite(loss):
-            return step, tape.losses, tape.units
+            return step
+        if rule == 2:
+            for k in range(theta.shape[0]):
+                for i in range(theta.shape[1]):
+                    first[k, i] = theta[k, i] + lr * out[k, i]
+            field(data, work, none, first, second)
         one, two = 1 - beta ** (step + 1), 1 - beta2 ** (step + 1)
-        for k in range(f):
-            for i in range(units):
+        for k in range(theta.shape[0]):
+            for i in range(theta.shape[1]):
                 if rule == 0:
                     first[k, i] = beta * first[k, i] + out[k, i]
                     theta[k, i] += lr * first[k, i]
-                else:
+                elif rule == 1:
                     first[k, i] = beta * first[k, i] + (1 - beta) * out[k, i]
                     second[k, i] = beta2 * second[k, i] + (1 - beta2) * out[k, i] ** 2
                     theta[k, i] += lr * first[k, i] / one / (np.sqrt(second[k, i] / two) + eps)
-    return -1, tape.losses, tape.units
-
-
-@kernel
-def heun_run(data, start, step, count):
-    """Units (count + 1, units, F) at start (F, units) and after each step of Heun's method."""
-    f, units = start.shape
-    work, on = workspace(data, units), np.zeros((0, units))
-    theta, ahead, first, second = start.copy(), start.copy(), start.copy(), start.copy()
-    path = np.empty((count + 1, units, f))
-    for n in range(count + 1):
-        for k in range(f):
-            for i in range(units):
-                path[n, i, k] = theta[k, i]
-        if n == count:
-            break
-        field(data, work, on, theta, first)
-        for k in range(f):
-            for i in range(units):
-                ahead[k, i] = theta[k, i] + step * first[k, i]
-        field(data, work, on, ahead, second)
-        for k in range(f):
-            for i in range(units):
-                theta[k, i] += step / 2 * (first[k, i] + second[k, i])
-    return path
+                else:
+                    theta[k, i] += lr / 2 * (out[k, i] + second[k, i])
+    return -1

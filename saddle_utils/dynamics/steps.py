@@ -5,13 +5,31 @@ VI.4).  Units interact only through the output, so the Jacobian is block diagona
 low rank, and Woodbury's identity makes a solve linear in the number of units.
 """
 
+from collections import namedtuple
+
 import numpy as np
 
-from .compiling import compiled, creating, merged
-from .fields import curvature, field
+from .compiling import compiled, merged
+from .fields import clear, curvature, field
 from .kinks import hold, hold_curvature
 from .problems import POINTWISE
 from .tableaux import DP_A, DP_E, DP_P, GAMMA, RODAS_A, RODAS_C, RODAS_D
+
+# Scratch of implicit steps: the Jacobian in its parts (`curvature`) and D W; what `solver` makes of
+# them; `whole`, in the place of blocks, where the rank exceeds the size.
+Room = namedtuple("Room", "blocks d e whole inverse left inner small turned inside x")
+
+
+def room_for_steps(data, units, f):
+    """Scratch for implicit steps."""
+    n, rank = units * f, data.b.size if data.kind == POINTWISE else data.a.size
+    blocks, inner = (1, n, n) if rank >= n else (units, f, f), 0 if rank >= n else rank
+    sizes = ((units, f, f), (n, rank), (n, rank), blocks if rank >= n else (0, 0, 0), blocks,
+             (n, inner), (n, inner), (inner, inner), (inner, inner), rank, (2, n))  # fmt: skip
+    return Room(*(np.empty(size) for size in sizes))
+
+
+NO_ROOM = Room(*(np.empty((0,) * axes) for axes in (3, 2, 2, 3, 3, 2, 2, 2, 2, 1, 2)))
 
 
 @merged
@@ -58,33 +76,38 @@ def explicit(data, work, kinks, theta, h, ks, new, error):
     return loss, np.sqrt(bend / move) if move > 0 else 0.0
 
 
-@creating
-def implicit(data, work, kinks, theta, h, ks, new, error):
+@compiled
+def jacobian(data, work, kinks, room, theta, out):
+    """The field in `out` and its Jacobian in the parts of `curvature`, in room."""
+    slide_field(data, work, kinks, theta, out)
+    clear(room.d)
+    for i in range(theta.shape[1]):
+        clear(room.blocks[i])
+    curvature(data, work, kinks.on, theta, room.blocks, room.d)
+    if kinks.on.shape[0]:
+        hold_curvature(data, kinks, room.blocks, room.d)
+
+
+@compiled
+def implicit(data, work, kinks, room, theta, h, ks, new, error):
     """A step of RODAS from theta; as `explicit`, with ks[1:6] its stages."""
     f, units = theta.shape
-    n, rank = theta.size, data.b.size if data.kind == POINTWISE else data.a.size
-    blocks, d, x, loss = np.zeros((units, f, f)), np.zeros((n, rank)), np.empty((2, n)), 0.0
-    slide_field(data, work, kinks, theta, ks[6])
-    curvature(data, work, kinks.on, theta, blocks, d)
-    if kinks.on.shape[0]:
-        hold_curvature(data, kinks, blocks, d)
-    inverse, left, inner = solver(data, GAMMA * h, blocks, d)
-    inside = np.empty(rank)
+    jacobian(data, work, kinks, room, theta, ks[6])
+    solver(data, GAMMA * h, room)
     for stage in range(6):
         if stage:
             combine(theta, 1.0, RODAS_A[stage], ks, new)
             slide_field(data, work, kinks, new, ks[6])
         combine(ks[6], 1 / h, RODAS_C[stage], ks, error)
-        solve(inverse, left, inner, error, inside, x)
+        solve(room, error)
         for k in range(f):
             for i in range(units):
                 if stage < 5:
-                    ks[stage + 1, k, i] = x[0, i * f + k]
+                    ks[stage + 1, k, i] = room.x[0, i * f + k]
                 else:
-                    error[k, i] = x[0, i * f + k]
+                    error[k, i] = room.x[0, i * f + k]
                     new[k, i] += error[k, i]
-    loss = slide_field(data, work, kinks, new, ks[6])
-    return loss, np.inf
+    return slide_field(data, work, kinks, new, ks[6])
 
 
 @compiled
@@ -104,25 +127,26 @@ def between(stiff, theta, new, ks, h, s, weights, out):
     combine(out, 1.0 if stiff else h, weights, ks, out)
 
 
-@creating
-def solver(data, step, blocks, d):
-    """What solves (1 / step - J) x = r: inverse blocks, their product with D, and the inner part.
+@compiled
+def solver(data, step, room):
+    """Get `room` ready to solve (1 / step - J) x = r; loses its blocks.
 
-    Woodbury's identity, or one dense block where the rank exceeds the size.  Loses `blocks`.
+    Woodbury's identity, or one dense block where the rank exceeds the size.
     """
-    units, f, (n, rank), e = blocks.shape[0], blocks.shape[1], d.shape, weighted(data, d)
-    if rank >= n:
-        whole = np.zeros((1, n, n))
+    blocks, inverse, d, e = room.blocks, room.inverse, room.d, room.e
+    (units, f, _), (n, rank) = blocks.shape, room.inner.shape
+    weigh(data, d, e)
+    if room.whole.size:
         for j in range(n):
             for k in range(n):
-                for c in range(rank):
-                    whole[0, j, k] -= d[j, c] * e[k, c]
-        for i in range(units):
-            for k in range(f):
-                for j in range(f):
-                    whole[0, i * f + k, i * f + j] += blocks[i, k, j]
-        blocks, rank, units, f = whole, 0, 1, n
-    inverse, left = np.empty((units, f, f)), np.zeros((n, rank))
+                total = blocks[j // f, j % f, k % f] if j // f == k // f else 0.0
+                for c in range(d.shape[1]):
+                    total -= d[j, c] * e[k, c]
+                room.whole[0, j, k] = total
+        blocks, units, f = room.whole, 1, n
+    clear(room.small)
+    for c in range(rank):
+        room.small[c, c] = 1.0
     for i in range(units):
         for k in range(f):
             for j in range(f):
@@ -130,44 +154,48 @@ def solver(data, step, blocks, d):
             blocks[i, k, k] += 1 / step
         invert(blocks[i], inverse[i])
         for k in range(f):
+            at = i * f + k
+            for c in range(rank):
+                room.left[at, c] = 0.0
             for j in range(f):
                 for c in range(rank):
-                    left[i * f + k, c] += inverse[i, k, j] * d[i * f + j, c]
-    small, turned, inner = np.eye(rank), np.empty((rank, rank)), np.zeros((n, rank))
-    for j in range(n):
-        for k in range(rank):
-            for c in range(rank):
-                small[k, c] += left[j, k] * e[j, c]
+                    room.left[at, c] += inverse[i, k, j] * d[i * f + j, c]
+            for j in range(rank):
+                for c in range(rank):
+                    room.small[j, c] += room.left[at, j] * e[at, c]
     if rank:
-        invert(small, turned)
+        invert(room.small, room.turned)
     for j in range(n):
+        for c in range(rank):
+            room.inner[j, c] = 0.0
         for k in range(rank):
             for c in range(rank):
-                inner[j, c] += turned[k, c] * e[j, k]
-    return inverse, left, inner
+                room.inner[j, c] += room.turned[k, c] * e[j, k]
 
 
-@creating
-def weighted(data, d):
-    """D W of `curvature`."""
-    e, n = np.zeros_like(d), data.a.shape[1]
+@compiled
+def weigh(data, d, e):
+    """D W of `curvature` into e."""
+    n = data.a.shape[1]
     for j in range(d.shape[0]):
         if data.kind == POINTWISE:
             for c in range(d.shape[1]):
                 e[j, c] = d[j, c] / data.b.shape[1]
             continue
+        for c in range(d.shape[1]):
+            e[j, c] = 0.0
         for o in range(data.a.shape[0]):
             for c in range(n):
                 x = d[j, o * n + c]
                 for k in range(n):
                     e[j, o * n + k] += x * data.b[c, k]
-    return e
 
 
 @compiled
-def solve(inverse, left, inner, rhs, inside, x):
-    """x = (1 / step - J)^-1 rhs by the parts of `solver`, unit by unit; `rhs` is (F, units)."""
-    units, f, rank, at = inverse.shape[0], inverse.shape[1], inner.shape[1], 0
+def solve(room, rhs):
+    """x[0] = (1 / step - J)^-1 rhs by the parts of `solver`, unit by unit; `rhs` is (F, units)."""
+    inverse, inside, x, rank, at = room.inverse, room.inside, room.x, room.inner.shape[1], 0
+    units, f = inverse.shape[0], inverse.shape[1]
     for c in range(rank):
         inside[c] = 0.0
     for i in range(rhs.shape[1]):
@@ -181,12 +209,12 @@ def solve(inverse, left, inner, rhs, inside, x):
             for j in range(f):
                 total += inverse[i, k, j] * x[1, i * f + j]
             for c in range(rank):
-                inside[c] += inner[at, c] * total
+                inside[c] += room.inner[at, c] * total
             x[0, at] = total
             at += 1
     for j in range(at):
         for c in range(rank):
-            x[0, j] -= left[j, c] * inside[c]
+            x[0, j] -= room.left[j, c] * inside[c]
 
 
 @compiled

@@ -21,11 +21,18 @@ from saddle_utils.dynamics import (
     trajectories,
 )
 from saddle_utils.dynamics.compiling import kernel
-from saddle_utils.dynamics.fields import curvature, workspace
-from saddle_utils.dynamics.kinks import first_kinks
+from saddle_utils.dynamics.fields import workspace
+from saddle_utils.dynamics.kinks import room_for_kinks, set_pattern
 from saddle_utils.dynamics.problems import problem
 from saddle_utils.dynamics.runs import attempt
-from saddle_utils.dynamics.steps import between, slide_field, solve, solver
+from saddle_utils.dynamics.steps import (
+    between,
+    jacobian,
+    room_for_steps,
+    slide_field,
+    solve,
+    solver,
+)
 from saddle_utils.networks import initial_units
 from saddle_utils.theory.linear import whitened_half_times
 
@@ -71,29 +78,39 @@ def test_steps_have_their_order(name, order, h):
     assert np.log2(inside[0] / inside[1]) > order - 0.5
 
 
-@kernel
 def one_step(data, theta, h, stiff):
     """New units (F, units), those half-way, and the field at the end, of one step."""
-    work, kinks, weights = workspace(data, theta.shape[1]), first_kinks(data, theta), np.empty(7)
-    new, error, half = theta.copy(), theta.copy(), theta.copy()
-    ks = np.zeros((8, theta.shape[0], theta.shape[1]))
-    slide_field(data, work, kinks, theta, ks[0])
-    attempt(data, work, kinks, stiff, 0.0, theta, h, ks, new, error, 1e-6, 1e-9)
-    between(stiff, theta, new, ks, h, 0.5, weights, half)
-    return new, half, ks[6]
+    places = np.zeros((11, *theta.shape))
+    make_step(data, *scratch(data, theta), theta, h, stiff, places, np.empty(7))
+    return places[8], places[9], places[6]
+
+
+def one_solve(data, theta, step, rhs):
+    """(1 / step - J)^-1 rhs, for rhs (F, units), unit by unit."""
+    work, kinks, room = scratch(data, theta)
+    make_solve(data, work, kinks, room, theta, step, rhs, rhs.copy())
+    return room.x[0]
+
+
+def scratch(data, theta):
+    f, units = theta.shape
+    return workspace(data, units), room_for_kinks(data, units), room_for_steps(data, units, f)
 
 
 @kernel
-def one_solve(data, theta, step, rhs):
-    """(1 / step - J)^-1 rhs, for rhs (F, units), unit by unit."""
-    work, kinks, (f, units) = workspace(data, theta.shape[1]), first_kinks(data, theta), theta.shape
-    blocks, d, x = np.zeros((units, f, f)), np.zeros((theta.size, work.g.size)), rhs.copy()
-    slide_field(data, work, kinks, theta, x)
-    curvature(data, work, kinks.on, theta, blocks, d)
-    x = np.empty((2, theta.size))
-    inverse, left, inner = solver(data, step, blocks, d)
-    solve(inverse, left, inner, rhs, np.empty(work.g.size), x)
-    return x[0]
+def make_step(data, work, kinks, room, theta, h, stiff, places, weights):
+    ks, new, half, error = places[:8], places[8], places[9], places[10]
+    set_pattern(data, kinks, theta)
+    slide_field(data, work, kinks, theta, ks[0])
+    attempt(data, work, kinks, room, stiff, 0.0, theta, h, ks, new, error, 1e-6, 1e-9)
+    between(stiff, theta, new, ks, h, 0.5, weights, half)
+
+
+@kernel
+def make_solve(data, work, kinks, room, theta, step, rhs, out):
+    jacobian(data, work, kinks, room, theta, out)
+    solver(data, step, room)
+    solve(room, rhs)
 
 
 SMOOTH = [name for name, act in networks.ACTIVATIONS.items() if act.smooth]
