@@ -13,10 +13,18 @@ except ImportError:  # the same code then runs as it stands, a few hundred times
 
     warnings.warn("numba is not installed: the engines run uncompiled, and slowly", stacklevel=2)
     njit = None
+try:
+    from .parts import PartCompiler as Compiler
+except ImportError:  # a numba that is arranged otherwise: kernels then take longer to compile
+    Compiler = None
 
-
+OPTIONS = {  # all of them, for what is left out a function has from the one that calls it
+    "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": False,
+    "nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"},
+}  # fmt: skip
 KERNELS = (  # modules with kernels
-    "compiling", "fields", "kinks", "problems", "records", "resting", "runs", "steps", "tableaux"
+    "compiling", "fields", "kinks", "parts", "problems", "records", "resting", "runs", "steps",
+    "tableaux",
 )  # fmt: skip
 
 
@@ -43,12 +51,8 @@ def compiled(function: Callable, **more: bool) -> Callable:
     """
     if njit is None:
         return function
-    maths = {"reassoc", "contract", "nsz"}
-    more = {"forceinline": False, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True} | more
-    if more["no_cpython_wrapper"]:
-        from .parts import PartCompiler
-        more["pipeline_class"] = PartCompiler
-    return njit(nogil=True, error_model="numpy", fastmath=maths, **more)(function)
+    parts = {"pipeline_class": Compiler} if Compiler else {}
+    return njit(**parts | OPTIONS | more)(function)
 
 
 def merged(function: Callable) -> Callable:
@@ -62,8 +66,6 @@ def kernel(function: Callable) -> Callable:
         return function
     before, config.CACHE_DIR = config.CACHE_DIR, CACHE
     try:
-        return compiled(
-            function, cache=True, no_cpython_wrapper=False
-        )
+        return njit(cache=True, **OPTIONS | {"no_cpython_wrapper": False})(function)
     finally:
         config.CACHE_DIR = before

@@ -92,7 +92,7 @@ def field(data, work, on, theta, out):
     return loss / 2
 
 
-@merged
+@compiled
 def clear(matrix):
     """Fill a matrix with zeros."""
     for k in range(matrix.shape[0]):

@@ -18,7 +18,9 @@ def heun_path(network: Network, theta: np.ndarray, step: np.ndarray, count: int)
     data = problems(network, theta)
     if data is not None:
         starts = np.ascontiguousarray(theta.swapaxes(1, 2))
-        runs = in_threads(lambda i: descend_one(data[i], starts[i], step[i], count, 1, 2), len(theta))
+        runs = in_threads(
+            lambda i: descend_one(data[i], starts[i], step[i], count, 1, 2), len(step)
+        )
         return np.stack([units for *_, units in runs], axis=1)
     path, h = [theta], step[:, None, None]
     for _ in range(count):

@@ -1,6 +1,7 @@
 """Compiled kernels: a whole run of one network, by gradient descent or by gradient flow."""
 
 import numpy as np
+from scipy.linalg import lapack
 
 from .compiling import compiled, kernel, merged
 from .fields import clear, field, workspace
@@ -24,15 +25,17 @@ def flow_one(data, start, grid, end, rtol, floor, limit):
     f, units = start.shape
     work, spare = workspace(data, units), workspace(data, units)
     kinks, room = room_for_kinks(data, units), NO_ROOM
-    rotation = np.eye(units if data.kind == LINEAR and units <= f else 0)
-    places, now, marks, tapes = np.zeros((13, f, units)), np.zeros(13), np.zeros(4, int), []
-    places[0], now[5], tape = start, 1e-300, blank(grid.size or RECORDS, units, f)
+    places, now, marks, tapes = np.zeros((13, f, units)), np.zeros(12), np.zeros(4, int), []
+    places[0], now[4], rotation = start, 1e-300, np.empty((0, 0))
+    tape = blank(grid.size or RECORDS, units, f)
     while True:
         flow_run(data, work, spare, kinks, room, places, rotation, now, marks, tape, grid, end,
                  rtol, floor, limit)  # fmt: skip
         filled, _, _, stiff = marks
         if stiff and room is NO_ROOM:
             room = room_for_steps(data, units, f)
+            if data.kind == LINEAR and units <= f:
+                places[0], rotation = grade(places[0])
         elif filled == RECORDS and not grid.size and now[0] < end:
             tapes.append(tape)
             tape, marks[0] = blank(RECORDS, units, f), 0
@@ -45,19 +48,21 @@ def flow_one(data, start, grid, end, rtol, floor, limit):
 
 @kernel
 def flow_run(
-    data, work, spare, kinks, room, places, rotation, now, marks, tape, grid, end, rtol, floor, limit
+    data, work, spare, kinks, room, places, rotation, now, marks, tape, grid, end, rtol, floor,
+    limit,
 ):  # fmt: skip
     """`flow_one` up to its end, the end of its tape, or the first step for which it has no room.
 
     `places`, `now` and `marks` hold all that it needs when it is called again.
     """
     theta, new, error, point, aside = places[0], places[1], places[2], places[3], places[4]
-    ks, crowd, weights, t, step, loss = places[5:], now[3:6], now[6:], now[0], now[1], now[2]
+    ks, crowd, weights, t, step = places[5:], now[2:5], now[5:], now[0], now[1]
     own, relu, filled, limited = grid.size == 0, kinks.on.shape[0] > 0, marks[0], marks[1]
     stiff, pays = marks[3] > 0, PAYS * (10 + min(work.g.size, theta.size))
     if marks[2] == 0:
         set_pattern(data, kinks, theta)
-        loss = slide_field(data, work, kinks, theta, ks[0])
+    loss = slide_field(data, work, kinks, theta, ks[0])
+    if marks[2] == 0:
         step = min(0.01 * root_mean_square(theta) / max(root_mean_square(ks[0]), 1e-300), end)
         if own or grid[0] == 0:
             filled = write(tape, filled, t, loss, theta, rotation)
@@ -97,13 +102,11 @@ def flow_run(
         crowd[1] += changed
         theta, new = new, theta
         copy(ks[6], ks[0])
-        if limited >= PATIENCE and not stiff:
-            stiff, changed = True, True
-            grade(theta, rotation)
+        stiff = stiff or limited >= PATIENCE
         loss = settle(data, work, kinks, theta, ks[0], loss, changed)
         if own:
             filled = write(tape, filled, t, loss, theta, rotation)
-    now[0], now[1], now[2], marks[0], marks[1], marks[3] = t, step, loss, filled, limited, stiff
+    now[0], now[1], marks[0], marks[1], marks[3] = t, step, filled, limited, stiff
     copy(theta, aside)
     copy(aside, places[0])
 
@@ -230,33 +233,15 @@ def root_mean_square(a):
     return np.sqrt(total / a.size)
 
 
-@compiled
-def grade(theta, rotation):
-    """Rotate the units of a linear network into orthogonal ones, theta into theta @ rotation.T.
+def grade(units):
+    """Rotate units (F, units) of a linear network into orthogonal ones: these and the rotation,
+    with units = these @ rotation.
 
     What has been learned and what is still small are then different units, each known to its own
-    size.  By Jacobi rotations of pairs of columns; nothing where `rotation` is empty.
+    size, as by the rotations of Jacobi (LAPACK's gejsv).
     """
-    for _ in range(12):
-        for i in range(rotation.shape[0]):
-            for j in range(i):
-                aa = bb = ab = 0.0
-                for k in range(theta.shape[0]):
-                    aa += theta[k, i] ** 2
-                    bb += theta[k, j] ** 2
-                    ab += theta[k, i] * theta[k, j]
-                if abs(ab) <= 1e-16 * np.sqrt(aa * bb) or ab == 0:
-                    continue
-                zeta = (bb - aa) / (2 * ab)
-                tangent = (1.0 if zeta >= 0 else -1.0) / (abs(zeta) + np.sqrt(1 + zeta * zeta))
-                c = 1 / np.sqrt(1 + tangent * tangent)
-                s = c * tangent
-                for k in range(theta.shape[0]):
-                    a, b = theta[k, i], theta[k, j]
-                    theta[k, i], theta[k, j] = c * a - s * b, s * a + c * b
-                for k in range(rotation.shape[1]):
-                    a, b = rotation[i, k], rotation[j, k]
-                    rotation[i, k], rotation[j, k] = c * a - s * b, s * a + c * b
+    turned = lapack.dgejsv(units)[2]
+    return units @ turned, np.ascontiguousarray(turned.T)
 
 
 def descend_one(data, start, lr, steps, every, rule, beta=0.0, beta2=0.0, eps=0.0):

@@ -32,7 +32,7 @@ def room_for_steps(data, units, f):
 NO_ROOM = Room(*(np.empty((0,) * axes) for axes in (3, 2, 2, 3, 3, 2, 2, 2, 2, 1, 2)))
 
 
-@merged
+@compiled
 def combine(base, h, weights, ks, out):
     """out = base + h times the sum of seven stages with these weights; all stages are finite."""
     for k in range(out.shape[0]):
