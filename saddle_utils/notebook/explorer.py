@@ -117,7 +117,7 @@ class Explorer:
         back = {} if {} in presets.values() else {"reset": self.first}
         self.presets = back | {name: {**self.first, **some} for name, some in presets.items()}
         self._last: tuple[dict, Any] | None = None
-        self._formulas: Any = None  # the first picture's setter of formulas remembers them
+        self._renderer: Any = None  # of the last picture
         self._places: list = []  # of the axes, as laid out in the first picture
         self.picture = self.render(**self.first)
         if len(gc.get_objects()) > 50_000:  # imports: searching them takes .3 s, now and then
@@ -141,14 +141,16 @@ class Explorer:
                 axes.set_position(place)
         fig.set_dpi(100)
         renderer = fig.canvas.get_renderer()
-        self._formulas = renderer.mathtext_parser = self._formulas or renderer.mathtext_parser
+        kept = self._renderer  # that of the first picture knows how large each text is
+        if kept is not None and (kept.width, kept.height) == (renderer.width, renderer.height):
+            fig.canvas.get_renderer = lambda: kept
         fig.canvas.draw()  # once, where savefig draws twice
+        self._renderer = renderer = fig.canvas.get_renderer()
         self._places = [axes.get_position() for axes in fig.axes]
         plt.close(fig)
         buffer = io.BytesIO()
-        PIL.Image.fromarray(np.asarray(renderer.buffer_rgba())).save(
-            buffer, "png", compress_level=1
-        )
+        image = PIL.Image.fromarray(np.asarray(renderer.buffer_rgba())).convert("RGB")
+        image.save(buffer, "png", compress_level=1)
         return buffer.getvalue()
 
     def command(self, **values: float | str) -> str:
