@@ -123,17 +123,26 @@ def _all(
         if data is None:
             net = network.runs(i)
             return Trajectory(*by_scipy(net, cores[i], grid, ends[i], rtol, floors[i]), basis)
-        limit = MAX_STEPS + len(grid)
+        limit, net = MAX_STEPS + len(grid), network.runs(i)
+        if not cores[i].any() and not net.field(cores[i]).any():  # at the saddle itself
+            found = np.append(grid[:1], 0.0)[:1], net.loss(cores[i])[None], cores[i][None]
+            return Trajectory(*_rested(found, grid, ends[i]), basis)
         done, *found = flow_one(data[i], columns[i], grid, ends[i], rtol, floors[i], limit)
-        if not done:
-            reached, why = (
-                found[0][-1] if len(found[0]) else 0.0,
-                ROUNDING if network.smooth else KINK,
-            )
+        if not done and len(found[1]) and found[1][-1] < rtol**2 * net.zero_loss():
+            found = _rested(found, grid, ends[i])  # the loss only falls: what is left is no more
+        elif not done:
+            reached, why = np.append(0.0, found[0])[-1], ROUNDING if network.smooth else KINK
             raise RunFailedError(f"run {i} is stuck at time {reached:.6g}: {why}")
         return Trajectory(*found, basis)
 
     return in_threads(run, len(starts))
+
+
+def _rested(found: Sequence[np.ndarray], grid: np.ndarray, end: float) -> list[np.ndarray]:
+    """Times, losses and units of a run that rests from the last record on, up to its end."""
+    later = grid[len(found[0]) :] if len(grid) else np.array([end])
+    times, *rest = found
+    return [np.append(times, later), *(np.append(a, a[-1:].repeat(len(later), 0), 0) for a in rest)]
 
 
 def by_scipy(

@@ -34,6 +34,7 @@ from saddle_utils.dynamics.steps import (
     solver,
 )
 from saddle_utils.networks import initial_units
+from saddle_utils.studies.activations import measure
 from saddle_utils.theory.linear import whitened_half_times
 
 
@@ -282,7 +283,7 @@ def test_badly_scaled_labels_run(kind):
 
 
 def test_a_run_that_is_stuck_says_why_and_which(monkeypatch):
-    monkeypatch.setattr(gradient_flow, "MAX_STEPS", 30)
+    monkeypatch.setattr(gradient_flow, "MAX_STEPS", 8)
     nets = [networks.pointwise(X[:1], np.array([1.0])) for _ in range(3)]
     start = np.stack(3 * [np.array([[0.5], [0.7]]) * np.append(1, X[0])])
     with pytest.raises(RunFailedError, match=r"run 1 is stuck at time .* its units cross"):
@@ -315,3 +316,29 @@ def test_what_does_not_fit_is_refused(monkeypatch):
     monkeypatch.setattr(gradient_flow, "MAX_STEPS", 3)
     with pytest.raises(RunFailedError, match="run 0 is stuck at time"):
         flows(net, start, 50.0)
+
+
+@pytest.mark.parametrize("architecture", ["linear", "quadratic", "relu", "tanh"])
+@pytest.mark.parametrize("labels", [0.0, 1.0])
+def test_a_run_that_starts_at_the_saddle_stays_there(architecture, labels):
+    x, y = np.random.default_rng(0).standard_normal((2, 30, 3))
+    build = {"linear": networks.linear, "quadratic": networks.quadratic}
+    make = build.get(architecture) or (lambda x, y: networks.pointwise(x, y, architecture))
+    net = make(x, labels * (y[:, :1] if architecture == "linear" else y[:, 0]))
+    origin = np.zeros((2, net.n_v + net.n_u))
+    for times in (10.0, np.array([0.0, 1.0, 10.0])):
+        run = flow(net, origin, times)
+        assert run.times[-1] == 10 and not run.theta.any()
+        np.testing.assert_allclose(run.losses, net.zero_loss())
+
+
+def test_what_moves_when_all_is_learned_does_not_stop_a_run(monkeypatch):
+    """A dormant ReLU unit, 1e-10 long, that crosses and slides for ever: the loss is 1e-19."""
+    monkeypatch.setattr(gradient_flow, "MAX_STEPS", 4000)
+    net = measure.Combination("relu", "teacher", 90211).network
+    start = 1e-10 * initial_units(net, 10, 1.0, [90211])
+    run = flows(net, start, 1300.0, 1e-5)[0]
+    assert run.times[-1] == 1300 and run.losses[-1] < 1e-10 * net.zero_loss()
+    at = flow(net, start[0], np.linspace(0, 1300, 14), 1e-5)
+    np.testing.assert_allclose(at.losses, np.interp(at.times, run.times, run.losses), atol=1e-4)
+    assert len(at.times) == 14
