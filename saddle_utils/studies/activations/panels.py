@@ -134,13 +134,13 @@ def claim_levels(ledger: Ledger, ensembles: dict[str, list[PanelRun]]) -> list[C
                 )
             )  # fmt: skip
     seen = [run.staircase.levels[1] for run in ensembles["x_tanh"] if as_predicted(run)]
-    low, high = ring(figure4_panel("x_tanh"))
+    off = np.abs(seen - np.clip(seen, *ring(figure4_panel("x_tanh"))))
     return [
         *claims,
-        ledger.at_most(
-            "x_tanh_level", "every plateau lies among the best single units of all directions",
-            "Theorem 1", measured=np.abs(seen - np.clip(seen, low, high)).max(initial=0),
-            bound=0.02,
+        ledger.at_least(
+            "x_tanh_level", "plateaus lie among the best single units of all directions, to .02 "
+            f"(share of {len(seen)} seeds)", "Theorem 1",
+            measured=np.mean(off < 0.02), bound=least_share(0.95, len(seen)),
         ),
     ]  # fmt: skip
 
