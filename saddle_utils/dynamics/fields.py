@@ -100,6 +100,14 @@ def clear(matrix):
             matrix[k, i] = 0.0
 
 
+@compiled
+def transpose(matrix):
+    """The transpose of a square matrix, in its place."""
+    for k in range(matrix.shape[0]):
+        for c in range(k):
+            matrix[k, c], matrix[c, k] = matrix[c, k], matrix[k, c]
+
+
 @merged
 def factor(data, theta, o, k, out):
     """The product of v_o and left_k of each unit; v_o where there is no left factor."""

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from ..networks import Array, Network
+from .descents import descend_one
 from .optimisers import Rule, gradient
 from .problems import problems
-from .runs import descend_one
 from .trajectories import RunFailedError, Trajectory, in_threads
 
 CHECK = 50  # steps after which divergence is looked for

@@ -7,8 +7,8 @@ a percent.
 import numpy as np
 
 from ..networks import Network
+from .descents import descend_one
 from .problems import problems
-from .runs import descend_one
 from .trajectories import in_threads
 
 

@@ -11,7 +11,7 @@ from collections import namedtuple
 import numpy as np
 
 from .compiling import compiled
-from .fields import clear, field, inputs
+from .fields import clear, field, inputs, transpose
 from .problems import POINTWISE, RAMP
 from .resting import OVERSHOOT, comes_to_rest, release
 from .tableaux import DP_P, RODAS_D
@@ -125,9 +125,7 @@ def hold_curvature(data, kinks, blocks, d):
         for j in range(m):
             project(kinks.basis[j], u, rows)
             project(kinks.basis[j], u, block)
-            for k in range(f):
-                for c in range(k):
-                    block[k, c], block[c, k] = block[c, k], block[k, c]
+            transpose(block)
             project(kinks.basis[j], u, block)
 
 

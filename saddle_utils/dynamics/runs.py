@@ -1,19 +1,22 @@
-"""Compiled kernels: a whole run of one network, by gradient descent or by gradient flow."""
+"""Compiled kernels: a whole run of one network by gradient flow."""
 
 import numpy as np
 from scipy.linalg import lapack
 
 from .compiling import compiled, kernel, merged
 from .fields import clear, field, workspace
+from .implicit import NO_ROOM, implicit, room_for_steps
 from .kinks import kink_after, let_go, remember, room_for_kinks, set_pattern, turn
-from .problems import LINEAR
+from .problems import BILINEAR, LINEAR
 from .records import blank, copy, write
-from .steps import NO_ROOM, between, explicit, implicit, room_for_steps, slide_field
+from .steps import between, explicit, slide_field
 
 EDGE = 3.0  # step times rate at which stability limits the explicit method, 3.3, less a margin
-PATIENCE = 10  # explicit steps at that edge before a run turns implicit for good
+PATIENCE = 10  # explicit steps at that edge before a run turns implicit
 PAYS = 40  # explicit steps to the end of a run for which it would not, over 10 + the rank
 CHATTER, FINE = 50, 2e-3  # attempts between two looks at whether kinks crowd; steps where they do
+SMALL = 0.2  # of the largest unit: smaller ones move inverted in implicit steps
+GROWN = 0.8  # of the time in which such a unit would escape: a step makes it five times as large
 RECORDS = 256  # of a tape for the steps of a run; another one follows
 ROUNDING = 1e-11  # relative tolerance below which implicit steps only measure rounding
 
@@ -25,7 +28,7 @@ def flow_one(data, start, grid, end, rtol, floor, limit):
     f, units = start.shape
     work, spare = workspace(data, units), workspace(data, units)
     kinks, room = room_for_kinks(data, units), NO_ROOM
-    places, now, marks, tapes = np.zeros((13, f, units)), np.zeros(12), np.zeros(4, int), []
+    places, now, marks, tapes = np.zeros((13, f, units)), np.zeros(13), np.zeros(4, int), []
     places[0], now[4], rotation = start, 1e-300, np.empty((0, 0))
     tape = blank(grid.size or RECORDS, units, f)
     while True:
@@ -58,7 +61,7 @@ def flow_run(
     theta, new, error, point, aside = places[0], places[1], places[2], places[3], places[4]
     ks, crowd, weights, t, step = places[5:], now[2:5], now[5:], now[0], now[1]
     own, relu, filled, limited = grid.size == 0, kinks.on.shape[0] > 0, marks[0], marks[1]
-    stiff, pays = marks[3] > 0, PAYS * (10 + min(work.g.size, theta.size))
+    stiff = marks[3] > 0
     if marks[2] == 0:
         set_pattern(data, kinks, theta)
     loss = slide_field(data, work, kinks, theta, ks[0])
@@ -72,14 +75,15 @@ def flow_run(
         marks[2] += 1
         crowds = relu and not stiff and marks[2] % CHATTER == 0
         stride = crowded(crowd, theta, ks[0], t) if crowds else 0.0
-        h = min(step, growth_limit(theta, ks[0], rtol)) if stiff else step
+        h = min(step, growth_limit(data, room, theta, ks[0], rtol)) if stiff else step
         h = min(stride, end if own else grid[filled] - t) if stride else h
         last = t + h * (1 + 1e-12) >= end
         h = end - t if last else h
         loss, rate, factor, good = attempt(
             data, work, kinks, room, stiff, stride, theta, h, ks, new, error, rtol, floor
         )
-        limited = limited + 1 if h * rate > EDGE and end - t > pays * h else 0
+        turns = other_way(data, work, theta, stiff, h, rate, now[12], end - t)
+        limited = limited + 1 if turns else 0
         step = h * factor
         crowd[2] = max(crowd[2], min(rate, 1 / h))
         if not good:
@@ -87,12 +91,12 @@ def flow_run(
         part = 1.0
         if relu and not stride:
             loss, part = up_to_kink(
-                data, work, kinks, stiff, theta, new, h, ks, point, rtol, loss, weights
+                data, work, kinks, room, stiff, theta, new, h, ks, point, rtol, loss, weights
             )
         before, t = t, end if last and part == 1 else t + part * h
         while filled < grid.size and grid[filled] <= t * (1 + 1e-15):
             s = (grid[filled] - before) / h
-            between(stiff or stride > 0, theta, new, ks, h, s, weights, error)
+            between(stiff or stride > 0, room, theta, new, ks, h, s, weights, error)
             at = field(data, spare, kinks.on, error, aside)
             filled = write(tape, filled, grid[filled], at, error, rotation)
         if part < 1:
@@ -102,13 +106,13 @@ def flow_run(
         crowd[1] += changed
         theta, new = new, theta
         copy(ks[6], ks[0])
-        stiff = stiff or limited >= PATIENCE
+        if limited >= PATIENCE:
+            now[12], stiff, limited = now[12] if stiff else h / 2, not stiff, 0
         loss = settle(data, work, kinks, theta, ks[0], loss, changed)
         if own:
             filled = write(tape, filled, t, loss, theta, rotation)
     now[0], now[1], marks[0], marks[1], marks[3] = t, step, filled, limited, stiff
-    copy(theta, aside)
-    copy(aside, places[0])
+    copy(theta, places[0])
 
 
 @compiled
@@ -128,18 +132,29 @@ def attempt(data, work, kinks, room, stiff, stride, theta, h, ks, new, error, rt
         for stage in range(1, 7):
             clear(ks[stage])
     factor = min(max(0.9 * max(size, 1e-10) ** (-0.25 if stiff else -0.2), 0.2), 5.0)
+    if data.kind == BILINEAR and size <= 1 and (stiff or h * rate < EDGE):  # growth speeds up
+        factor *= min(1.0, max(0.5, time_scale(new, ks[6]) / time_scale(theta, ks[0])))
     return loss, rate, factor, size <= 1
 
 
 @compiled
-def up_to_kink(data, work, kinks, stiff, theta, new, h, ks, point, rtol, loss, weights):
+def other_way(data, work, theta, stiff, h, rate, edge, left):
+    """Whether stability limits explicit steps, and for long, or, in networks where growth speeds
+    up, implicit steps are as short as explicit ones may be."""
+    if stiff:
+        return data.kind == BILINEAR and h < edge
+    return h * rate > EDGE and left > PAYS * (10 + min(work.g.size, theta.size)) * h
+
+
+@compiled
+def up_to_kink(data, work, kinks, room, stiff, theta, new, h, ks, point, rtol, loss, weights):
     """The loss and the part of a good step that ends where the first unit crosses or leaves a
     sample, to the tolerance: `point`, its field ks[7].  The loss of the step and 1 where none does.
     """
     s, part = 1.0, kink_after(data, work, kinks, stiff, theta, new, h, ks, 1.0, new, rtol)
     while part < s and s > 1e-12:
         s = part
-        between(stiff, theta, new, ks, h, s, weights, point)
+        between(stiff, room, theta, new, ks, h, s, weights, point)
         loss = slide_field(data, work, kinks, point, ks[7])
         part = kink_after(data, work, kinks, stiff, theta, new, h, ks, s, point, rtol)
     return loss, s
@@ -176,24 +191,40 @@ def error_norm(theta, new, error, floor, rtol, largest):
 
 
 @compiled
-def growth_limit(theta, out, rtol):
+def growth_limit(data, room, theta, out, rtol):
     """The longest implicit step in which every unit changes by little: an L-stable method would
-    damp the growth of dormant units that it steps over."""
-    return min(0.5, 10 * rtol**0.25) * time_scale(theta, out)
+    damp the growth of dormant units that it steps over.  Those that may grow more move inverted."""
+    largest, shortest, little = 0.0, np.inf, min(0.5, 10 * rtol**0.25)
+    for i in range(theta.shape[1]):
+        size, _ = size_and_speed(theta, out, i)
+        largest = max(largest, size)
+    for i in range(theta.shape[1]):
+        size, speed = size_and_speed(theta, out, i)
+        room.inverted[i] = data.kind == BILINEAR and 0 < size < SMALL * largest
+        if size > 0 and speed > 0:
+            shortest = min(shortest, (GROWN if room.inverted[i] else little) * size / speed)
+    return shortest
+
+
+@compiled
+def size_and_speed(theta, out, i):
+    """The size of a unit and how fast it changes."""
+    size = speed = 0.0
+    for k in range(theta.shape[0]):
+        size += theta[k, i] ** 2
+        speed += out[k, i] ** 2
+    return np.sqrt(size), np.sqrt(speed)
 
 
 @compiled
 def time_scale(theta, out):
     """The time in which the fastest unit would change by its own size."""
-    fastest = 0.0
+    shortest = np.inf
     for i in range(theta.shape[1]):
-        size = speed = 0.0
-        for k in range(theta.shape[0]):
-            size += theta[k, i] ** 2
-            speed += out[k, i] ** 2
-        if size > 0:
-            fastest = max(fastest, speed / size)
-    return 1 / np.sqrt(fastest) if fastest > 0 else np.inf
+        size, speed = size_and_speed(theta, out, i)
+        if size > 0 and speed > 0:
+            shortest = min(shortest, size / speed)
+    return shortest
 
 
 @compiled
@@ -242,46 +273,3 @@ def grade(units):
     """
     turned = lapack.dgejsv(units)[2]
     return units @ turned, np.ascontiguousarray(turned.T)
-
-
-def descend_one(data, start, lr, steps, every, rule, beta=0.0, beta2=0.0, eps=0.0):
-    """Gradient descent with momentum or Adam (rule 0, 1), or Heun's method (2), from units `start`
-    (F, units): the step by which the loss was no number, or -1, and losses (T,) and units
-    (T, units, F) of every so many steps."""
-    f, units = start.shape
-    tape, places = blank(steps // every + 1, units, f), np.zeros((4, f, units))
-    places[0] = start
-    stopped = descend_run(
-        data, workspace(data, units), tape, places, lr, steps, every, rule, beta, beta2, eps
-    )
-    return stopped, tape.losses, tape.units
-
-
-@kernel
-def descend_run(data, work, tape, places, lr, steps, every, rule, beta, beta2, eps):
-    """`descend_one` with all that it writes to."""
-    theta, out, first, second, none = places[0], places[1], places[2], places[3], work.rows[:0]
-    for step in range(steps + 1):
-        loss = field(data, work, none, theta, out)
-        if step % every == 0:
-            write(tape, step // every, step * lr, loss, theta, none)
-        if not np.isfinite(loss):
-            return step
-        if rule == 2:
-            for k in range(theta.shape[0]):
-                for i in range(theta.shape[1]):
-                    first[k, i] = theta[k, i] + lr * out[k, i]
-            field(data, work, none, first, second)
-        one, two = 1 - beta ** (step + 1), 1 - beta2 ** (step + 1)
-        for k in range(theta.shape[0]):
-            for i in range(theta.shape[1]):
-                if rule == 0:
-                    first[k, i] = beta * first[k, i] + out[k, i]
-                    theta[k, i] += lr * first[k, i]
-                elif rule == 1:
-                    first[k, i] = beta * first[k, i] + (1 - beta) * out[k, i]
-                    second[k, i] = beta2 * second[k, i] + (1 - beta2) * out[k, i] ** 2
-                    theta[k, i] += lr * first[k, i] / one / (np.sqrt(second[k, i] / two) + eps)
-                else:
-                    theta[k, i] += lr / 2 * (out[k, i] + second[k, i])
-    return -1

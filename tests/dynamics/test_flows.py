@@ -22,17 +22,11 @@ from saddle_utils.dynamics import (
 )
 from saddle_utils.dynamics.compiling import kernel
 from saddle_utils.dynamics.fields import workspace
+from saddle_utils.dynamics.implicit import jacobian, room_for_steps, solve, solver
 from saddle_utils.dynamics.kinks import room_for_kinks, set_pattern
 from saddle_utils.dynamics.problems import problem
 from saddle_utils.dynamics.runs import attempt
-from saddle_utils.dynamics.steps import (
-    between,
-    jacobian,
-    room_for_steps,
-    slide_field,
-    solve,
-    solver,
-)
+from saddle_utils.dynamics.steps import between, slide_field
 from saddle_utils.networks import initial_units
 from saddle_utils.studies.activations import measure
 from saddle_utils.theory.linear import whitened_half_times
@@ -104,13 +98,13 @@ def make_step(data, work, kinks, room, theta, h, stiff, places, weights):
     set_pattern(data, kinks, theta)
     slide_field(data, work, kinks, theta, ks[0])
     attempt(data, work, kinks, room, stiff, 0.0, theta, h, ks, new, error, 1e-6, 1e-9)
-    between(stiff, theta, new, ks, h, 0.5, weights, half)
+    between(stiff, room, theta, new, ks, h, 0.5, weights, half)
 
 
 @kernel
 def make_solve(data, work, kinks, room, theta, step, rhs, out):
     jacobian(data, work, kinks, room, theta, out)
-    solver(data, step, room)
+    solver(step, room)
     solve(room, rhs)
 
 
