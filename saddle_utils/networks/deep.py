@@ -192,6 +192,19 @@ class DeepLinear(Backpropagation):
     def residual(self, f: Array) -> Array:
         return self.syz - f @ self.szz
 
+    def field(self, theta: Array, forward: tuple | None = None) -> Array:
+        if forward or self.skips or self.patches > 1:
+            return super().field(theta, forward)
+        maps, found, weights = [None], [], self.weights(theta)  # of the formula alone: twice as fast
+        for w in weights:
+            maps.append(w if maps[-1] is None else w @ maps[-1])
+        g = self.residual(maps.pop())
+        for w in reversed(weights):
+            below = maps.pop()
+            found.append(g if below is None else g @ below.mT)
+            g = w.mT @ g
+        return pack(found[::-1])
+
     def residual_along(self, df: Array) -> Array:
         return -(df @ self.szz)
 

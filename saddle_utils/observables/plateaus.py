@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from scipy.interpolate import CubicHermiteSpline
+from scipy.interpolate import CubicHermiteSpline, KroghInterpolator
 
 from ..dynamics import Trajectory
 from ..networks import Network
@@ -266,6 +266,23 @@ def dense_loss(network: Network, run: Trajectory, finer: int = 8) -> tuple[np.nd
     places = np.arange(len(run.times))
     times = np.interp(np.arange(finer * places[-1] + 1) / finer, places, run.times)
     return times, CubicHermiteSpline(run.times, run.losses, slopes)(times)
+
+
+def passage_time(network: Network, run: Trajectory, level: float) -> float:
+    """When the loss of a gradient flow first passes a level, to the accuracy of the run, or nan.
+
+    The time as a function of the loss, interpolated through the four records around with the slopes
+    dt/dL = -1 / |dL/dtheta|^2 there: of order eight, where `dense_loss` is of order four.
+    """
+    if not run.losses[0] > level >= run.losses.min():
+        return np.nan
+    behind = int(np.argmax(run.losses <= level))
+    near = slice(max(behind - 2, 0), behind + 2)
+    losses, speed = run.losses[near], (network.field(run.theta[near]) ** 2).sum((-2, -1))
+    if (np.diff(losses) >= 0).any():
+        return float(first_times(run.times, -run.losses, -level))
+    values = np.stack([run.times[near], -1 / speed], axis=1).ravel()
+    return float(KroghInterpolator(np.repeat(losses, 2), values)(level))
 
 
 def log_slope(scales: np.ndarray, values: np.ndarray) -> float:

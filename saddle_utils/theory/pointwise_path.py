@@ -15,14 +15,14 @@ import numpy as np
 
 from ..dynamics import flows
 from ..networks import Linear, Pointwise, concat
-from ..observables import dense_loss
+from ..observables import dense_loss, passage_time
 from .activations import lowest_order, taylor
 from .divergence import diverging_times, grown_units
 from .linear.path import first_linear_escape
 from .waiting import Drop, Escape, FirstEscape, arrived, best_amplitude, impulse
 
 RAY = 1e-4  # size at which units of lowest order 1 are no longer followed as a linear network
-
+FOLDS = 30  # and for how many e-folds of the fastest mode they are, of which nine make up for RAY
 LONGEST = 1e3  # a drop is followed for so many times the growth time of its unit at the beginning
 
 
@@ -65,7 +65,8 @@ def power_field(rest: Pointwise, theta: np.ndarray, order: int) -> np.ndarray:
     v, _ = rest.split(theta)
     a = rest.kinks(theta)
     lead = taylor(rest.phi)[order]
-    phi, slope = lead * a**order, lead * order * a ** (order - 1)
+    slope = lead * a ** (order - 1)
+    phi, slope = slope * a, order * slope
     v_rows = v.reshape(*v.shape[:-1], -1, rest.patches).mT
     v_rows = v_rows.reshape(*v_rows.shape[:-3], -1, v_rows.shape[-1])
     r = rest.y / rest.samples
@@ -120,9 +121,14 @@ def ray_drop(
     alive = np.isfinite(off.time) & (size > 0)
     theta = off.others + first.share[..., None] @ off.unit
     rate = np.linalg.norm(task.syz.reshape(len(theta), task.n_v, -1), 2, axis=(1, 2))
-    runs = flows(network, theta, 80 / np.maximum(rate, 1e-300), rtol=1e-10)
-    curves = [dense_loss(network.runs(np.array([i])), run) for i, run in enumerate(runs)]
+    runs = flows(network, theta, FOLDS / np.maximum(rate, 1e-300), rtol=1e-9)
     levels = np.stack([task.syy / 2, task.syy / 2 - taken], axis=1)
+    curves = []
+    for i, (run, middle) in enumerate(zip(runs, levels.mean(1), strict=True)):
+        net = network.runs(np.array([i]))
+        curve, half = dense_loss(net, run), passage_time(net, run, middle)
+        place = np.searchsorted(curve[0], half)  # a record there, more exact than those around
+        curves.append((np.insert(curve[0], place, half), np.insert(curve[1], place, middle)))
     return levels, np.where(alive, np.maximum(off.time, 0), np.inf), curves
 
 

@@ -97,7 +97,7 @@ def relu_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Dro
     after = network.loss(rest[1:]).T
     for i, (fell, path, *_) in enumerate(falls):
         duration[i] = step[i] * (len(path) - 1)
-        times, losses = step[i] * np.arange(len(path)), network.runs(i).loss(path * fell[:, None])
+        times, losses = step[i] * np.arange(len(path)), network.runs(i).loss(path[:, fell])
         if not cut[i]:
             long = duration[i] + 2 * STEP * first[i] * np.arange(1, SETTLE + 1)
             times, losses = np.append(times, long), np.append(losses, after[i])
@@ -127,12 +127,16 @@ def _fall(
     rows, runs = seen[..., None], np.arange(len(theta))
     scale = np.where(rows, 1, TINY)  # ReLU units of that size grow as they do, and are not seen
     path = (theta * scale)[None]
+    move = runs
     for _ in range(CHUNKS):
-        path = np.concatenate([path, heun_path(network, path[-1], step, CHUNK)[1:]])
+        more = np.repeat(path[-1:], CHUNK, axis=0)
+        more[:, move] = heun_path(network.runs(move), path[-1, move], step[move], CHUNK)[1:]
+        path = np.concatenate([path, more])
         speed = np.linalg.norm(np.diff(path, axis=0), axis=(-2, -1))
         behind = np.arange(len(speed))[:, None] > speed.argmax(0)
         still = behind & (speed < RESTED * speed.max(0))
-        if (still.any(0) | ~speed.any(0)).all():
+        move = np.flatnonzero(~still.any(0) & speed.any(0))
+        if not len(move):
             break
     whole, steps = path / scale, np.arange(len(path))
     rest = np.where(still.any(0), still.argmax(0), len(speed) - 1) + 1

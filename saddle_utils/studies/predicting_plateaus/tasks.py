@@ -42,6 +42,7 @@ def units(network: Network, width: int) -> int:
     if not network.n_v:
         return 1  # a deep network is one row of weights
     slow = isinstance(network, Pointwise) and network.smooth and lowest_order(network.phi) > 1
+    slow |= getattr(network, "rank", 1) > 1
     return max(width // 2, 1) if slow else width
 
 
@@ -59,7 +60,7 @@ def factors(table: pd.DataFrame, share: float = 0.92) -> pd.DataFrame:
 
     A row for each mechanism, a column for drops without doubt and with it.
     """
-    gap = table["time_error"].abs().fillna(np.inf) - table["mechanism"].map(intervals.floor)
+    gap = table["time_error"].abs().fillna(np.inf) - intervals.FLOOR
     size = (gap / table["smallness"]).groupby([table["mechanism"], table["doubtful"]])
     return size.quantile(share, interpolation="higher").unstack("doubtful")
 
