@@ -86,7 +86,7 @@ def power_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Dr
     size = np.maximum(np.linalg.norm(start[:, -1], axis=-1), 1e-300)
     pull = np.abs(power_field(network, start[:, -1:] / size[:, None, None], order)).max((1, 2))
     fold = 1 / np.maximum(pull * size ** (order - 1), 1e-300)
-    ends = np.where(moves, LONGEST * fold, 1.0)
+    ends = np.where(moves, LONGEST * fold, 1e-9)  # the others stay where they are
     runs = flows(network, start, ends, rtol=1e-6 if order == 2 else 1e-8)
     nets = [network.runs(np.array([i])) for i in range(len(start))]
     kicks = [-impulse(net, run, net.output) for net, run in zip(nets, runs, strict=True)]

@@ -126,18 +126,19 @@ def _fall(
     """
     rows, runs = seen[..., None], np.arange(len(theta))
     scale = np.where(rows, 1, TINY)  # ReLU units of that size grow as they do, and are not seen
-    path = (theta * scale)[None]
+    parts, speed = [(theta * scale)[None]], np.empty((0, len(theta)))
     move = runs
     for _ in range(CHUNKS):
-        more = np.repeat(path[-1:], CHUNK, axis=0)
-        more[:, move] = heun_path(network.runs(move), path[-1, move], step[move], CHUNK)[1:]
-        path = np.concatenate([path, more])
-        speed = np.linalg.norm(np.diff(path, axis=0), axis=(-2, -1))
+        more = np.repeat(parts[-1][-1:], CHUNK + 1, axis=0)
+        more[:, move] = heun_path(network.runs(move), more[0, move], step[move], CHUNK)
+        parts.append(more[1:])
+        speed = np.append(speed, np.linalg.norm(np.diff(more, axis=0), axis=(-2, -1)), axis=0)
         behind = np.arange(len(speed))[:, None] > speed.argmax(0)
         still = behind & (speed < RESTED * speed.max(0))
         move = np.flatnonzero(~still.any(0) & speed.any(0))
         if not len(move):
             break
+    path = np.concatenate(parts)
     whole, steps = path / scale, np.arange(len(path))
     rest = np.where(still.any(0), still.argmax(0), len(speed) - 1) + 1
     some, order = steps[::4], np.argsort(~seen, axis=1, kind="stable")[:, : seen.sum(1).max(), None]
