@@ -195,7 +195,7 @@ class DeepLinear(Backpropagation):
     def field(self, theta: Array, forward: tuple | None = None) -> Array:
         if forward or self.skips or self.patches > 1:
             return super().field(theta, forward)
-        maps, found, weights = [None], [], self.weights(theta)  # of the formula alone: twice as fast
+        maps, found, weights = [None], [], self.weights(theta)
         for w in weights:
             maps.append(w if maps[-1] is None else w @ maps[-1])
         g = self.residual(maps.pop())
