@@ -113,6 +113,7 @@ def ray_drop(
     its best size.  From there all units, now nearly on one ray, are followed by gradient flow.
     Units of a ray are equal to one unit only while they are small; so the level behind the drop is
     that of the linear network too, and the network does not rest there.
+    Where they are larger than RAY at the start, nothing waits, and this is the flow itself.
     """
     task = linear_task(network)
     first = first_linear_escape(task, theta0)

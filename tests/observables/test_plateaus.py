@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saddle_utils.datasets import PANELS, digitised
+from saddle_utils.datasets import PANELS, digitised, random_tasks
 from saddle_utils.datasets.figure1 import REFERENCE
 from saddle_utils.dynamics import Trajectory, flow
 from saddle_utils.networks import initial_units, quadratic
@@ -21,6 +21,7 @@ from saddle_utils.observables import (
     first_times,
     log_slope,
     measure,
+    passage_time,
 )
 from saddle_utils.observables.plateaus import is_clean
 
@@ -232,3 +233,17 @@ def test_an_exponent_is_found_beside_a_constant(power):
     assert exponent(scales, 7 + 0.3 * scales**power) == pytest.approx(power, abs=1e-6)
     assert exponent(scales, 5 + np.log(1 / scales)) == pytest.approx(0, abs=1e-9)
     assert np.isnan(exponent(scales, np.array([1.0, np.nan, 2.0])))
+
+
+def test_the_time_of_a_passage_is_as_exact_as_the_run():
+    """Against a run of a tolerance ten thousand times smaller; never, where it never comes."""
+    network = random_tasks(21)["tanh"]
+    theta0 = 1e-4 * initial_units(network, 10, 1.0, 3)
+    coarse, fine = (flow(network, theta0, 60.0, rtol=rtol) for rtol in (1e-8, 1e-12))
+    middle = (coarse.losses[0] + coarse.losses[-1]) / 2
+    exact = passage_time(network, fine, middle)
+    assert passage_time(network, coarse, middle) == pytest.approx(exact, rel=1e-8)
+    times, losses = dense_loss(network, coarse)
+    assert abs(first_times(times, -losses, -middle) / exact - 1) > 1e-8  # what it is better than
+    assert np.isnan(passage_time(network, coarse, 2 * coarse.losses[0]))
+    assert np.isnan(passage_time(network, coarse, -1.0))
