@@ -122,7 +122,8 @@ def ray_drop(
     alive = np.isfinite(off.time) & (size > 0)
     theta = off.others + first.share[..., None] @ off.unit
     rate = np.linalg.norm(task.syz.reshape(len(theta), task.n_v, -1), 2, axis=(1, 2))
-    runs = flows(network, theta, FOLDS / np.maximum(rate, 1e-300), rtol=1e-9)
+    ends = np.where(rate > 0, FOLDS / np.maximum(rate, 1e-300), 1.0)  # or nothing is left to learn
+    runs = flows(network, theta, ends, rtol=1e-9)
     levels = np.stack([task.syy / 2, task.syy / 2 - taken], axis=1)
     curves = []
     for i, (run, middle) in enumerate(zip(runs, levels.mean(1), strict=True)):

@@ -187,7 +187,8 @@ def efold_time(network: Pointwise) -> np.ndarray:
     u = samples / np.maximum(np.linalg.norm(samples, axis=-1, keepdims=True), 1e-300)
     silent = np.zeros((*u.shape[:-1], network.n_v))
     pull = network.split(network.field(concat([silent, u])))[0]
-    return 1 / np.maximum(np.linalg.norm(pull, axis=-1).max(-1), 1e-300)
+    rate = np.linalg.norm(pull, axis=-1).max(-1)
+    return 1 / np.where(rate > 0, rate, 1.0)  # any time, where nothing grows
 
 
 @dataclass(frozen=True)

@@ -368,3 +368,13 @@ def test_nine_of_ten_times_lie_in_their_intervals():
         inside += held
         assert plan.width.max() < 1e-4
     assert 0.86 < np.mean(inside) < 0.99, np.mean(inside)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", ["linear", "quadratic", "relu", "cubic", "tanh", "softplus"])
+def test_where_there_is_nothing_to_learn_nothing_drops(kind):
+    """Labels of zero, for which all rates are zero too."""
+    x = np.random.default_rng(0).standard_normal((30, 3))
+    net = stacked([networks.build(kind, x, np.zeros((30, 1)))])
+    found = predict(net, 1e-4 * initial_units(net, 5, 1.0, [0]), 2)
+    assert np.isinf(found.times).all() and not found.levels.any()
