@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import io
-
-import numpy as np
-import PIL.Image
 import pytest
 
 from saddle_utils.dynamics import RunFailedError
-from saddle_utils.notebook.explorer import Choice, Explorer, Slider, _png
+from saddle_utils.notebook.explorer import Choice, Explorer, Slider
 
 
 def counting(fail=False):
@@ -141,12 +137,3 @@ def test_an_explorer_knows_its_maker():
     from saddle_utils.studies import quadratic_units
 
     assert quadratic_units.explorer().source == "quadratic_units.explorer"
-
-
-def test_the_pixels_of_a_picture_are_those_drawn():
-    """A decoder we did not write reads back what we wrote, and the checksums hold."""
-    pixels = np.random.default_rng(0).integers(0, 256, (31, 17, 3), dtype=np.uint8)
-    with PIL.Image.open(io.BytesIO(_png(pixels))) as image:
-        image.verify()
-    read = PIL.Image.open(io.BytesIO(_png(pixels)))
-    assert read.mode == "RGB" and (np.asarray(read) == pixels).all()
