@@ -3,14 +3,14 @@
 import asyncio
 import gc
 import inspect
-import struct
-import zlib
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import PIL.Image
 from matplotlib.figure import Figure
 from matplotlib.ticker import AutoLocator
 
@@ -148,7 +148,10 @@ class Explorer:
         self._renderer = renderer = fig.canvas.get_renderer()
         self._places = [axes.get_position() for axes in fig.axes]
         plt.close(fig)
-        return _png(np.asarray(renderer.buffer_rgba())[..., :3])
+        buffer = io.BytesIO()
+        image = PIL.Image.fromarray(np.asarray(renderer.buffer_rgba())).convert("RGB")
+        image.save(buffer, "png", compress_level=1)
+        return buffer.getvalue()
 
     def command(self, **values: float | str) -> str:
         """The command that draws the picture at these values again."""
@@ -221,14 +224,3 @@ def _maker() -> str:
             found = f"{module.split('.')[2]}.{frame.f_code.co_name}"
         frame = frame.f_back
     return found
-
-
-def _png(pixels: np.ndarray) -> bytes:
-    """PNG of opaque pixels (height, width, 3), in half the time of one whose rows are filtered."""
-    height, width, _ = pixels.shape
-    rows = np.pad(pixels.reshape(height, -1), ((0, 0), (1, 0)))  # each begins with 0: no filter
-    chunks = {b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)}
-    chunks |= {b"IDAT": zlib.compress(rows.tobytes(), 1), b"IEND": b""}
-    parts = (struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-             for name, data in chunks.items())  # fmt: skip
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
