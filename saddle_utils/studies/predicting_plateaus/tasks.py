@@ -7,14 +7,15 @@ import pandas as pd
 
 from ... import datasets
 from ...datasets import whitened
-from ...dynamics import heun_path, sweep_over
+from ...dynamics import flows, heun_path, sweep_over
 from ...networks import Network, Pointwise, initial_units, stacked
 from ...observables import dense_loss, first_times
 from ...theory import intervals, linear, predictions, relu
 from ...theory.activations import lowest_order
-from .measure import LONGER, compare, due_drops, plateau, train_tasks
+from .measure import LONGER, compare, due_drops, plateau
 
 LOWEST = {"deep linear": 1e-3, "x_tanh": 1e-3, "cubic": 1e-2}  # scale over the largest: long waits
+HIGHEST = dict.fromkeys(("tanh", "sine", "gelu"), 1e-3)  # above it they hardly wait
 BATCH = 100  # tasks that one worker of a sweep predicts and trains at a time
 
 
@@ -28,8 +29,9 @@ def study(
     make = datasets.other_tasks if others else datasets.prediction_tasks
     rng, batches = np.random.default_rng([seed, 41]), []
     for kind, network in make(seed, count).items():
+        highest = scales[1] * HIGHEST.get(kind, 1)
         lowest = max(scales[0], scales[1] * LOWEST.get(kind, 0))
-        drawn = np.exp(rng.uniform(*np.log((lowest, scales[1])), count))
+        drawn = np.exp(rng.uniform(*np.log((lowest, highest)), count))
         theta0 = initial_units(network, units(network, width), 1.0, range(seed, seed + count))
         for first in range(0, count, BATCH):
             some = np.arange(first, min(first + BATCH, count))
@@ -107,7 +109,7 @@ def example(kind: str, seed: int, width: int, scale: float) -> dict:
     expected = predictions.predict(network, theta0, drops)
     due = expected.times[0, : due_drops(expected, 0.01).sum()]
     end = LONGER * due.max(initial=1.0)
-    (run,) = train_tasks(network, theta0, np.array([end]))
+    (run,) = flows(network, theta0, end, rtol=1e-5)  # a picture needs no more
     times, losses = dense_loss(network, run) if network.smooth else (run.times, run.losses)
     grid = np.concatenate([np.linspace(0, end, 2001), *(falls[0][0] for falls in expected.falls)])
     grid, start = np.unique(grid[grid <= end]), expected.levels[0, 0]
