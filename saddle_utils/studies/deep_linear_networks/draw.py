@@ -232,7 +232,7 @@ def explorer() -> Explorer:
         def probe(at: np.ndarray) -> np.ndarray:
             return np.linalg.svd(net.output(at), compute_uv=False)
 
-        return train(net, theta, 600, probe, chunk=10, end=1e-3), rank_losses(strengths), gamma
+        return train(net, theta, 600, probe, chunk=15, end=1e-3), rank_losses(strengths), gamma
 
     alt = "Loss of a deep linear network over time, and the singular values of its map"
     return Explorer(

@@ -19,5 +19,5 @@ def explorer() -> Explorer:
         {"quadratic units": {"architecture": "quadratic"}, "a ReLU task": {"architecture": "ReLU"},
         "long waits": {"init_scale": 1e-8}, "hardly a plateau": {"init_scale": 1e-2}},
         architecture=Choice(kinds[0], kinds), init_scale=Slider(1e-4, -8, -2, 0.25, log=True,
-        label="initial scale"), seed=Slider(1, 0, 100), width=Slider(20, 5, 50, label="units"),
+        label="initial scale"), seed=Slider(1, 0, 100), width=Slider(20, 5, 30, label="units"),
     )  # fmt: skip
