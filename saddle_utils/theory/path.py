@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import barycentric_interpolate
+from scipy.interpolate import KroghInterpolator
 
 from ..networks import Network
 from ..observables import first_times
@@ -142,7 +142,7 @@ def _passage(times: np.ndarray, losses: np.ndarray, level: float) -> float:
     near = near[(near >= 0) & (near < len(times))]
     if (np.diff(losses[near]) >= 0).any():
         return float(first_times(times, -losses, -level))
-    return float(barycentric_interpolate(losses[near], times[near], level))
+    return float(KroghInterpolator(losses[near], times[near])(level))
 
 
 def doubts(

@@ -378,3 +378,11 @@ def test_where_there_is_nothing_to_learn_nothing_drops(kind):
     net = stacked([networks.build(kind, x, np.zeros((30, 1)))])
     found = predict(net, 1e-4 * initial_units(net, 5, 1.0, [0]), 2)
     assert np.isinf(found.times).all() and not found.levels.any()
+
+
+@pytest.mark.parametrize("kind", ["linear, whitened", "quadratic", "ReLU"])
+def test_a_prediction_made_again_has_the_same_bits(kind):
+    net = prediction_tasks(1, 6)[kind]
+    theta0 = 1e-4 * initial_units(net, 8, 1.0, range(6))
+    times = [predict(net, theta0, 2).times for _ in range(6)]
+    assert len({found.tobytes() for found in times}) == 1
