@@ -238,9 +238,7 @@ def first_times(times: np.ndarray, rising: np.ndarray, level: float) -> np.ndarr
 def _drops(times: np.ndarray, losses: np.ndarray, slope: np.ndarray, least: float) -> np.ndarray:
     """Indices of peaks of the slope, as prominent as half their height, that take `least`."""
     padded = np.concatenate([[0], slope, [0]])
-    height = (
-        least / np.ptp(times) if len(times) > 20_000 else None
-    )  # one below takes less; for speed
+    height = least / np.ptp(times) if len(times) > 20_000 else None  # below it too little falls
     peaks, prominences = _peaks(padded, height)
     peaks = peaks[prominences >= padded[peaks] / 2]
     valleys = [a + int(np.argmin(padded[a : b + 1])) for a, b in pairwise([0, *peaks])]

@@ -81,8 +81,9 @@ def dormant_units(network: Quadratic, theta: np.ndarray, time: np.ndarray) -> np
     runs = flows(alone, units[moves], time[moves], rtol=1e-11) if len(moves) else []
     for at, run in zip(moves, runs, strict=True):
         moved[at] = run.theta[-1]
-    grown = np.linalg.norm(moved, axis=-1) * time[:, None]  # over 1 / rate: how near to the pole
-    if (grown * np.abs(values).max() > DIVERGED).any():
+    fastest = np.abs(values).max(-1)[..., None]  # of each run
+    grown = np.linalg.norm(moved, axis=-1) * time[:, None] * fastest  # how near to the pole
+    if (grown > DIVERGED).any():
         raise ValueError("a unit escapes before the time at which it was asked for")
     return moved.reshape(theta.shape)
 
