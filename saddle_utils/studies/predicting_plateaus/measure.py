@@ -1,5 +1,7 @@
 """Runs trained, and set against their `predictions` drop by drop."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 
@@ -13,7 +15,7 @@ from ...theory.waiting import residual_task
 SMALLEST = 0.05  # of the initial loss: what a predicted drop must take to be followed
 FLAT = 0.02  # of the initial loss: a plateau that comes so near to its level is there
 SETTLED = 3.0  # a plateau is looked at for so many times what its drop takes to settle
-RTOL = {  # of runs, by family, below what is claimed at the smallest scales; else 1e-8
+RTOL = {  # of runs, by family, a tenth of what is claimed at the smallest scales; else 1e-8
     "linear": 1e-10, "deep": 1e-10, "order 1": 1e-9, "order 2": 1e-6, "ReLU": 1e-7,
 }  # fmt: skip
 LONGER = 1.2  # a run is trained for so many times what it is predicted to take
@@ -37,37 +39,32 @@ def compare(network: Network, theta0: np.ndarray, drops: int) -> pd.DataFrame:
     are no levels.
     """
     theory = predictions.predict(network, theta0, drops)
-    due, rows = due_drops(theory), []
-    ends = _ends(theory, due)
+    due, family = due_drops(theory), intervals.family(network)
+    ends, rows = _ends(theory, due), []
     small = np.broadcast_to(intervals.smallness(network, theta0, theory), due.shape)
-    logs, mechanism = np.full(due.shape, np.nan), intervals.family(network)
+    logs = np.full(due.shape, np.nan)
     if isinstance(network, Linear):
         size = np.sqrt(np.mean(theta0**2, axis=(1, 2)))
         logs = linear.path_leading_log_times(network, theory.saddles[:-1]) * -np.log(size)[:, None]
-    for i, run in enumerate(train_tasks(network, theta0, LONGER * ends)):
-        net, count = network.runs(np.array([i])), int(due[i].sum())
-        table = _expected(net, theory, i, count, ends[i]) | {"leading_log": logs[i, :count]}
-        table |= _measured(net, run, theory, i, count, ends[i])
-        table |= {"width": theory.width[i, :count], "doubtful": theory.doubtful[i, :count]}
-        gap = np.abs(table["time"] / table["predicted_time"] - 1)
-        table |= {
-            "inside": gap <= table["width"],
-            "smallness": small[i, :count],
-            "mechanism": mechanism,
-        }
-        rows.append(pd.DataFrame(table).assign(run=i, drop=np.arange(count) + 1))
-    return pd.concat(rows, ignore_index=True)
+    runs = flows(network, theta0, LONGER * ends, rtol=RTOL.get(family, 1e-8))
+    for i, (run, count) in enumerate(zip(runs, due.sum(1), strict=True)):
+        net = network.runs(np.array([i]))
+        columns = {
+            "run": i, "drop": np.arange(count) + 1, "leading_log": logs[i, :count],
+            "width": theory.width[i, :count], "doubtful": theory.doubtful[i, :count],
+            "smallness": small[i, :count], "mechanism": family,
+        }  # fmt: skip
+        columns |= _expected(net, theory, i, count, ends[i])
+        rows.append(pd.DataFrame(columns | _measured(net, run, theory, i, count, ends[i])))
+    table = pd.concat(rows, ignore_index=True)
+    gap = (table["time"] / table["predicted_time"] - 1).abs()
+    return table.assign(inside=gap <= table["width"])
 
 
 def due_drops(theory: Prediction, smallest: float = SMALLEST) -> np.ndarray:
     """Which drops of a prediction are followed, (runs, drops): those before the first small one."""
     taken = -np.diff(theory.levels, axis=1) / theory.levels[:, :1]
     return np.logical_and.accumulate(np.isfinite(theory.times) & (taken > smallest), axis=1)
-
-
-def train_tasks(network: Network, theta0: np.ndarray, ends: np.ndarray) -> list[Trajectory]:
-    """Gradient flow of each run to its own end, to ten times the accuracy that is claimed."""
-    return flows(network, theta0, ends, rtol=RTOL.get(intervals.family(network), 1e-8))
 
 
 def plateau(times: np.ndarray, losses: np.ndarray, begin: float, end: float) -> tuple[int, float]:
@@ -97,24 +94,25 @@ def _ends(theory: Prediction, due: np.ndarray) -> np.ndarray:
 
 def _expected(network: Network, theory: Prediction, i: int, count: int, end: float) -> dict:
     """What `compare` says of one run before training."""
-    times, levels = theory.times[i, :count], theory.levels[i, : count + 1]
-    waits, bounds, rest = np.diff(times, prepend=0), np.append(times, end), []
-    for k, level in enumerate(levels[1:]):
-        ahead = np.linspace(bounds[k], bounds[k + 1], 1001)
-        _, flat = plateau(ahead, theory.loss(i, ahead), bounds[k], bounds[k + 1])
-        rest.append(abs(flat - level) < FLAT * levels[0])
+    times, levels, flat = theory.times[i, :count], theory.levels[i, : count + 1], []
+    for span in pairwise([*times, end]):
+        ahead = np.linspace(*span, 1001)
+        flat.append(plateau(ahead, theory.loss(i, ahead), *span)[1])
+    rests = np.abs(np.array(flat) - levels[1:]) < FLAT * levels[0]
+    rivals = theory.rivals[i, :count]
     tearing = np.zeros(count) if theory.tearing is None else theory.tearing[i, :count]
-    short = ~np.array(rest, dtype=bool) | ~np.array([True, *rest][:count], dtype=bool)
-    tie = np.maximum.accumulate(theory.rivals[i, :count]) > tie_at(network)
-    short &= theory.rests
-    torn = np.maximum.accumulate(tearing) > predictions.TEARS
-    reasons = {"tie": tie, "tears": torn, "order": theory.doubtful[i, :count]}
-    doubt = np.select([*reasons.values(), short], [*reasons, "short"], "none")
+    reasons = {
+        "tie": np.maximum.accumulate(rivals) > tie_at(network),
+        "tears": np.maximum.accumulate(tearing) > predictions.TEARS,
+        "order": theory.doubtful[i, :count],
+        "short": theory.rests & ~(rests & np.append(True, rests)[:count]),
+    }
     return {
         "predicted_time": times,
         "predicted_level": np.where(theory.rests, levels[1:] / levels[0], np.nan),
-        "predicted_duration": np.append(waits[1:], np.nan)[:count],
-        "rival": theory.rivals[i, :count], "tearing": tearing, "doubt": doubt,
+        "predicted_duration": np.append(np.diff(times), np.nan)[:count],
+        "rival": rivals, "tearing": tearing,
+        "doubt": np.select([*reasons.values()], [*reasons], "none"),
     }  # fmt: skip
 
 
@@ -122,27 +120,25 @@ def _measured(
     network: Network, run: Trajectory, theory: Prediction, i: int, count: int, end: float
 ) -> dict:
     """What `compare` measures of one run."""
-    levels, found = theory.levels[i, : count + 1], []
+    levels = theory.levels[i, : count + 1]
     times, losses = dense_loss(network, run) if network.smooth else (run.times, run.losses)
-    middles = (levels[1:] + levels[:-1]) / 2
-    if network.smooth:
-        half = np.array([passage_time(network, run, m) for m in middles])
-    else:
-        half = [first_times(times, -losses, -m) if losses[0] > m else np.nan for m in middles]
-        half = np.array(half, dtype=float)
-    bounds, before = np.append(half, end + (half - theory.times[i, :count])[-1:]), 0
+    half = np.full(count, np.nan)
+    for k, middle in enumerate((levels[1:] + levels[:-1]) / 2):
+        if network.smooth:
+            half[k] = passage_time(network, run, middle)
+        elif losses[0] > middle:
+            half[k] = first_times(times, -losses, -middle)
+    flat, right, before = np.full(count, np.nan), np.isfinite(half), 0
+    bounds = np.append(half, end + (half - theory.times[i, :count])[-1:])
     for k in range(count):
-        onset = int(np.argmax(run.losses <= levels[k] - (levels[k] - levels[k + 1]) / 4))
-        saddle, path = theory.saddles[k][i : i + 1], run.theta[[before, onset]]
-        right = float(np.isfinite(half[k]))
+        onset = np.argmax(run.losses <= levels[k] - (levels[k] - levels[k + 1]) / 4)
         if isinstance(network, Linear) or theory.recruits[i, k] >= 0:
-            right *= _right(network, saddle, path, theory.recruits[i, k])
-        here, level = plateau(times, losses, bounds[k], bounds[k + 1])
+            saddle, path = theory.saddles[k][i : i + 1], run.theta[[before, onset]]
+            right[k] &= _right(network, saddle, path, theory.recruits[i, k])
+        here, flat[k] = plateau(times, losses, bounds[k], bounds[k + 1])
         before = np.searchsorted(run.times, times[here])
-        found.append((level / levels[0], right))
-    level, right = np.array(found).reshape(-1, 2).T
     duration = np.append(np.diff(half), np.nan)[:count]
-    return {"time": half, "level": level, "duration": duration, "right": right > 0}
+    return {"time": half, "level": flat / levels[0], "duration": duration, "right": right}
 
 
 def _right(network: Network, saddle: np.ndarray, path: np.ndarray, recruit: int) -> bool:

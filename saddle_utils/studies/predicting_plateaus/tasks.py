@@ -14,6 +14,7 @@ from ...theory import intervals, linear, predictions, relu
 from ...theory.activations import lowest_order
 from .measure import LONGER, compare, due_drops, plateau
 
+DROPS = datasets.DROPS | datasets.OTHER_DROPS
 LOWEST = {"deep linear": 1e-3, "x_tanh": 1e-3, "cubic": 1e-2}  # scale over the largest: long waits
 HIGHEST = dict.fromkeys(("tanh", "sine", "gelu"), 1e-3)  # above it they hardly wait
 BATCH = 100  # tasks that one worker of a sweep predicts and trains at a time
@@ -26,16 +27,15 @@ def study(
 
     Columns as there, with "kind" (`random_tasks.prediction_tasks`, or `other_tasks`) and "scale".
     """
-    make = datasets.other_tasks if others else datasets.prediction_tasks
     rng, batches = np.random.default_rng([seed, 41]), []
+    make = datasets.other_tasks if others else datasets.prediction_tasks
     for kind, network in make(seed, count).items():
         highest = scales[1] * HIGHEST.get(kind, 1)
         lowest = max(scales[0], scales[1] * LOWEST.get(kind, 0))
         drawn = np.exp(rng.uniform(*np.log((lowest, highest)), count))
         theta0 = initial_units(network, units(network, width), 1.0, range(seed, seed + count))
-        for first in range(0, count, BATCH):
-            some = np.arange(first, min(first + BATCH, count))
-            batches.append((kind, network.runs(some), theta0[some], drawn[some], some))
+        for runs in np.split(np.arange(count), range(BATCH, count, BATCH)):
+            batches.append((kind, network.runs(runs), theta0[runs], drawn[runs], runs))
     return pd.concat(sweep_over(_compare_batch, *zip(*batches, strict=True)), ignore_index=True)
 
 
@@ -52,8 +52,7 @@ def _compare_batch(
     kind: str, network: Network, theta0: np.ndarray, drawn: np.ndarray, runs: np.ndarray
 ) -> pd.DataFrame:
     """`compare` on some tasks of a kind, whose numbers are `runs`, at the scales `drawn`."""
-    drops = {**datasets.DROPS, **datasets.OTHER_DROPS}[kind]
-    table = compare(network, theta0 * drawn[:, None, None], drops)
+    table = compare(network, theta0 * drawn[:, None, None], DROPS[kind])
     return table.assign(kind=kind, scale=drawn[table["run"]], run=runs[table["run"]])
 
 
@@ -97,26 +96,27 @@ def by_kind(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
-def example(kind: str, seed: int, width: int, scale: float) -> dict:
-    """One random task of a kind, predicted and trained, for a picture of its loss.
+def example(architecture: str, seed: int, width: int, init_scale: float) -> dict:
+    """One random task of an architecture, predicted and trained, for a picture of its loss.
 
     "times" and "losses" of the run, "grid" and "theory" of the predicted curve, predicted "levels"
     and "drops", losses as fractions of the initial one.
     """
-    make = datasets.prediction_tasks if kind in datasets.DROPS else datasets.other_tasks
-    network, drops = make(seed, 1)[kind], {**datasets.DROPS, **datasets.OTHER_DROPS}[kind]
-    theta0 = scale * initial_units(network, units(network, width), 1.0, [seed])
-    expected = predictions.predict(network, theta0, drops)
-    due = expected.times[0, : due_drops(expected, 0.01).sum()]
-    end = LONGER * due.max(initial=1.0)
+    first = architecture in datasets.DROPS
+    make = datasets.prediction_tasks if first else datasets.other_tasks
+    network = make(seed, 1)[architecture]
+    theta0 = init_scale * initial_units(network, units(network, width), 1.0, [seed])
+    theory = predictions.predict(network, theta0, DROPS[architecture])
+    drops = theory.times[0, : due_drops(theory, 0.01).sum()]
+    end = LONGER * drops.max(initial=1.0)
     (run,) = flows(network, theta0, end, rtol=1e-5)  # a picture needs no more
     times, losses = dense_loss(network, run) if network.smooth else (run.times, run.losses)
-    grid = np.concatenate([np.linspace(0, end, 2001), *(falls[0][0] for falls in expected.falls)])
-    grid, start = np.unique(grid[grid <= end]), expected.levels[0, 0]
+    grid = np.concatenate([np.linspace(0, end, 2001), *(falls[0][0] for falls in theory.falls)])
+    grid, start = np.unique(grid[grid <= end]), theory.levels[0, 0]
     return {
-        "kind": kind, "times": times, "losses": losses / start, "grid": grid,
-        "theory": expected.loss(0, grid) / start, "drops": due,
-        "levels": expected.levels[0, : len(due) + 1] / start,
+        "kind": architecture, "times": times, "losses": losses / start, "grid": grid,
+        "theory": theory.loss(0, grid) / start, "drops": drops,
+        "levels": theory.levels[0, : len(drops) + 1] / start,
     }  # fmt: skip
 
 
@@ -136,9 +136,8 @@ def degenerate(seed: int, count: int, width: int, scale: float) -> pd.DataFrame:
         times = np.linspace(0, 1.3 * drops["predicted_time"].max() + 5 / s[-1], 4001)
         losses = linear.whitened_loss(s, theta0[i], times)
         levels = np.append(np.cumsum((s**2)[::-1])[::-1], 0) / 2
-        half = [
-            first_times(times, -losses, -m) for m in (levels[1:] + levels[:-1])[: len(drops)] / 2
-        ]
+        middles = (levels[1:] + levels[:-1])[: len(drops)] / 2
+        half = [first_times(times, -losses, -middle) for middle in middles]
         flat = [plateau(times, losses, *pair)[1] for pair in pairwise([*half, times[-1]])]
         found = {"closed_time": half, "closed_level": flat / levels[0]}
         rows.append(drops.assign(ratio=(s[1:] / s[:-1]).max(), **found))
@@ -153,10 +152,8 @@ def tearing(seed: int, count: int, width: int) -> np.ndarray:
     units over the second four of eight e-folds; predicted, `relu.tearing_rate`.  Left out
     are rays that lie on a kink, or that tear twenty times slower than small units grow.
     """
-    network, rng = (
-        datasets.prediction_tasks(seed, count)["ReLU conv"],
-        np.random.default_rng(seed),
-    )
+    network = datasets.prediction_tasks(seed, count)["ReLU conv"]
+    rng = np.random.default_rng(seed)
     theta0 = 1e-6 * initial_units(network, width, 1.0, range(seed, seed + count))
     saddle, fold = predictions.predict(network, theta0, 1).saddles[1], relu.efold_time(network)
     largest = np.linalg.norm(saddle, axis=-1).argmax(-1)
