@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 from IPython.display import Image
+from numpy.typing import ArrayLike
 
+from ..observables import least_share
 from .files import output_folder, write_whole
 from .look import Picture
 
@@ -90,6 +92,16 @@ class Ledger:
         passed, number = bool(measured >= bound), _round(measured, abs(bound))
         margin = _ratio(measured, bound)
         return self._add(name, statement, source, bound, number, "at least", passed, margin)
+
+    def share(
+        self, name: str, statement: str, source: str, *, holds: ArrayLike, of: float = 0.95
+    ) -> Claim:
+        """Claim that what `holds` (runs,) of these runs holds of a share `of` all possible runs.
+
+        It passes if as many show it as then must, but for a chance of .001 (`least_share`).
+        """
+        bound = least_share(of, len(holds))
+        return self.at_least(name, statement, source, measured=float(np.mean(holds)), bound=bound)
 
     def show(self, picture: Picture) -> Image:
         """Save a picture to the ledger's folder and return it for display (see `look.Picture`)."""

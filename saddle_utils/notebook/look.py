@@ -14,7 +14,8 @@ from IPython.display import Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .colours import BLUE, DASHED, INK, RED, STYLE
+from ..observables import LayeredRun
+from .colours import BLUE, DASHED, INK, RED, STYLE, shades
 from .files import output_folder, write_whole
 
 PIXELS = 1400  # the widest picture
@@ -106,6 +107,46 @@ def draw_words(
     style = {"ha": "right", "va": "top", "fontsize": 8, "fontweight": "bold", **style}
     for row, (text, colour) in enumerate(words):
         ax.text(x, top - step * row, text, color=colour, transform=ax.transAxes, **style)
+
+
+def draw_map(ax: Axes, table: Any, text: Any = True, **style) -> None:
+    """A pandas table as a map, a colour for each number; `text` is that of the cells, if not these.
+
+    Rows and columns are named by the index and the columns of the table; nan stays blank.
+    """
+    import seaborn as sns  # here, for its import is slow
+
+    style = {"cmap": shades(), "cbar": False, "annot_kws": {"fontsize": 8}, **style}
+    sns.heatmap(table, annot=text, fmt="", ax=ax, **style)
+    ax.tick_params(length=0, rotation=0)
+
+
+def draw_layers(
+    loss: Axes, width: Axes, run: LayeredRun, layers: Mapping[str, Any], every: int
+) -> None:
+    """The loss of a run, over the effective width of each layer at every so many records.
+
+    `layers` has the colour of each layer by its name.
+    """
+    loss.plot(run.times, run.losses, color=BLUE)
+    loss.set(ylim=(-0.04, 1.07), ylabel="loss / initial loss")
+    widths = run.layer_widths(run.trajectory.theta[::every])
+    apart = 0.06 * (np.arange(len(layers)) - (len(layers) - 1) / 2)
+    for colour, curve in zip(layers.values(), (widths + apart).T, strict=False):
+        width.step(run.times[::every], curve, where="post", color=colour, lw=2)
+    top = max(2, int(widths.max()))
+    width.set(ylim=(-0.3, top + 0.5), yticks=range(0, top + 1, 1 + top // 5), ylabel="width")
+    width.set_xlabel("gradient-flow time")
+
+
+def layers_figure(run: LayeredRun, layers: Mapping[str, Any], title: str) -> Figure:
+    """`draw_layers` for explorers, until soon after the loss has come to rest."""
+    fig, (loss, width) = plt.subplots(2, 1, figsize=(7.2, 3.8), height_ratios=(2, 1), sharex=True)
+    run = run.settled(1.25)
+    draw_layers(loss, width, run, layers, max(1, len(run.times) // 25))
+    loss.set(title=title, xlim=(0, run.times[-1]))
+    draw_words(loss, [*layers.items()])
+    return fig
 
 
 def agreement_figure(panels: Sequence[dict]) -> Figure:

@@ -1,6 +1,6 @@
 """What the hidden layers of a deep network did: effective width, imbalance and rank of each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -37,6 +37,11 @@ class LayeredRun:
     def staircase(self) -> Staircase:
         """Plateaus in gradient-flow time; what takes less than 5% of the loss is no drop."""
         return measure(self.times, self.losses, min_drop=0.05)
+
+    def settled(self, margin: float) -> "LayeredRun":
+        """The run up to `margin` times the time at which its loss is within .001 of its last."""
+        rests = self.times[np.argmax(self.losses < self.losses[-1] + 1e-3)]
+        return replace(self, trajectory=self.trajectory.until(margin * rests or np.inf))
 
     def layer_widths(self, theta: np.ndarray) -> np.ndarray:
         """Effective width of each layer (\\*shape, layers), measured against the end of the run."""

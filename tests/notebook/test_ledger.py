@@ -35,6 +35,13 @@ def test_rows_are_plain_json(tmp_path):
     assert "## 01_probe: 3 of 5 passed" in (tmp_path / "CLAIMS.md").read_text()
 
 
+def test_a_share_of_runs_may_fall_short_by_chance_only(tmp_path):
+    ledger = Ledger("probe", tmp_path)
+    row = ledger.share("a", "", "", holds=[True] * 8 + [False] * 2, of=0.9)
+    assert row.passed and (row.measured, row.predicted) == (0.8, 0.5)  # fewer: .015%
+    assert not ledger.share("b", "", "", holds=[True] * 4 + [False] * 6, of=0.9).passed
+
+
 @pytest.mark.parametrize("measured", [np.nan, np.inf, [1, 2, 3], []])
 def test_what_is_not_a_number_or_does_not_fit_never_passes(measured, tmp_path):
     ledger = Ledger("probe", tmp_path)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
 import pytest
 
-from saddle_utils.notebook.look import draw_levels, draw_words, one_table, write
+from saddle_utils.notebook.look import draw_levels, draw_map, draw_words, one_table, write
 
 
 @pytest.fixture
@@ -40,3 +42,11 @@ def test_a_text_is_written_around_its_point(ax):
 def test_blocks_stand_one_below_the_other():
     blocks = ({"name": name, "value": values} for name, values in [("a", [1, 2]), ("b", [3])])
     assert one_table(blocks) == {"name": ["a", "a", "b"], "value": [1, 2, 3]}
+
+
+def test_a_map_names_its_rows_and_columns_and_leaves_blanks(ax):
+    table = pd.DataFrame([[1, np.nan], [3, 4]], index=["a", "b"], columns=["c", "d"])
+    draw_map(ax, table, table.map("{:.1f}".format))
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["a", "b"]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["c", "d"]
+    assert [t.get_text() for t in ax.texts] == ["1.0", "3.0", "4.0"]

@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 
 from saddle_utils import networks
-from saddle_utils.dynamics import flow
+from saddle_utils.dynamics import Trajectory, flow
 from saddle_utils.networks import pack
-from saddle_utils.observables import effective_width, imbalance, layer_widths, rank_ratios
+from saddle_utils.observables import (
+    LayeredRun,
+    effective_width,
+    imbalance,
+    layer_widths,
+    rank_ratios,
+)
 
 RNG = np.random.default_rng(4)
 X, Y = RNG.standard_normal((7, 3)), RNG.standard_normal((7, 2))
@@ -95,3 +101,13 @@ def test_a_deep_network_has_no_single_width():
     net = networks.deep(SIZES, X, Y)
     with pytest.raises(ValueError, match="use `layer_widths`"):
         effective_width(net, net.draw(RNG))
+
+
+def test_a_run_ends_soon_after_it_has_come_to_rest():
+    net = networks.deep_linear([2, 3, 2], np.eye(2), np.eye(2))
+    times, theta = np.arange(100.0), np.zeros((100, 1, 12))
+    losses = np.where(times < 40, 1.0, 0.5) * net.zero_loss()
+    run = LayeredRun(net, Trajectory(times, losses, theta))
+    assert run.settled(1.5).times[-1] == 60
+    flat = LayeredRun(net, Trajectory(times, np.ones(100), theta))
+    assert len(flat.settled(1.5).times) == 100  # never moved: nothing to wait for
