@@ -329,7 +329,7 @@ def test_a_run_that_starts_at_the_saddle_stays_there(architecture, labels):
 def test_what_moves_when_all_is_learned_does_not_stop_a_run(monkeypatch):
     """A dormant ReLU unit, 1e-10 long, that crosses and slides for ever: the loss is 1e-19."""
     monkeypatch.setattr(gradient_flow, "MAX_STEPS", 4000)
-    net = measure.Combination("relu", "teacher", 90211).network
+    net = measure.network("relu", "teacher", 90211)
     start = 1e-10 * initial_units(net, 10, 1.0, [90211])
     run = flows(net, start, 1300.0, 1e-5)[0]
     assert run.times[-1] == 1300 and run.losses[-1] < 1e-10 * net.zero_loss()

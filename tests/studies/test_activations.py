@@ -11,7 +11,7 @@ from saddle_utils.dynamics import flow
 from saddle_utils.networks import initial_units
 from saddle_utils.observables import first_times
 from saddle_utils.studies import activations as study
-from saddle_utils.studies.activations.measure import NAMES, SCALES, SECOND, TASKS, Combination
+from saddle_utils.studies.activations.measure import NAMES, SCALES, SECOND, TASKS, network
 from saddle_utils.studies.activations.panels import expected, ring
 from saddle_utils.theory.activations import lowest_degree, predict, seen_degree, time_scale
 from saddle_utils.theory.saddles import narrow_level
@@ -26,7 +26,7 @@ def test_the_degree_that_a_task_sees():
     """By hand, one more than the order: parity of the data against the series of the activation."""
 
     def seen(phi, task, depth=2):
-        return seen_degree(Combination(phi, task, 3, depth).network)
+        return seen_degree(network(phi, task, 3, depth))
 
     degrees = {name: [seen(name, task) for task in TASKS] for name in NAMES}
     assert degrees == {
@@ -46,7 +46,7 @@ def test_the_degree_that_a_task_sees():
 @pytest.mark.parametrize("combo", [("gelu", "even", 5, 3), ("softplus", "centred", 4, 2)])
 def test_drops_are_those_of_gradient_flow_in_time(combo):
     """Both ways to follow a wait, against a flow recorded densely, and the exponent."""
-    net, scales = Combination(*combo).network, np.array([3e-2, 1e-2])
+    net, scales = network(*combo), np.array([3e-2, 1e-2])
     times = study.first_drops(net, combo[2], scales)
     theta = scales[0] * initial_units(net, 1 if combo[3] > 2 else 6, 1.0, combo[2])
     run = flow(net, theta, np.linspace(0, 1.2 * times[0], 2001))
@@ -55,11 +55,11 @@ def test_drops_are_those_of_gradient_flow_in_time(combo):
 
 
 def test_what_is_predicted_of_a_class():
-    found = {name: predict(Combination(name, "teacher", 0).network) for name in NAMES}
+    found = {name: predict(network(name, "teacher", 0)) for name in NAMES}
     slides = {name for name, prediction in found.items() if not prediction.kept}
     assert slides == {"tanh", "sine", "gelu", "swish"}
     assert {n for n, p in found.items() if p.relation == "equal"} == {"sigmoid", "softplus"}
-    even = predict(Combination("softplus", "even", 0).network)
+    even = predict(network("softplus", "even", 0))
     assert (even.order, even.relation, even.kept) == (2, "equal", True)
 
 
@@ -71,12 +71,12 @@ def test_linear_times_are_those_of_the_closed_form():
 
 
 def test_leaky_relu_waits_at_a_saddle_and_tanh_does_not():
-    saddle, slide = (Combination(name, "teacher", 4).network for name in ("leaky_relu", "tanh"))
+    saddle, slide = (network(name, "teacher", 4) for name in ("leaky_relu", "tanh"))
     scales = (1e-3, 1e-6)
     (longer, end), (same, _) = (study.lengthening(net, 4, scales) for net in (saddle, slide))
     assert longer > 1.3 and same < 1.1
     assert end < narrow_level(saddle, 1) / saddle.zero_loss() - SECOND
-    assert np.isnan(study.lengthening(Combination("tanh", "even", 0).network, 0, scales)).all()
+    assert np.isnan(study.lengthening(network("tanh", "even", 0), 0, scales)).all()
 
 
 @pytest.mark.parametrize("rank", [1, 2])
@@ -108,8 +108,3 @@ def test_panels_and_their_reference():
     assert digitised("fig4f").weights_final.shape == (2, 2)
     with pytest.raises(ValueError, match="unknown panel 'relu'"):
         figure4_panel("relu")
-
-
-def test_the_confusion_of_kinds_counts_every_combination():
-    predicted, measured = np.array(["a", "a", "b"]), np.array(["a", "b", "b"])
-    assert study.confusion(predicted, measured, ["a", "b"]).tolist() == [[1, 1], [0, 1]]

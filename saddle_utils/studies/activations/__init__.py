@@ -4,7 +4,7 @@
 and seeds, `draw` the pictures and the explorer.
 """
 
-from .draw import classes_picture, confusion, confusion_picture, explorer, fig4_picture
+from .draw import classes_picture, confusion_picture, explorer, fig4_picture
 from .measure import (
     claim_classes,
     claim_scales,

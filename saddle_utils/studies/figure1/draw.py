@@ -107,7 +107,7 @@ def escape_picture(
     return Picture(fig, name, alt, {"seed": list(draws), **times, "unit": unit})
 
 
-def snapshot(run: PanelRun, progress: float) -> Figure:
+def snapshot(run: PanelRun, progress: float, tau: float = 0.05) -> Figure:
     """Loss over epochs beside the weights at `progress` (0 to 1) of the run; for explorers."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3), width_ratios=(1.7, 1))
     k = round(progress * (len(run.epochs) - 1))
@@ -119,7 +119,7 @@ def snapshot(run: PanelRun, progress: float) -> Figure:
     )  # fmt: skip
     now, end = run.trajectory.theta[k], run.trajectory.theta[-1]
     shown = run.panel.shown
-    width = effective_width(run.panel.network, now, reference=end)
+    width = effective_width(run.panel.network, now, tau, end)
     title, limit = f"epoch {run.epochs[k]:.0f}: width {width}", 1.2 * np.abs(end[:, shown]).max()
     draw_weights(right, now[:, shown], title, limit=limit)
     return fig
