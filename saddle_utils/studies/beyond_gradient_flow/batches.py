@@ -11,23 +11,65 @@ import numpy as np
 
 from ...datasets import Samples, regression, sample_batches
 from ...dynamics import Trajectory, adam, descend, flow, flows, momentum, sweep_over
-from ...networks import Network, initial_units
+from ...networks import Linear, Network, initial_units
 from ...observables import drop_times, effective_width, first_times
 from ...theory import quadratic
 from ...theory.finite_steps import two_cycle
 from ...theory.linear import escape_rates, linear_levels, linear_saddle, whitened_half_times
 from ...theory.stochastic import saddle_growth
-from .steps import Curves, mode_drops, progress
+from .steps import progress
 
 WIDTH, SCALE = 20, 1e-6  # of the networks that are trained, unless said otherwise
 
 
-class Recruits(NamedTuple):
-    """Times (T,), third singular value of the units (T, runs), and widths at the end (runs,)."""
+class Curves(NamedTuple):
+    """A way of training: losses (T, runs) over steps, theory's levels, and flow at its pace.
 
-    times: np.ndarray
-    third: np.ndarray
-    widths: np.ndarray
+    `pace` is the gradient-flow time of a step, 0 where it has none.
+    """
+
+    title: str
+    losses: np.ndarray
+    levels: Sequence[float]
+    pace: float
+
+
+def train_gallery(seed: int, noise: float = 0.4) -> tuple[list[Curves], Trajectory]:
+    """One whitened linear regression of two modes, trained in eight ways, and by gradient flow.
+
+    Panels as `Curves`: learning rates of .05, .95 and 1.15 of the edge, batches of one
+    without and with fresh label `noise` (at .05), momentum, Adam, and Adam with an eps of 1.
+    """
+    data, runs = regression(seed, whiten=True), 6
+    net, (s1, s2) = data.network, escape_rates(data.network, [])
+    theta0 = initial_units(net, WIDTH, SCALE, range(seed, seed + runs))
+    end, lr, levels = 1.2 * np.log(1 / SCALE) / s2, 0.05 / s1, linear_levels(net)[:3]
+    cycle = (s1 * (1 - two_cycle(1.15))) ** 2 / 2
+
+    def batches(label_noise: float) -> Iterator[Network]:
+        return sample_batches(data, 1, runs, np.random.default_rng(seed), label_noise)
+
+    steady = [
+        saddle_growth(net, linear_saddle(net, modes, len(modes)), batches(noise), lr, 600, runs)[1]
+        for modes in ([0], [0, 1])
+    ]
+    noisy = [levels[0], *np.mean(steady, axis=1)]
+    n = end / lr
+    ways = [  # title, learning rate, steps, levels, time of flow in a step, and what else differs
+        ("a small learning rate", lr, n, levels, lr, {}),
+        ("95% of the edge", 0.95 / s1, 0.065 * n, levels, 0.95 / s1, {}),
+        ("115% of the edge", 1.15 / s1, 0.09 * n, [*levels, *cycle], 1.15 / s1, {}),
+        ("one sample a step", lr, 1.1 * n, levels, lr, {"batches": batches(0.0)}),
+        ("one sample, noisy labels", lr, 1.1 * n, noisy, lr, {"batches": batches(noise)}),
+        ("momentum .9", lr / 10, 1.2 * n, levels, lr, {"rule": momentum()}),
+        ("Adam", 1e-3, 250, levels, 0, {"rule": adam()}),
+        ("Adam, its ε = 1", lr, n, levels, lr, {"rule": adam(eps=1.0)}),
+    ]
+    panels = [
+        Curves(title, descend(net, theta0, rate, int(steps), **how).losses, theory, pace)
+        for title, rate, steps, theory, pace, how in ways
+    ]
+    return panels, flow(net, theta0[0], 1.5 * end)
 
 
 def measure_batches(
@@ -44,20 +86,18 @@ def measure_batches(
     left = escape_rates(net, [0])[0]
     theta0 = initial_units(net, WIDTH, SCALE, range(seed, seed + runs))
     limit = flows(net, theta0, 1.3 * (np.log(1 / SCALE) + 3) / min(s2, left))
-    waits = _spans(np.array([mode_drops(net, run, 2) for run in limit]))
+    waits = _spans(np.array([mode_drops(net, run) for run in limit]))
     needed = np.array([s1 * waits[0], s2 * waits[0] + left * waits[1]])
     steps, saddle = int(1.5 * waits.sum() / lr), linear_saddle(net, [0], 1)
 
     def with_batches(size: int) -> tuple[np.ndarray, list[float]]:
-        trained, at_zero, at_one = (
-            sample_batches(data, size, runs, np.random.default_rng([seed, size, k]))
-            for k in range(3)
-        )
+        rngs = [np.random.default_rng([seed, size, k]) for k in range(3)]
+        trained, at_zero, at_one = (sample_batches(data, size, runs, rng) for rng in rngs)
         run = descend(net, theta0, lr, steps, batches=trained)
         first = saddle_growth(net, saddle[:0], at_zero, lr, steps, runs, 2)[0].mean(0)
         second = saddle_growth(net, saddle, at_one, lr, steps, runs)[0].mean()
         wait = needed[0] / first[0]
-        return _spans(mode_drops(net, run, 2)), [wait, (needed[1] - first[1] * wait) / second]
+        return _spans(mode_drops(net, run)), [wait, (needed[1] - first[1] * wait) / second]
 
     measured, predicted = zip(*sweep_over(with_batches, sizes), strict=True)
     return np.array(measured) / waits, np.array(predicted) / waits
@@ -76,16 +116,16 @@ def measure_noise_levels(
     narrow = [linear_saddle(net, modes, len(modes)) for modes in ([0], [0, 1])]
     steps = int(35 / (rate * lr))
 
+    def trained(theta: np.ndarray, noise: float) -> Trajectory:
+        theta0 = np.broadcast_to(theta, (runs, *theta.shape[-2:]))
+        batches = sample_batches(data, 1, runs, np.random.default_rng(seed), noise)
+        return descend(net, theta0, lr, steps, batches=batches)
+
     def with_noise(noise: float) -> list[tuple[float, float]]:
-        run, *others = (
-            descend(net, np.broadcast_to(theta, (runs, *theta.shape[-2:])), lr, steps,
-            batches=sample_batches(data, 1, runs, np.random.default_rng(seed),
-            noise)) for theta in (wide, *narrow)
-        )  # fmt: skip
-        first, second = np.nanmedian(mode_drops(net, run, 2), axis=0)
+        run, *others = (trained(theta, noise) for theta in (wide, *narrow))
+        first, second = np.nanmedian(mode_drops(net, run), axis=0)
         plateau = abs(run.times - (first + second) / 2) < (second - first) / 6
-        spans = (plateau, run.times > 1.5 * second)
-        pairs = zip(others, spans, strict=True)
+        pairs = zip(others, (plateau, run.times > 1.5 * second), strict=True)
         return [(run.losses[k].mean(), other.losses[k].mean()) for other, k in pairs]
 
     measured, predicted = np.moveaxis(sweep_over(with_noise, noises), -1, 0)
@@ -94,36 +134,35 @@ def measure_noise_levels(
 
 def measure_recruiting(
     data: Samples, lr: float, label_noise: float, steps: int, seed: int
-) -> Recruits:
-    """What fresh noise on single samples makes of the ranks that nothing calls for, in 8 runs."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What fresh noise on single samples makes of the ranks that nothing calls for, in 8 runs.
+
+    Times (T,), third singular value of the units (T, runs), and widths at the end (runs,).
+    """
     theta0 = initial_units(data.network, WIDTH, 1e-4, range(seed, seed + 8))
     batches = sample_batches(data, 1, 8, np.random.default_rng(seed), label_noise)
     run = descend(data.network, theta0, lr, steps, every=40, batches=batches)
     third = np.linalg.svd(run.theta, compute_uv=False)[..., 2]
-    return Recruits(run.times, third, effective_width(data.network, run.theta[-1]))
+    return run.times, third, effective_width(data.network, run.theta[-1])
 
 
 def measure_fitted_noise(data: Samples, scale: float, seed: int) -> dict[str, np.ndarray]:
     """Gradient flow on labels whose noise is drawn once, for whitened inputs.
 
     "times" (T,), "learned" modes over time (T,), the sum of `progress`, and predicted and measured
-    (ranks, 2) "drops", at which half of the loss of a mode is gone, and "levels" after each.
-    Predicted from moments and initial units: `linear_levels` and `whitened_half_times`.  Half of
-    the loss is gone when the strength is 1 - 1 / sqrt 2, ln(1 + sqrt 2) / (2 s) before it is half.
+    "drops" (ranks, 2), when half of the loss of a mode is gone: predicted from moments and initial
+    units, ln(1 + sqrt 2) / (2 s) before the strength is half (`whitened_half_times`), for then it
+    is 1 - 1 / sqrt 2.
     """
     net, theta0 = data.network, initial_units(data.network, WIDTH, scale, seed)
-    strengths, levels = escape_rates(net, []), linear_levels(net)
-    ranks = len(strengths)
+    strengths = escape_rates(net, [])
     expected = whitened_half_times(net, theta0) - np.log(1 + np.sqrt(2)) / (2 * strengths)
     run = flow(net, theta0, 1.5 * expected[-1])
-    drops = drop_times(run, levels[: ranks + 1])
-    middles = (drops + np.append(drops[1:], run.times[-1])) / 2
-    reached = np.interp(middles, run.times, run.losses)
+    drops = drop_times(run, linear_levels(net)[: len(strengths) + 1])
     return {
         "times": run.times,
         "learned": progress(net, run.theta).sum(-1),
         "drops": np.stack([expected, drops], axis=1),
-        "levels": np.stack([levels[1 : ranks + 1], reached], axis=1),
     }
 
 
@@ -137,57 +176,25 @@ def measure_quadratic_batches(
     net, runs = data.network, 8
     theta0 = initial_units(net, 10, scale, range(seed, seed + runs))
     last = 1.5 * quadratic.first_escape(net, theta0)[1].max()
-    waits = np.array([_half_time(run, net.zero_loss()) for run in flows(net, theta0, last)])
+    levels = net.zero_loss(), 0.0
+    waits = np.array([drop_times(run, levels)[0] for run in flows(net, theta0, last)])
 
     def ratio(size: int) -> np.ndarray:
         batches = sample_batches(data, size, runs, np.random.default_rng([seed, size]))
         run = descend(net, theta0, lr, int(1.2 * waits.max() / lr), every=5, batches=batches)
-        return _half_time(run, net.zero_loss()) / waits
+        return drop_times(run, levels)[:, 0] / waits
 
     return np.array(sweep_over(ratio, sizes))
 
 
-def train_gallery(seed: int, noise: float = 0.4) -> tuple[list[Curves], Trajectory]:
-    """One whitened linear regression of two modes, trained in eight ways, and by gradient flow.
+def mode_drops(network: Linear, run: Trajectory) -> np.ndarray:
+    """Times at which half of the loss of the first and of the second mode is gone, (runs, 2).
 
-    Panels as `Curves`: learning rates of .05, .95 and 1.15 of the edge, batches of one
-    without and with fresh label `noise` (at .05), momentum, Adam, and Adam with an eps of 1.
+    Seen by `progress`, for noise on the weights raises the loss but leaves their mean alone: the
+    strength of the mode is 1 - 1 / sqrt 2 of its last.
     """
-    data, runs = regression(seed, whiten=True), 6
-    net, (s1, s2) = data.network, escape_rates(data.network, [])
-    theta0 = initial_units(net, WIDTH, SCALE, range(seed, seed + runs))
-    end, lr, levels = 1.2 * np.log(1 / SCALE) / s2, 0.05 / s1, linear_levels(net)[:3]
-    cycle = (s1 * (1 - two_cycle(1.15))) ** 2 / 2
-
-    def train(title: str, lr: float, steps: float, levels: Sequence, pace: float, **how) -> Curves:
-        return Curves(title, descend(net, theta0, lr, int(steps), **how).losses, levels, pace)
-
-    def batches(label_noise: float) -> Iterator[Network]:
-        return sample_batches(data, 1, runs, np.random.default_rng(seed), label_noise)
-
-    steady = [
-        saddle_growth(net, linear_saddle(net, modes, len(modes)), batches(noise), lr, 600, runs)[1]
-        for modes in ([0], [0, 1])
-    ]
-    n = end / lr
-    panels = [
-        train("a small learning rate", lr, n, levels, lr),
-        train("95% of the edge", 0.95 / s1, 0.065 * n, levels, 0.95 / s1),
-        train("115% of the edge", 1.15 / s1, 0.09 * n, [*levels, *cycle], 1.15 / s1),
-        train("one sample a step", lr, 1.1 * n, levels, lr, batches=batches(0.0)),
-        train(
-            "one sample, noisy labels", lr, 1.1 * n, [levels[0], *np.mean(steady, axis=1)], lr,
-            batches=batches(noise),
-        ),
-        train("momentum .9", lr / 10, 1.2 * n, levels, lr, rule=momentum()),
-        train("Adam", 1e-3, 250, levels, 0, rule=adam()),
-        train("Adam, its ε = 1", lr, n, levels, lr, rule=adam(eps=1.0)),
-    ]  # fmt: skip
-    return panels, flow(net, theta0[0], 1.5 * end)
-
-
-def _half_time(run: Trajectory, loss: float) -> np.ndarray:
-    return first_times(run.times, -run.losses, -loss / 2)
+    learned = progress(network, run.theta)
+    return first_times(run.times, learned[..., :2], 1 - np.sqrt(0.5))
 
 
 def _spans(drops: np.ndarray) -> np.ndarray:

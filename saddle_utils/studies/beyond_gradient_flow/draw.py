@@ -15,10 +15,11 @@ from ...notebook.colours import BLUE, BROWN, DASHED, FAINT, GREEN, INK, ORANGE, 
 from ...notebook.look import dashed, draw_levels, draw_words, one_table
 from ...theory.finite_steps import slowdown, two_cycle
 from ...theory.linear import linear_levels
-from .steps import RULES, Curves, Waits
+from .batches import Curves
+from .steps import RULES, Waits
 
-FRAME = {"color": "white", "pad": 1}
-LEFT = {"step": 0.085, "x": 0.04, "ha": "left", "zorder": 5, "bbox": FRAME}  # of words, at the left
+LEFT = {"step": 0.085, "x": 0.04, "ha": "left", "zorder": 5, "bbox": {"color": "white", "pad": 1}}
+Points = tuple[np.ndarray, np.ndarray]
 
 
 def survival_picture(panels: Sequence[Curves], limit: Trajectory) -> Picture:
@@ -39,10 +40,9 @@ def survival_picture(panels: Sequence[Curves], limit: Trajectory) -> Picture:
     words = [("six runs", BLUE), ("gradient flow", FAINT), ("theory, dashed", INK)]
     draw_words(axes[0, 0], words, top=0.86)
     alt = (
-        "Loss over steps of one task trained in eight ways. Small and large learning rates, "
-        "single samples, noisy labels and momentum all show the two stairs, at the dashed "
-        "levels; beyond the edge of stability the last one oscillates; Adam has no stairs, "
-        "unless its epsilon is 1."
+        "Loss over steps of one task trained in eight ways. Small and large learning rates, single "
+        "samples, noisy labels and momentum all show the two stairs, at the dashed levels; beyond "
+        "the edge of stability the last one oscillates; Adam has none, unless its epsilon is 1."
     )
     runs = one_table({"training": panel.title, "loss": panel.losses[:, 0]} for panel in panels)
     data = {"time": limit.times, "loss": limit.losses}
@@ -50,8 +50,8 @@ def survival_picture(panels: Sequence[Curves], limit: Trajectory) -> Picture:
 
 
 def learning_rate_picture(
-    descent: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    heavy_ball: tuple[np.ndarray, np.ndarray], multiples: np.ndarray, ends: Sequence[np.ndarray],
+    descent: Mapping[str, Points], heavy_ball: Points, multiples: np.ndarray,
+    ends: Mapping[str, np.ndarray],
 ) -> Picture:  # fmt: skip
     """Waits over those of flow against lr times rate; and what is left of a mode beyond the edge.
 
@@ -60,31 +60,30 @@ def learning_rate_picture(
     first mode is worth, (multiples, steps) each, at these multiples of the edge of stability.
     """
     fig, (plain, heavy, beyond) = plt.subplots(1, 3, figsize=(8.8, 3.1))
-    x = np.geomspace(1e-3, 1, 200)
-    for ax, beta in ((plain, 0.0), (heavy, 0.9)):
-        ax.semilogx(x, slowdown(x, beta), color=INK, lw=1, ls=DASHED, zorder=3)
-        ax.set_xlabel("learning rate × rate of growth")
-    colours = (BLUE, ORANGE, GREEN)
-    for (at, ratio), colour, size in zip(descent.values(), colours, (6, 3, 4), strict=True):
-        plain.plot(at, ratio, "o", color=colour, ms=size)
+    colours = dict(zip(descent, (BLUE, ORANGE, GREEN), strict=True))
+    for (name, points), size in zip(descent.items(), (6, 3, 4), strict=True):
+        plain.plot(*points, "o", color=colours[name], ms=size)
     plain.set(title="gradient descent", ylabel="wait / wait under flow", xlim=(4e-3, 1.3))
     plain.axhline(1 / np.log(2), color=FAINT, lw=0.7, zorder=0)
     plain.text(5e-3, 1.447, "1 / ln 2", color=FAINT, fontsize=7.5)
     plain.set_ylim(0.97, 1.48)
-    draw_words(plain, list(zip(descent, colours, strict=True)), 0.86, **LEFT)
+    draw_words(plain, list(colours.items()), 0.86, **LEFT)
     heavy.plot(*heavy_ball, "o", color=PURPLE, ms=4.5)
     heavy.set(title="momentum .9", ylim=(0, 1), xlim=(1e-3, 0.5))
     heavy.axhline(0.1, color=FAINT, lw=0.7, zorder=0)
-    for losses, colour, size in zip(ends, (BLUE, ORANGE), (5, 2), strict=True):
-        at = np.broadcast_to(multiples[:, None], losses.shape)
-        beyond.plot(at, losses, ".", color=colour, ms=size, mew=0)
+    x = np.geomspace(1e-3, 1, 200)
+    for ax, beta in ((plain, 0.0), (heavy, 0.9)):
+        dashed(ax, x, slowdown(x, beta), zorder=3)
+        ax.set(xscale="log", xlabel="learning rate × rate of growth")
+    for (name, losses), size in zip(ends.items(), (5, 2), strict=True):
+        beyond.plot(multiples, losses, ".", color=colours[name], ms=size, mew=0)
     m = np.linspace(1, np.sqrt(5) - 1, 100)
     dashed(beyond, m, np.array([(1 - two_cycle(k)) ** 2 for k in m]))
     beyond.axvline(1, color=FAINT, lw=0.7, zorder=0)
     beyond.set(title="beyond the edge", xlabel="learning rate / edge of stability")
     beyond.set(ylabel="last losses / worth of the mode", ylim=(-0.01, 0.4))
     beyond.set_xlim(multiples[0], multiples[-1])
-    draw_words(beyond, [("linear", BLUE), ("ReLU", ORANGE)], 0.96, **LEFT)
+    draw_words(beyond, [(name, colours[name]) for name in ends], 0.96, **LEFT)
     alt = (
         "Waits over those of gradient flow against learning rate times rate: all drops of "
         "linear and ReLU runs lie on one dashed curve up to 1.44, quadratic ones at 1; with "
@@ -92,16 +91,15 @@ def learning_rate_picture(
         "dashed branches, then bifurcates."
     )
     data, momentum = (
-        dict(zip(("lr_times_rate", "ratio"), points, strict=True))
-        for points in (descent["linear"], heavy_ball)
+        {"lr_times_rate": x, "ratio": ratio} for x, ratio in (descent["linear"], heavy_ball)
     )
-    left = {"multiple": multiples, "low": ends[0].min(1), "high": ends[0].max(1)}
-    return Picture(fig, "learning_rate", alt, data, {"momentum": momentum, "beyond": left})
+    low, high = (find(ends["linear"], axis=1) for find in (np.min, np.max))
+    tables = {"momentum": momentum, "beyond": {"multiple": multiples, "low": low, "high": high}}
+    return Picture(fig, "learning_rate", alt, data, tables)
 
 
 def noise_picture(
-    sizes: Sequence[int], batches: Mapping[float, tuple[np.ndarray, np.ndarray]],
-    noises: Sequence[float], levels: tuple[np.ndarray, np.ndarray],
+    sizes: Sequence[int], batches: Mapping[float, Points], noises: Sequence[float], levels: Points,
     fitted: Mapping[str, Mapping[str, np.ndarray]],
     third: Mapping[int, tuple[np.ndarray, np.ndarray, float]],
 ) -> Picture:  # fmt: skip
@@ -129,17 +127,18 @@ def noise_picture(
         "levels": {"noise": noises, "plateau": levels[0][:, 0], "end": levels[0][:, 1]},
         "fitted": {"time": noisy["times"], "learned": noisy["learned"]},
         "third": {"time": third[16][0], **{f"inputs_{n}": third[n][1][:, 0] for n in (16, 4)}},
-    }  # fmt: skip
+    }
     return Picture(fig, "noise", alt, data, tables)
 
 
-def _draw_batches(ax: Axes, sizes: Sequence[int], batches: Mapping[float, tuple]) -> None:
+def _draw_batches(ax: Axes, sizes: Sequence[int], batches: Mapping[float, Points]) -> None:
     """Waits under mini-batches over those of flow, by batch size, for each learning rate."""
     for (measured, predicted), colour in zip(batches.values(), (SKY, BLUE), strict=True):
-        ax.semilogx(sizes, predicted, color=INK, lw=0.9, ls=DASHED)
+        dashed(ax, sizes, predicted, 0.9)
         ax.plot(sizes, measured[:, 0], "o", color=colour, ms=5)
         ax.plot(sizes, measured[:, 1], "s", color=colour, ms=4.5, mfc="white")
-    ax.set(xlabel="batch size", ylabel="duration / under flow", xticks=sizes, xticklabels=sizes)
+    ax.set(xscale="log", xlabel="batch size", ylabel="duration / under flow")
+    ax.set(xticks=sizes, xticklabels=sizes)
     ax.set_title("mini-batches: filled, first wait; open, second plateau")
     ax.minorticks_off()
     words = [(f"lr {name} of the edge", c) for name, c in zip(batches, (SKY, BLUE), strict=True)]
@@ -150,13 +149,12 @@ def _draw_levels(
     ax: Axes, noises: Sequence[float], measured: np.ndarray, predicted: np.ndarray
 ) -> None:
     """Losses at the plateau and at the end over the size of fresh label noise, (noises, 2) each."""
-    style = {"ha": "right", "va": "top", "fontweight": "bold"}
-    for column, (colour, word) in enumerate(((ORANGE, "plateau of one mode"), (RED, "end"))):
-        losses = measured[:, column]
-        dashed(ax, noises, predicted[:, column], 0.9)
+    dashed(ax, noises, predicted, 0.9)
+    words = ("plateau of one mode", "end")
+    for losses, colour, word in zip(measured.T, (ORANGE, RED), words, strict=True):
         ax.plot(noises, losses, "o", color=colour, ms=5)
         below = 0.8 * losses.min() + 0.2 * losses.max() - 0.012
-        ax.text(noises[-1], below, word, color=colour, **style)
+        ax.text(noises[-1], below, word, color=colour, ha="right", va="top", fontweight="bold")
     ax.set(xlabel="fresh label noise σ", ylabel="loss", ylim=(-0.02, None))
     ax.set_title("batches of one: levels; dashed, narrow networks")
 
@@ -176,9 +174,8 @@ def _draw_fitted(ax: Axes, fitted: Mapping[str, Mapping[str, np.ndarray]]) -> No
 
 def _draw_third(ax: Axes, third: Mapping[int, tuple[np.ndarray, np.ndarray, float]]) -> None:
     """The third singular value of the units over time, by the number of inputs."""
-    for (inputs, (times, values, rate)), colour, top in zip(
-        third.items(), (PURPLE, BROWN), (0.12, 0.96), strict=True
-    ):
+    styles = ((PURPLE, 0.12), (BROWN, 0.96))
+    for (inputs, (times, values, rate)), (colour, top) in zip(third.items(), styles, strict=True):
         ax.semilogy(times, values, color=colour, lw=0.7, alpha=0.6)
         start, end = np.searchsorted(times, [30, 100])
         anchor = np.exp(np.log(values[start]).mean())
@@ -192,7 +189,7 @@ def _draw_third(ax: Axes, third: Mapping[int, tuple[np.ndarray, np.ndarray, floa
 
 def adam_picture(
     first: np.ndarray, linear_rules: Mapping[str, Waits], pace: Mapping[str, float],
-    quadratic_rules: Mapping[str, Waits], scales: np.ndarray,
+    quadratic_rules: Mapping[str, Waits],
 ) -> Picture:  # fmt: skip
     """Steps until half is learned over the initial scale, for each task and update rule.
 
@@ -207,11 +204,11 @@ def adam_picture(
     fig, axes = plt.subplots(1, 2, figsize=(8.2, 3.3))
     for ax, (title, (rules, steps_in)) in zip(axes, tasks.items(), strict=True):
         for name, run in rules.items():
-            at = np.broadcast_to(run.scales[:, None], run.steps.shape)
             dashed(ax, run.scales, (run.flow * steps_in[name]).mean(1), 0.9, zorder=3)
-            for some, face in ((run.widths == 1, colours[name]), (run.widths > 1, "white")):
-                ax.plot(at[some], run.steps[some], "o", color=colours[name], mfc=face, ms=4,
-                        zorder=1 + (face == "white"))  # fmt: skip
+            for single, face in ((True, colours[name]), (False, "white")):
+                shown = np.where((run.widths == 1) == single, run.steps, np.nan)
+                style = {"color": colours[name], "mfc": face, "ms": 4, "zorder": 2 - single}
+                ax.plot(run.scales, shown, "o", **style)
         steps = np.concatenate([run.steps for run in rules.values()])
         logarithmic = steps.max() > 1e3
         ax.set(xscale="log", yscale="log" if logarithmic else "linear")
@@ -220,7 +217,7 @@ def adam_picture(
         ax.invert_xaxis()
         ax.set(title=title, xlabel="initial scale ε", ylabel="steps until half is learned")
     draw_words(axes[-1], [("filled: one unit at work", INK), ("open: several", INK)], top=0.97)
-    draw_words(axes[0], [(name, colours[name]) for name in linear_rules], 0.96, **LEFT)
+    draw_words(axes[0], list(colours.items()), 0.96, **LEFT)
     alt = (
         "Steps until half is learned over the initial scale. Linear: gradient descent and "
         "momentum rise, Adam stays at some 80 steps. Quadratic: the first two rise as one "
@@ -228,19 +225,18 @@ def adam_picture(
         "with several units at once."
     )
     steps = {name: run.steps.mean(1) for name, run in linear_rules.items()}
-    return Picture(fig, "adam", alt, {"scale": scales, **steps})
+    return Picture(fig, "adam", alt, {"scale": linear_rules["Adam"].scales, **steps})
 
 
-def training_figure(run: Trajectory, levels: Sequence[float], title: str) -> Figure:
+def training_figure(found: tuple[Trajectory, Sequence[float], str]) -> Figure:
     """Loss over steps on theory's levels, beside the singular values of the units (T, units, n)."""
+    (run, levels, title), steps = found, np.arange(len(found[0].times))
     fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3), width_ratios=(1.3, 1))
-    steps, top = np.arange(len(run.times)), levels[0]
-    for level in levels:
-        left.axhline(level / top, color=INK, lw=0.9, ls=DASHED)
-    left.plot(steps, run.losses / top, color=BLUE, lw=1.1)
+    draw_levels(left, levels / levels[0])
+    left.plot(steps, run.losses / levels[0], color=BLUE, lw=1.1)
     left.set(title=title, xlabel="step", ylabel="loss / initial loss", ylim=(-0.04, 1.12))
-    shown = np.linspace(0, len(steps) - 1, 300).astype(int)
-    values = np.linalg.svd(run.theta[shown], compute_uv=False)[:, :4]
+    shown = np.linspace(0, steps[-1], 300).astype(int)
+    values = np.linalg.svd(run.theta[shown], compute_uv=False)
     for column, colour in enumerate((BLUE, ORANGE, FAINT, FAINT)):
         right.semilogy(shown, values[:, column], color=colour, lw=1.3)
     right.minorticks_off()
@@ -269,13 +265,14 @@ def explorer() -> Explorer:
         return run.member(0), linear_levels(data.network)[:3], rule
 
     return Explorer(
-        simulate, lambda found: training_figure(*found),
+        simulate, training_figure,
         "Loss over steps beside the singular values of the units, for the training chosen",
         {"mini-batches of 8": {"batch": 3}, "label noise": {"batch": 3, "noise": 0.5},
         "Adam": {"rule": "Adam"}, "no plateau": {"init_scale": 0.1}},
         rate=Slider(0.1, 0.02, 1.2, 0.02, label="rate / edge"),
         rule=Choice(next(iter(RULES)), [*RULES], "update rule"),
-        batch=Slider(7, 0, 7, label="log2 of batch"), noise=Slider(0.0, 0.0,
-        1.0, 0.05, label="label noise"), init_scale=Slider(1e-6, -8, -1, 0.5, log=True,
-        label="initial scale"), seed=Slider(0, 0, 100)
+        batch=Slider(7, 0, 7, label="log2 of batch"),
+        noise=Slider(0.0, 0.0, 1.0, 0.05, label="label noise"),
+        init_scale=Slider(1e-6, -8, -1, 0.5, log=True, label="initial scale"),
+        seed=Slider(0, 0, 100),
     )  # fmt: skip

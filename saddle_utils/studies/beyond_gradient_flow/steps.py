@@ -9,48 +9,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ... import observables
-from ...dynamics import (
-    Rule,
-    RunFailedError,
-    Trajectory,
-    adam,
-    descend,
-    flow,
-    flows,
-    gradient,
-    momentum,
-    sweep_over,
-)
+from ... import dynamics, observables
+from ...dynamics import descend, flow, flows, sweep_over
 from ...networks import Linear, Network
-from ...observables import drop_times, effective_width, first_times
+from ...observables import drop_times, first_times
 from ...theory.finite_steps import slowdown
 
-RULES: dict[str, Rule] = {"gradient descent": gradient, "momentum": momentum(), "Adam": adam()}
-ADAM_EPS = 1e-8  # gradients below it Adam takes as they are, at a rate of lr / ADAM_EPS
-
-
-class Curves(NamedTuple):
-    """A way of training: losses (T, runs) over steps, theory's levels, and flow at its pace.
-
-    `pace` is the gradient-flow time of a step, 0 where it has none.
-    """
-
-    title: str
-    losses: np.ndarray
-    levels: Sequence[float]
-    pace: float
-
-
-class Waits(NamedTuple):
-    """Initial `scales` (n,); steps until half is learned, effective width then, and the time that
-    gradient flow takes, (n, runs) each.
-    """
-
-    scales: np.ndarray
-    steps: np.ndarray
-    widths: np.ndarray
-    flow: np.ndarray
+RULES = {
+    "gradient descent": dynamics.gradient, "momentum": dynamics.momentum(), "Adam": dynamics.adam(),
+}  # fmt: skip
+LONGEST = {  # that a rule takes over the time of flow; Adam's gradients count below its eps of 1e-8
+    "gradient descent": 1.5, "momentum": 0.5, "Adam": 1.5e-8,
+}  # fmt: skip
 
 
 class LearningRates(NamedTuple):
@@ -68,33 +38,9 @@ class LearningRates(NamedTuple):
         ratios = self.times / self.flow
         return np.outer(self.lrs, rates).ravel(), ratios[:, : len(rates)].ravel()
 
-
-def edge_of_stability(network: Network, theta: np.ndarray) -> float:
-    """2 / (largest curvature at theta): the largest lr at which gradient descent settles there."""
-    return 2 / float(np.linalg.eigvalsh(-network.jacobian(theta))[-1])
-
-
-def progress(network: Linear, theta: np.ndarray) -> np.ndarray:
-    """How much of each mode is learned, e_k' W Syz' e_k / lambda_k, (\\*ensemble, ranks).
-
-    e_k and lambda_k are eigenvectors and eigenvalues of Syz Szz^-1 Syz', strongest first: 1 where W
-    is the solution, for any covariance of the inputs.
-    """
-    learned = network.syz @ np.linalg.pinv(network.szz, hermitian=True) @ network.syz.T
-    values, e = (a[..., ::-1] for a in np.linalg.eigh(learned))
-    rank = np.linalg.matrix_rank(network.syz)
-    e, covered = e[:, :rank], network.moment_map(theta) @ network.syz.T
-    return np.einsum("ak,...ab,bk->...k", e, covered, e) / values[:rank]
-
-
-def mode_drops(network: Linear, run: Trajectory, modes: int) -> np.ndarray:
-    """Times at which half of the loss of each mode is gone, (\\*ensemble, modes).
-
-    Seen by `progress`, for noise on the weights raises the loss but leaves their mean alone: the
-    strength of the mode is 1 - 1 / sqrt 2 of its last.
-    """
-    learned = np.moveaxis(progress(network, run.theta), -1, 0)[:modes]
-    return np.stack([first_times(run.times, k, 1 - np.sqrt(0.5)) for k in learned], axis=-1)
+    def delays(self) -> np.ndarray:
+        """Steps by which each half-drop of descent lags behind flow, (m, n)."""
+        return (self.times - self.flow) / self.lrs[:, None]
 
 
 def measure_learning_rates(
@@ -109,45 +55,18 @@ def measure_learning_rates(
     levels = observables.measure(limit.times, limit.losses, min_drop=0.02).levels
     edge, waits = edge_of_stability(network, limit.theta[-1]), drop_times(limit, levels)
     lrs = np.asarray(fractions) * (1 + beta) * edge
+    rule = dynamics.momentum(beta) if beta else dynamics.gradient
 
     def drops(lr: float) -> np.ndarray:
         longest = 1.3 * waits[-1] * slowdown(lr / edge, beta)
-        rule = momentum(beta) if beta else gradient
-        run = descend(network, theta0, lr, int(longest / lr) + 5, rule=rule)
-        return drop_times(run, levels)
+        return drop_times(descend(network, theta0, lr, int(longest / lr) + 5, rule=rule), levels)
 
     return LearningRates(edge, lrs, waits, np.array(sweep_over(drops, lrs)))
 
 
-def measure_delays(
-    network: Network, draws: np.ndarray, scales: Sequence[float], end: float, lr: float
-) -> np.ndarray:
-    """Steps by which the first half-drop of gradient descent lags behind flow, (scales, runs).
-
-    From `draws` (runs, units, features) times each scale; flow from the first scale is over at time
-    `end`, from the others in proportion to their waits.
-    """
-
-    def delay(scale: float, last: float) -> np.ndarray:
-        limit = flows(network, scale * draws, last, rtol=1e-8)
-        stairs = [observables.measure(run.times, run.losses, min_drop=0.02) for run in limit]
-        level = np.array([found.levels[:2].mean() for found in stairs])
-        wait = np.array([found.half_drops[0] for found in stairs])
-        run = descend(network, scale * draws, lr, int(1.3 * wait.max() / lr))
-        return (first_times(run.times, -run.losses, -level) - wait) / lr
-
-    return np.array(sweep_over(delay, scales, horizons(network, scales, end)))
-
-
-def horizons(network: Network, scales: Sequence[float], end: float) -> np.ndarray:
-    """Times that waits from each initial scale take if they take `end` from the first, (scales,).
-
-    In proportion to ln(1 / scale) for units of degree 1, to scale^(1 - p) for degree p > 1.
-    """
-    ratios = np.asarray(scales) / scales[0]
-    if network.degree == 1:
-        return end * (1 + np.log(ratios) / np.log(scales[0]))
-    return end * ratios ** (1 - network.degree)
+def edge_of_stability(network: Network, theta: np.ndarray) -> float:
+    """2 / (largest curvature at theta): the largest lr at which gradient descent settles there."""
+    return 2 / float(np.linalg.eigvalsh(-network.jacobian(theta))[-1])
 
 
 def last_losses(
@@ -158,10 +77,21 @@ def last_losses(
     def end(lr: float) -> np.ndarray:
         try:
             return descend(network, theta0, lr, steps).losses[-last:]
-        except RunFailedError:
+        except dynamics.RunFailedError:
             return np.full(last, np.nan)
 
     return np.array(sweep_over(end, lrs))
+
+
+class Waits(NamedTuple):
+    """Initial `scales` (n,); steps until half is learned, effective width then, and the time that
+    gradient flow takes, (n, runs) each.
+    """
+
+    scales: np.ndarray
+    steps: np.ndarray
+    widths: np.ndarray
+    flow: np.ndarray
 
 
 def measure_rule(
@@ -173,20 +103,42 @@ def measure_rule(
     `end`, from the others in proportion.  `network` may be `datasets.stacked`, a task a run.
     """
 
-    def at_scale(scale: float, last: float) -> tuple:
+    def at_scale(scale: float, last: float) -> tuple[np.ndarray, ...]:
         limit = flows(network, scale * draws, last)
         level = (network.zero_loss() + np.array([run.losses[-1] for run in limit])) / 2
         pairs = zip(limit, level, strict=True)
         time = np.array([first_times(run.times, -run.losses, -half) for run, half in pairs])
-        longest = {"gradient descent": 1.5, "momentum": 0.5, "Adam": 1.5 * ADAM_EPS}[rule]
-        steps = int(longest / lr * time.max()) + 400
+        steps = int(LONGEST[rule] / lr * time.max()) + 400
         run = descend(network, scale * draws, lr, steps, rule=RULES[rule])
         times = first_times(run.times, -run.losses, -level)
         widths = [
-            effective_width(network, run.theta[k, i], reference=run.theta[-1, i])
+            observables.effective_width(network, run.theta[k, i], reference=run.theta[-1, i])
             for i, k in enumerate(np.searchsorted(run.times, times))
         ]
-        return times / lr, widths, time
+        return times / lr, np.array(widths), time
 
     found = sweep_over(at_scale, scales, horizons(network, scales, end))
-    return Waits(np.asarray(scales), *(np.array(part) for part in zip(*found, strict=True)))
+    return Waits(np.asarray(scales), *map(np.array, zip(*found, strict=True)))
+
+
+def horizons(network: Network, scales: Sequence[float], end: float) -> np.ndarray:
+    """Times that waits from each initial scale take if they take `end` from the first, (scales,).
+
+    In proportion to ln(1 / scale) for units of degree 1, to scale^(1 - p) for degree p > 1.
+    """
+    if network.degree == 1:
+        return end * np.log(scales) / np.log(scales[0])
+    return end * (np.asarray(scales) / scales[0]) ** (1 - network.degree)
+
+
+def progress(network: Linear, theta: np.ndarray) -> np.ndarray:
+    """How much of each mode is learned, e_k' W Syz' e_k / lambda_k, (\\*ensemble, ranks).
+
+    e_k and lambda_k are eigenvectors and eigenvalues of Syz Szz^-1 Syz', strongest first: 1 where W
+    is the solution, for any covariance of the inputs.
+    """
+    learned = network.syz @ np.linalg.pinv(network.szz, hermitian=True) @ network.syz.T
+    values, e = (a[..., ::-1] for a in np.linalg.eigh(learned))
+    rank = np.linalg.matrix_rank(network.syz)
+    e, covered = e[:, :rank], network.moment_map(theta) @ network.syz.T
+    return np.einsum("ak,...ab,bk->...k", e, covered, e) / values[:rank]
