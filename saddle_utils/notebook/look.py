@@ -87,6 +87,12 @@ def dashed(ax: Axes, x: Any, y: Any, lw: float = 1.0, **style) -> None:
     ax.plot(x, y, **{"color": INK, "lw": lw, "ls": DASHED, **style})
 
 
+def draw_band(ax: Axes, x: Sequence[float], band: np.ndarray, colour: Any) -> None:
+    """Low, middle and high (3, n) of an ensemble over x: a line in the middle of an area."""
+    ax.fill_between(x, band[0], band[2], color=colour, alpha=0.22, lw=0)
+    ax.plot(x, band[1], "o-", color=colour, ms=3, lw=1.2)
+
+
 def draw_levels(ax: Axes, levels: Sequence[float], end: float | None = None, **style) -> None:
     """The levels that theory predicts, dashed, with their values at the right `end` if given."""
     for level in levels:

@@ -6,10 +6,11 @@ Times are gradient-flow times.  The k-th drop is the moment at which the loss pa
 between the saddles with k - 1 and k features learned; nan if it never does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
@@ -18,12 +19,14 @@ from .. import observables
 from ..datasets import figure2_network, power_law
 from ..dynamics import Trajectory, flows, sweep_over
 from ..networks import Linear, Network, initial_units, stacked
+from ..notebook import Picture
 from ..notebook.colours import shades
-from ..notebook.look import draw_words, one_table
+from ..notebook.look import draw_levels, draw_words, one_table
 from ..observables import dense_loss
 from ..theory.quadratic import attention_levels
 
 Curves = Sequence[tuple[np.ndarray, np.ndarray]]
+Pair = tuple[Curves, Curves]  # of the linear network and of attention
 
 
 def curve_table(knob: str, values: Sequence[float], curves: Curves) -> dict[str, list]:
@@ -32,32 +35,37 @@ def curve_table(knob: str, values: Sequence[float], curves: Curves) -> dict[str,
     return one_table({knob: value, "time": times, "loss": loss} for value, (times, loss) in pairs)
 
 
-def draw_curves(ax: Axes, curves: Curves, values: Sequence[float], knob: str = "") -> None:
-    """Losses over time, one curve (times, losses) for each value of a knob, the dark one last.
-
-    With the name of the `knob` the values are named in the colours of the curves.
-    """
-    colours = shades(len(values))
+def draw_curves(ax: Axes, curves: Curves, words: Sequence[str] = ()) -> None:
+    """Losses over time, the dark curve (times, losses) last, and `words` that name the curves."""
+    colours = shades(len(curves))
     for (times, losses), colour in zip(curves, colours, strict=True):
         ax.plot(times, losses, color=colour, lw=1.5, alpha=0.9)
     ends = [times[np.argmax(losses < losses[-1] + 0.01)] for times, losses in curves]
     ax.set(xlim=(0, 1.12 * max(ends)), ylim=(-0.03, 1.05), ylabel="loss / initial loss")
-    if knob:
-        draw_words(ax, [(f"{knob} = {v:g}", c) for v, c in zip(values, colours, strict=True)], 1.0)
+    draw_words(ax, list(zip(words, colours, strict=False)), 1.0, 0.085)
+
+
+def power(value: float) -> str:
+    """A power of ten as one writes it, in bold."""
+    exponent = np.log10(value)
+    return "1" if exponent == 0 else rf"$\mathbf{{10^{{{exponent:.3g}}}}}$"
 
 
 def draw_both(
-    axes: Sequence[Axes], linear: Curves, attention: Curves, values: Sequence[float], knob: str,
-    scale: float,
+    axes: Sequence[Axes], pair: Pair, scale: ArrayLike, words: Sequence[Sequence[str]] = ((), ()),
+    unit: str = "ε",
 ) -> None:  # fmt: skip
-    """Figure 2A or 2B on two axes: `Sweep.curves` of both networks over the values of a knob.
+    """Losses of both networks on two axes, with words for the curves of each.
 
-    `scale` is the initial scale of the heads; their time is shown times it.
+    Attention's are over time times `scale`, one or one for each curve, which is called `unit`.
     """
-    draw_curves(axes[0], linear, values)
-    draw_curves(axes[1], [(t * scale, loss) for t, loss in attention], values, knob)
+    linear, attention = pair
+    scales = np.broadcast_to(scale, len(attention))
+    scaled = [(times * e, loss) for (times, loss), e in zip(attention, scales, strict=True)]
+    draw_curves(axes[0], linear, words[0])
+    draw_curves(axes[1], scaled, words[1])
     axes[0].set(xlabel="gradient-flow time", title="linear network")
-    axes[1].set(xlabel="gradient-flow time × ε", title="linear attention", ylabel="")
+    axes[1].set(xlabel=f"gradient-flow time × {unit}", title="linear attention", ylabel="")
 
 
 QUANTILES = (0.1, 0.5, 0.9)  # of a band over seeds
@@ -175,3 +183,46 @@ def _nearest(times: np.ndarray) -> int:
     middle = quantile_band(times[None])[1, 0]
     off = np.abs(times / middle - 1)[:, np.isfinite(middle)]
     return int(np.where(np.isnan(off), np.inf, off).sum(1).argmin())
+
+
+def fig2_picture(
+    pairs: Mapping[str, Pair], values: Mapping[str, Pair], head_scale: float,
+    levels: Sequence[np.ndarray], fixed_norm: np.ndarray,
+) -> Picture:  # fmt: skip
+    """Figure 2: what width (A), data (B), large starts of low rank (C) and the scale (D) do.
+
+    By letter: curves of both networks, and the widths, kappas, ranks and scales they belong to.
+    Attention's are over time times its scale, in C `head_scale` too, that of the small units.
+    levels (4,) of the saddles of both are dashed where the data are the same; `fixed_norm` are the
+    scales of the linear network in A.
+    """
+    words = {
+        "A  width": ((), [f"units = {width}" for width in values["A"][1]]),
+        "B  data": ((), [f"κ = {kappa:g}" for kappa in values["B"][1]]),
+        "C  initial rank": [[w.format(r) for r in values["C"][0]] for w in ("rank {}", "{} large")],
+        "D  initial scale": [[f"ε = {power(e)}" for e in scales] for scales in values["D"]],
+    }
+    fig, axes = plt.subplots(2, 4, figsize=(8, 4.7), sharey=True)
+    for two, (title, names) in zip(axes.reshape(4, 2), words.items(), strict=True):
+        letter = title[0]
+        scale, unit = values["D"][1] if letter == "D" else head_scale, "δ" if letter == "C" else "ε"
+        draw_both(two, pairs[letter], scale, names, unit)
+        place = {"xy": (-0.1, 1.16), "xycoords": "axes fraction"}
+        two[0].annotate(title, **place, fontsize=10.5, fontweight="bold")
+        for ax, each in zip(two, levels, strict=True):
+            draw_levels(ax, each[1:] / each[0] if letter != "B" else (), lw=0.6, zorder=1)
+    for ax in axes[:, 1:].flat:
+        ax.set_ylabel("")
+    alt = (
+        "Figure 2. Loss over time of a linear network and of attention: more units shorten "
+        "attention's plateaus only; equal strengths remove the linear network's only; each "
+        "large unit removes the first plateau left; a larger initial scale weakens all of "
+        "them."
+    )
+    tables = {
+        f"{letter}_{name}": curve_table("value", knobs, curves)
+        for letter, pair in pairs.items()
+        for name, knobs, curves in zip(("linear", "attention"), values[letter], pair, strict=True)
+    }
+    columns = {"width": values["A"][0], "linear_scale": fixed_norm}
+    return Picture(fig, "fig2", alt, columns, tables)

@@ -1,6 +1,12 @@
 """Notebook 09: what the initial weights do to the plateaus (Figures 2C, 2D); phase diagrams."""
 
-from .draw import fig2_picture, isotropic_start_picture, low_rank_start_picture
+from .draw import (
+    explorer,
+    isotropic_start_picture,
+    low_rank_start_picture,
+    phases_attention_picture,
+    phases_linear_picture,
+)
 from .measure import (
     approach_rate,
     attention_phases,
@@ -16,4 +22,3 @@ from .measure import (
     low_rank_starts,
     within_a_cell,
 )
-from .phases import explorer, phases_attention_picture, phases_linear_picture

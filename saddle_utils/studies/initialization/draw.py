@@ -1,24 +1,34 @@
-"""Figures of what the initial weights do to the plateaus (Figures 2C and 2D), and Figure 2."""
+"""Figures of what the initial weights do to the plateaus (2C and 2D), and phase diagrams.
+
+What is measured is in colour, theory dashed.
+"""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from scipy.interpolate import PchipInterpolator
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.contour import QuadContourSet
+from matplotlib.figure import Figure
+from scipy.interpolate import make_interp_spline
 
-from ...notebook import Picture
+from ...datasets import figure2_network, power_law
+from ...dynamics import Trajectory, flows
+from ...notebook import Explorer, Picture, Slider
 from ...notebook.colours import BLUE, DASHED, INK, ORANGE, RED, shades
-from ...notebook.look import dashed, draw_levels, draw_words
-from ..figure2 import Curves, draw_both, draw_curves
+from ...notebook.look import dashed, draw_band, draw_levels, draw_words, write
+from ...theory import wide_limit
+from ...theory.linear import linear_levels
+from ..figure2 import Pair, draw_both, power
+from .measure import low_rank_units
 
-Pair = tuple[Curves, Curves]  # of the linear network and of attention
-
-
-def power(value: float) -> str:
-    """A power of ten as one writes it."""
-    exponent = np.log10(value)
-    return "1" if exponent == 0 else rf"$\mathbf{{10^{{{exponent:.3g}}}}}$"
+COUNTS = LinearSegmentedColormap.from_list("counts", ["#f4f1e4", "#a9d0b4", "#4d9a9c", "#2f5f8a"])
+SIZES = LinearSegmentedColormap.from_list(
+    "sizes", ["#2f5f8a", "#8fb7cf", "#f7f4ea", "#efb98b", "#c8702f"]
+)
 
 
 def _draw_rate(ax: Axes, times: np.ndarray, away: np.ndarray, rate: float) -> None:
@@ -35,27 +45,27 @@ def _draw_waits(ax: Axes, predicted: np.ndarray, measured: np.ndarray, in_time: 
     Those far above the others are drawn as triangles at the top.
     """
     good, top = np.broadcast_to(in_time, measured.shape), 1.25 * predicted.max()
-    far = measured > top
-    style = {"mfc": "none", "mec": RED, "mew": 0.7, "ms": 3.5}
-    ax.plot(predicted[~good & ~far], measured[~good & ~far], "o", **style)
-    ax.plot(predicted[far], np.full(far.sum(), top), "^", **style)
+    for some, mark in ((~good & (measured <= top), "o"), (measured > top, "^")):
+        style = {"mfc": "none", "mec": RED, "mew": 0.7, "ms": 3.5}
+        ax.plot(predicted[some], np.minimum(measured[some], top), mark, **style)
     ax.plot(predicted[good], measured[good], "o", color=BLUE, ms=3, mec="white", mew=0.3)
     ends = [predicted.min(), predicted.max()]
     dashed(ax, ends, ends, zorder=4)
-    if (~good).any():
+    if not good.all():
         draw_words(ax, [("hollow: late", RED), ("at the saddle", RED)], 0.22)
 
 
 def low_rank_start_picture(
-    panels: Sequence[dict], ten: Sequence[int], few: np.ndarray, predicted: np.ndarray,
-    measured: np.ndarray, slopes: np.ndarray, last: np.ndarray, grown: np.ndarray,
+    panels: Sequence[dict], ten: Sequence[int], few: np.ndarray, slopes: np.ndarray,
+    last: np.ndarray, grown: np.ndarray,
 ) -> Picture:  # fmt: skip
     """A large start of rank one, perturbed: loss, distance from the saddle's loss, and the wait.
 
     `panels` for the linear network and for attention, each a dict: "runs" for each of
-    "perturbations", the saddle's "level", "rates" of the exponentials at which the loss comes and,
-    if it does, goes, "waits", a triple of arrays (predicted, measured, in time) and "times", the
-    ends of two axes.  The rest is for the tables: waits (seeds, few) of attention, and slopes.
+    "perturbations", the saddle's "level", the loss "zero" of no unit, "rates" of the exponentials
+    at which the loss comes and, if it does, goes, "waits", a triple of arrays (predicted, measured,
+    in time) and "times", the ends of two axes.  The rest is for the tables: seeds and perturbations
+    of attention's waits, and slopes.
     """
     fig, axes = plt.subplots(2, 3, figsize=(9, 5.2), width_ratios=(1.25, 1.25, 1))
     for row, panel, name in zip(axes, panels, ("linear network", "linear attention"), strict=True):
@@ -87,8 +97,9 @@ def low_rank_start_picture(
         "the loss comes to it as an exponential; the linear network leaves it as another. "
         "Waits lie on the predicted lines."
     )
+    predicted, measured, _ = panels[1]["waits"]
     waits = {"predicted": predicted.ravel(), "measured": measured.ravel()}
-    data = {"seed": np.repeat(ten, len(few)), "perturbation": np.tile(few, len(predicted)), **waits}
+    data = {"seed": np.repeat(ten, len(few)), "perturbation": np.tile(few, len(ten)), **waits}
     linear = {"slope": slopes, "last_slope": last, "ln_growth_bound": grown}
     return Picture(fig, "low_rank_start", alt, data, {"linear": linear})
 
@@ -103,14 +114,14 @@ def isotropic_start_picture(
     for attention, `head_lasting` and the medians of `from_draw` (seeds, 2) over its scale.
     """
     fig, axes = plt.subplots(2, 2, figsize=(7.6, 5), height_ratios=(1.15, 1))
-    draw_scales(axes[0], *by_scale, shown)
+    words = [[f"ε = {power(scale)}" for scale in each] for each in shown]
+    draw_both(axes[0], by_scale, shown[1], words)
     head_theory = np.median(from_draw, 0) / head_scales[:, None]
     panels = ((scales, lasting, theory), (head_scales, head_lasting, head_theory))
     for ax, (at, durations, expected) in zip(axes[1], panels, strict=True):
+        bands = np.quantile(durations, (0.1, 0.5, 0.9), axis=1)
         for k, colour in enumerate((BLUE, ORANGE)):
-            low, middle, high = np.quantile(durations[..., k], (0.1, 0.5, 0.9), axis=1)
-            ax.fill_between(at, low, high, color=colour, alpha=0.22, lw=0)
-            ax.plot(at, middle, "o-", color=colour, ms=3, lw=1.2)
+            draw_band(ax, at, bands[..., k], colour)
             dashed(ax, at, expected[:, k], zorder=4)
         ax.set(xscale="log", xlabel="initial scale ε", ylabel="from drop to drop")
     axes[1, 1].set_yscale("log")
@@ -125,60 +136,183 @@ def isotropic_start_picture(
     return Picture(fig, "isotropic_start", alt, {"scale": scales, **columns})
 
 
-def draw_scales(axes: Sequence[Axes], linear: Curves, attention: Curves, scales: tuple) -> None:
-    """Figure 2D on two axes: losses from some initial scales, attention over time times eps."""
-    scaled = []
-    for (times, losses), scale in zip(attention, scales[1], strict=True):
-        count = len(times)  # records are few in a quick drop
-        smooth = np.interp(np.linspace(0, count - 1, 10 * count), np.arange(count), times)
-        scaled.append((smooth * scale, PchipInterpolator(times, losses)(smooth)))
-    _draw_pair(axes, linear, scaled, [[f"ε = {power(e)}" for e in each] for each in scales], "ε")
+def _edges(centres: np.ndarray) -> np.ndarray:
+    """Edges (n + 1,) of the cells around these centres."""
+    places = np.arange(len(centres))
+    return make_interp_spline(places, centres, k=1)(np.append(places, len(places)) - 0.5)
 
 
-def _draw_pair(
-    axes: Sequence[Axes], linear: Curves, attention: Curves, words: Sequence, unit: str
-) -> None:
-    """Curves of both networks named by `words`, attention's over time times `unit`."""
-    for ax, curves, names in zip(axes, (linear, attention), words, strict=True):
-        draw_curves(ax, curves, names)
-        draw_words(ax, list(zip(names, shades(len(names)), strict=True)), 1.0, 0.085)
-    axes[0].set(xlabel="gradient-flow time", title="linear network")
-    axes[1].set(xlabel=f"gradient-flow time × {unit}", title="linear attention", ylabel="")
+def _map(
+    ax: Axes, x: np.ndarray, scales: np.ndarray, values: np.ndarray, cmap: LinearSegmentedColormap,
+    limits: tuple[float, float], xscale: str = "linear",
+) -> QuadMesh:  # fmt: skip
+    """Values (scales, x) in colour, the scales on a logarithmic axis."""
+    sides = _edges(x) if xscale == "linear" else np.exp(_edges(np.log(x)))
+    style = {"cmap": cmap, "norm": Normalize(*limits), "rasterized": True}
+    mesh = ax.pcolormesh(sides, np.exp(_edges(np.log(scales))), values, **style)
+    ax.set(xscale=xscale, yscale="log")
+    return mesh
 
 
-def fig2_picture(
-    by_width: Pair, widths: Sequence[int], head_scale: float, by_data: Pair,
-    kappas: Sequence[float], by_rank: Pair, ranks: Sequence[int], by_scale: Pair,
-    shown: tuple[Sequence, Sequence], levels: np.ndarray, head_levels: np.ndarray,
-    fixed_norm: np.ndarray, numbers: Mapping[str, Mapping],
+def _boundary(
+    ax: Axes, kappas: np.ndarray, scales: np.ndarray, values: np.ndarray, levels: Sequence[float]
+) -> QuadContourSet:
+    style = {"colors": INK, "linewidths": 1.2, "linestyles": [DASHED]}
+    return ax.contour(kappas, scales, np.log(values), np.log(levels), **style)
+
+
+def _draw_regions(ax: Axes, kappas: np.ndarray, scales: np.ndarray, calm: np.ndarray) -> None:
+    """The theory's number of plateaus: boundaries, and the number in the middle of its region."""
+    for k in range(calm.shape[-1]):
+        _boundary(ax, kappas, scales, calm[..., k], [0.1])
+    counts = (calm < 0.1).sum(-1)
+    for count in np.unique(counts):
+        rows, columns = np.nonzero(counts == count)
+        row = int(np.median(rows))
+        column = int(np.median(columns[rows == row]))
+        _name_count(ax, kappas[column], scales[row], count)
+
+
+def _name_count(ax: Axes, x: float, scale: float, count: int) -> None:
+    colour = INK if count < 2 else "white"
+    write(ax, x, scale, str(count), colour, fontsize=12, fontweight="bold")
+
+
+def phases_linear_picture(
+    grid_kappas: np.ndarray, grid_scales: np.ndarray, found: Mapping[str, np.ndarray],
+    wide: Mapping[str, np.ndarray], expected: np.ndarray, middle: Mapping[str, np.ndarray],
 ) -> Picture:  # fmt: skip
-    """Figure 2: what width (A), data (B), low rank (C) and the initial scale (D) do to the drops.
+    """Plateaus, distance from low rank and movement of the kernel over kappa and initial scale.
 
-    Curves of the linear network left, of attention right over time times its scale or, for large
-    starts of some `ranks`, times the size of the perturbation; `levels` (4,) of the saddles of both
-    are dashed where the data are the same.
+    found (scales, kappas, seeds) by name as from `linear_phases`, `middle` its medians,
+    and the wide limit's (scales, kappas): "calm" (..., 3), and "distance" and "movement", drawn as
+    contours; `expected` plateaus.
     """
-    fig, axes = plt.subplots(2, 4, figsize=(8, 4.7), sharey=True)
-    draw_both(axes[0, :2], *by_width, widths, "units", head_scale)
-    draw_both(axes[0, 2:], *by_data, kappas, "κ", head_scale)
-    scaled = [(times * head_scale, loss) for times, loss in by_rank[1]]
-    words = [[f"rank {rank}" for rank in ranks], [f"{rank} large" for rank in ranks]]
-    _draw_pair(axes[1, :2], by_rank[0], scaled, words, "δ")
-    draw_scales(axes[1, 2:], *by_scale, shown)
-    titles = ("width", "data", "initial rank", "initial scale")
-    style = {"xycoords": "axes fraction", "fontsize": 10.5, "fontweight": "bold"}
-    for letter, title, ax in zip("ABCD", titles, axes[:, ::2].flat, strict=True):
-        ax.annotate(f"{letter}  {title}", (-0.1, 1.16), **style)
-    for ax in axes[:, 1:].flat:
-        ax.set_ylabel("")
-    for pair in (axes[0, :2], axes[1, :2], axes[1, 2:]):
-        for ax, values in zip(pair, (levels, head_levels), strict=True):
-            ends = ax.get_xlim()
-            ax.hlines(values[1:] / values[0], *ends, color=INK, lw=0.6, ls=DASHED, zorder=1)
+    fig, axes = plt.subplots(1, 3, figsize=(9, 3.5), sharey=True)
+    grid, plateaus = (grid_kappas, grid_scales), found["plateaus"].mean(-1)
+    mesh = _map(axes[0], *grid, plateaus, COUNTS, (0, 3))
+    fig.colorbar(mesh, ax=axes[0], orientation="horizontal", ticks=range(4), aspect=26)
+    _draw_regions(axes[0], *grid, wide["calm"])
+    for ax, name, cmap, limits, levels in (
+        (axes[1], "distance", COUNTS.reversed(), (-3, 0), (1e-2, 1e-1)),
+        (axes[2], "movement", SIZES, (-3, 3), (1e-1, 1, 1e2)),
+    ):
+        mesh = _map(ax, *grid, np.log10(middle[name]), cmap, limits)
+        bar = fig.colorbar(mesh, ax=ax, orientation="horizontal", aspect=26, extend="both")
+        ticks = range(limits[0], limits[1] + 1)
+        bar.set_ticks(ticks, labels=[f"$10^{{{t}}}$" if t else "1" for t in ticks])
+        lines = _boundary(ax, *grid, wide[name], levels)
+        ax.clabel(lines, fmt=lambda v: f"{np.exp(v):.3g}", fontsize=8, inline_spacing=2)
+    rich, lazy = grid_scales[0] ** 0.5 * grid_scales[-1], 0.4 * grid_scales[-1]
+    write(axes[2], grid_kappas.mean(), rich, "rich: learning makes the kernel")
+    write(axes[2], grid_kappas.mean(), lazy, "lazy: the kernel stays")
+    titles = ("plateaus before the last", "distance from low rank", "movement of the kernel")
+    for ax, title in zip(axes, titles, strict=True):
+        ax.set(title=title, xlabel="κ, spread of the singular values")
+    axes[0].set_ylabel("initial scale ε")
     alt = (
-        "Figure 2. Loss over time of a linear network and of attention: more units shorten "
-        "attention's plateaus only; equal strengths remove the linear network's only; each "
-        "large unit removes the first plateau left; a larger initial scale weakens all of "
-        "them."
+        "Phase diagram of the linear network over kappa and initial scale: number of "
+        "plateaus, distance from low rank and movement of the kernel. Three plateaus at "
+        "small scale and large kappa, none above a scale of .01; the theory's dashed "
+        "boundaries follow the measured ones."
     )
-    return Picture(fig, "fig2", alt, {"width": widths, "linear_scale": fixed_norm}, numbers)
+    kappas, scales = np.meshgrid(*grid)
+    columns = {
+        "kappa": kappas, "scale": scales, "plateaus": plateaus, "plateaus_theory": expected,
+        **middle, **{f"{name}_theory": wide[name] for name in middle},
+    }  # fmt: skip
+    flat = {name: column.ravel() for name, column in columns.items()}
+    return Picture(fig, "phases_linear", alt, flat)
+
+
+def phases_attention_picture(
+    tried: Sequence[int], few_scales: np.ndarray, shows: np.ndarray, told: np.ndarray,
+    critical: np.ndarray,
+) -> Picture:  # fmt: skip
+    """Plateaus of attention over heads and initial scale, measured and predicted run by run.
+
+    shows and told (scales, widths, seeds); critical (widths, seeds, 3) are the scales below which a
+    draw has the first, second and third plateau, their medians dashed.
+    """
+    fig, axes = plt.subplots(1, 2, figsize=(7.4, 3.3), sharey=True)
+    shares = {"measured": shows.mean(-1), "predicted from the draw": told.mean(-1)}
+    boundaries = np.median(critical, axis=1).T
+    for ax, (title, share) in zip(axes, shares.items(), strict=True):
+        mesh = _map(ax, tried, few_scales, share, COUNTS, (0, 3), "log")
+        ax.set(xlabel="heads", title=title)
+        ax.set_xticks(tried, labels=[str(width) for width in tried])
+        ax.minorticks_off()
+        for line in boundaries:
+            dashed(ax, tried, line, 1.2)
+        for count, end in ((0, -2), (3, 3)):
+            _name_count(ax, tried[len(tried) // 2], few_scales[end], count)
+    axes[0].set(ylabel="initial scale ε", ylim=axes[0].get_ylim())
+    bar = fig.colorbar(mesh, ax=axes, ticks=range(4), aspect=30)
+    bar.set_label("plateaus before the last, mean over seeds")
+    alt = (
+        "Phase diagram of attention over heads and initial scale, measured and predicted "
+        "from the draw: three plateaus below a scale of about .03, none above about .4; the "
+        "boundaries fall with the number of heads."
+    )
+    heads, scales = np.meshgrid(tried, few_scales)
+    columns = {
+        "heads": heads, "scale": scales, "plateaus": shows.mean(-1), "predicted": told.mean(-1)
+    }  # fmt: skip
+    data = {name: column.ravel() for name, column in columns.items()}
+    table = {"heads": tried, **dict(zip("123", boundaries, strict=True))}
+    return Picture(fig, "phases_attention", alt, data, {"boundaries": table})
+
+
+def _draw_here(
+    run: Trajectory, wide: np.ndarray, kappas: np.ndarray, scales: np.ndarray, calm: np.ndarray,
+    here: tuple[float, float],
+) -> Figure:  # fmt: skip
+    """The loss of a run over the wide limit's, `wide` (T,), beside its place on the phase diagram.
+
+    calm (scales, kappas, 3) as from `wide_limit.calm`; `here` is (kappa, scale) of the run.
+    """
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), width_ratios=(1.5, 1))
+    zero = linear_levels(figure2_network("linear", here[0]))[0]
+    left.plot(run.times, run.losses / zero, color=BLUE)
+    dashed(left, run.times, wide / zero)
+    left.set(ylim=(-0.04, 1.2), xlim=(0, run.times[-1]), xlabel="gradient-flow time")
+    left.set(ylabel="loss / loss of no unit")
+    draw_words(left, [("this run", BLUE), ("many small units, in closed form", INK)], 1.0)
+    _map(right, kappas, scales, (calm < 0.1).sum(-1), COUNTS, (0, 3))
+    _draw_regions(right, kappas, scales, calm)
+    right.plot(*here, "o", color=ORANGE, mec="white", ms=9, clip_on=False, zorder=5)
+    right.set(xlabel="κ", ylabel="initial scale ε", title="plateaus before the last")
+    right.set_yticks([1e-8, 1e-6, 1e-4, 1e-2, 1], ["1e-8", "1e-6", "1e-4", ".01", "1"])
+    right.minorticks_off()
+    return fig
+
+
+def explorer() -> Explorer:
+    """The explorer of the phase diagram: a linear run from any scale, rank and spread of strengths.
+
+    `rank` units are large, all others of the initial scale.
+    """
+    kappas, scales = np.linspace(0, 2, 21), np.logspace(-8, 0, 25)
+    strengths = np.array([power_law(kappa) for kappa in kappas])
+
+    @cache  # or it takes as long as all else
+    def calm(width: int) -> np.ndarray:
+        return wide_limit.calm(strengths, width * scales[:, None] ** 2 + 0 * kappas)
+
+    def simulate(kappa: float, init_scale: float, rank: int, width: int, seed: int) -> tuple:
+        network, s, mass = figure2_network("linear", kappa), power_law(kappa), width * init_scale**2
+        theta = low_rank_units(network, width, rank, init_scale, seed)
+        end = 1.2 * (wide_limit.times_at(s, mass, 0.5) + 5 / np.hypot(s, mass)).max()
+        (run,) = flows(network, theta[None], end)
+        wide = ((s - wide_limit.modes(s, mass, run.times[:, None])) ** 2).sum(1) / 2
+        return run, wide, kappas, scales, calm(width), (kappa, init_scale)
+
+    return Explorer(
+        simulate, lambda found: _draw_here(*found),
+        "Loss over time of a linear network beside its place on the phase diagram",
+        {"one large unit": {"rank": 1}, "equal strengths": {"kappa": 0.0},
+        "no plateau": {"init_scale": 1.0}},
+        kappa=Slider(1.0, 0.0, 2.0, 0.05, label="κ"), init_scale=Slider(1e-6, -8, 0, 0.25, log=True,
+        label="initial scale"), rank=Slider(0, 0, 3, label="large units"), width=Slider(50, 6, 500,
+        label="units"), seed=Slider(0, 0, 100),
+    )  # fmt: skip

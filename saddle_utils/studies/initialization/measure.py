@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.interpolate import make_interp_spline
 from scipy.ndimage import maximum_filter, minimum_filter
 
 from ... import observables
@@ -228,25 +229,13 @@ def rank_distance(runs: Sequence[Trajectory], levels: np.ndarray) -> np.ndarray:
     of the units from the manifold of rank r (Theorem 3, iv), (sum_{k > r} sigma_k^2)^(1/2) over
     their norm; the largest for r below the last.  levels (runs, ranks + 1).
     """
-    ranks = levels.shape[1] - 2
-    middles = (levels[:, :ranks] + levels[:, 1 : ranks + 1]) / 2
-    units = np.stack([at_losses(run, row) for run, row in zip(runs, middles, strict=True)])
-    squares = np.linalg.svd(units, compute_uv=False) ** 2  # (runs, ranks, features)
-    far = [squares[:, r, r + 1 :].sum(-1) / squares[:, r].sum(-1) for r in range(ranks)]
-    return np.sqrt(np.max(far, axis=0))
-
-
-def at_losses(run: Trajectory, losses: np.ndarray) -> np.ndarray:
-    """The units when the loss first passes each of these values, (values, units, features).
-
-    Linear between two records; the first ones if the loss starts below, the last if it never falls
-    so far.
-    """
-    after = np.minimum((run.losses[:, None] > losses).sum(0), len(run.losses) - 1)
-    before = np.maximum(after - 1, 0)
-    high, low = run.losses[before], run.losses[after]
-    share = np.clip((high - losses) / np.where(high > low, high - low, 1), 0, 1)[:, None, None]
-    return (1 - share) * run.theta[before] + share * run.theta[after]
+    ranks, far = levels.shape[1] - 2, []
+    for run, row in zip(runs, levels, strict=True):
+        times = np.nan_to_num(drop_times(run, row[:-1]), nan=run.times[-1])
+        units = make_interp_spline(run.times, run.theta, k=1)(times)
+        squares = np.linalg.svd(units, compute_uv=False) ** 2  # (ranks, features)
+        far.append(max(squares[r, r + 1 :].sum() / squares[r].sum() for r in range(ranks)))
+    return np.sqrt(far)
 
 
 def kernel_movement(network: Linear, start: np.ndarray, end: np.ndarray) -> np.ndarray:

@@ -1,7 +1,6 @@
 """Notebook 08: what width and data do to the plateaus (Figures 2A and 2B)."""
 
 from .draw import (
-    band_table,
     data_times_picture,
     explorer,
     fig2ab_picture,

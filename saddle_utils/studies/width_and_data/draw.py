@@ -9,67 +9,53 @@ from matplotlib.figure import Figure
 
 from ...notebook import Explorer, Picture, Slider
 from ...notebook.colours import BLUE, GREEN, ORANGE, shades
-from ...notebook.look import dashed, draw_levels, draw_words, note, write
-from .. import figure2
-from ..figure2 import Sweep, curve_table, draw_both, draw_curves
+from ...notebook.look import dashed, draw_band, draw_levels, draw_words, note, write
+from ..figure2 import Pair, Sweep, curve_table, draw_both, figure2_levels, train_figure2
 
-DROPS = (BLUE, ORANGE, GREEN)  # the first, second and third
+DROPS = {"1st": BLUE, "2nd": ORANGE, "3rd": GREEN}
 
 
-def band_table(knob: str, values: Sequence[float], band: np.ndarray) -> dict[str, np.ndarray]:
-    """The numbers behind `draw_bands` as columns of one length."""
+def band_table(panel: Mapping) -> dict[str, np.ndarray]:
+    """The times of a panel (arguments of `draw_bands`) as columns of one length."""
     names = [f"drop{k}_{q}" for q in ("10%", "median", "90%") for k in (1, 2, 3)]
-    return {knob: values, **dict(zip(names, band.swapaxes(1, 2).reshape(9, -1), strict=True))}
+    columns = panel["band"].swapaxes(1, 2).reshape(9, -1)
+    return {panel["knob"]: panel["values"], **dict(zip(names, columns, strict=True))}
 
 
-def pair_figure(linear: tuple, attention: tuple, scale: float) -> Figure:
-    """Loss of one run of both networks over time, a triple (times, losses, levels) each."""
-    fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.8), sharey=True)
-    names = ("linear network", "linear attention")
-    units = ((1.0, "gradient-flow time"), (scale, "gradient-flow time × ε"))
-    for ax, run, name, (unit, label) in zip(axes, (linear, attention), names, units, strict=True):
-        times, losses, levels = run
-        draw_levels(ax, levels / levels[0])
-        draw_curves(ax, [(times * unit, losses / levels[0])], [0])
-        ax.set(title=name, xlabel=label)
-    axes[1].set_ylabel("")
-    return fig
-
-
-def draw_panels(panels: Sequence[dict]) -> Figure:
+def draw_panels(panels: Mapping[str, dict]) -> Figure:
     """Times of drops over a knob, two panels a row, each a dict of arguments of `draw_bands`."""
     rows = len(panels) // 2
     fig, axes = plt.subplots(rows, 2, figsize=(7.2, 2.6 * rows), squeeze=False)
-    for ax, panel in zip(axes.flat, panels, strict=True):
+    for ax, panel in zip(axes.flat, panels.values(), strict=True):
         draw_bands(ax, **panel)
     return fig
 
 
 def draw_bands(
     ax: Axes, title: str, knob: str, values: Sequence[float], band: np.ndarray, theory: np.ndarray,
-    unit: str = "gradient-flow time", log: bool = False,
+    scale: float = 1,
 ) -> None:  # fmt: skip
     """Measured 10 %, 50 % and 90 % of the times of drops, (3, n, 3), and theory's, dashed.
 
-    theory (3, n, drops), or two bounds (2, n, drops), may know fewer drops and be nan; "units" are
-    on a logarithmic axis, and the times too if `log`.
+    theory (3, n, drops), or two bounds (2, n, drops), may know fewer drops and be nan.  The `knob`
+    is "units", on a logarithmic axis, or "kappa".  Times that go as 1 / eps are drawn times this
+    initial `scale`.
     """
-    for k, (colour, name) in enumerate(zip(DROPS, ("1st", "2nd", "3rd"), strict=True)):
-        low, middle, high = band[:, :, k]
-        ax.fill_between(values, low, high, color=colour, alpha=0.22, lw=0)
-        ax.plot(values, middle, "o-", color=colour, ms=3, lw=1.2)
-        note(ax, name, (values[-1], middle[-1]), colour, (5, 0))
+    for k, (name, colour) in enumerate(DROPS.items()):
+        draw_band(ax, values, scale * band[:, :, k], colour)
+        note(ax, name, (values[-1], scale * band[1, -1, k]), colour, (5, 0))
     thick = (0.6, 0.6) if len(theory) == 2 else (0.6, 1.2, 0.6)
     for quantile, width in zip(theory, thick, strict=True):
-        for k in range(theory.shape[-1]):
-            known = np.isfinite(quantile[:, k])
-            dashed(ax, np.array(values)[known], quantile[known, k], width)
-    ax.set(title=title, xlabel=knob, ylabel=unit)
+        for line in scale * quantile.T:
+            known = np.isfinite(line)
+            dashed(ax, np.array(values)[known], line[known], width)
+    ax.set(title=title, xlabel="κ" if knob == "kappa" else knob)
+    ax.set_ylabel("gradient-flow time" if scale == 1 else "time × ε")
     if knob == "units":
         ax.set_xscale("log", base=2)
         ax.set_xticks(values, [f"{v:g}" for v in values])
         ax.set_xticks([], minor=True)
-    if log:
+    if knob == "units" and scale != 1:
         ax.set_yscale("log", base=2)
         ax.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
     else:
@@ -77,17 +63,15 @@ def draw_bands(
 
 
 def fig2ab_picture(
-    linear: Sweep, attention: Sweep, heads: Sequence[int], linear_data: Sweep,
-    attention_data: Sweep, few: Sequence[float], init_scale: float,
-) -> Picture:  # fmt: skip
+    by_width: Pair, heads: Sequence[int], by_data: Pair, kappas: Sequence[float], init_scale: float
+) -> Picture:
     """Figures 2A and 2B: losses of both networks over width, and over kappa, the knob's values.
 
     `init_scale` is that of the heads; their time is shown times it.
     """
-    by_width, by_data = (linear.curves[1::2], attention.curves[1:]), linear_data.curves[::4]
     fig, axes = plt.subplots(2, 2, figsize=(7.2, 4.6), sharey=True)
-    draw_both(axes[0], *by_width, heads[1:], "units", init_scale)
-    draw_both(axes[1], by_data, attention_data.curves, few, "κ", init_scale)
+    draw_both(axes[0], by_width, init_scale, ((), [f"units = {count}" for count in heads]))
+    draw_both(axes[1], by_data, init_scale, ((), [f"κ = {kappa:g}" for kappa in kappas]))
     for letter, ax in zip("AB", axes[:, 0], strict=True):
         ax.annotate(letter, (-0.14, 1.05), xycoords="axes fraction", fontsize=12, fontweight="bold")
     alt = (
@@ -95,26 +79,21 @@ def fig2ab_picture(
         "of the linear network hardly. Equal strengths leave the linear network one drop, "
         "attention three."
     )
-    first, second = (curve_table("units", heads[1:], curves) for curves in by_width)
-    tables = {
-        "attention": second,
-        "linear_kappa": curve_table("kappa", few, by_data),
-        "attention_kappa": curve_table("kappa", few, attention_data.curves),
-    }
+    first, second = (curve_table("units", heads, curves) for curves in by_width)
+    third, fourth = (curve_table("kappa", kappas, curves) for curves in by_data)
+    tables = {"attention": second, "linear_kappa": third, "attention_kappa": fourth}
     return Picture(fig, "fig2ab", alt, first, tables)
 
 
-def width_times_picture(
-    panels: Sequence[dict], widths: Sequence[int], linear: Sweep, tables: Mapping[str, Mapping]
-) -> Picture:
+def width_times_picture(panels: Mapping[str, dict]) -> Picture:
     """Times of the drops over width, at a fixed scale and at a fixed norm."""
     alt = (
         "Times of three drops over width. Linear: straight lines that sink with slope 1/2s "
         "at a fixed scale and are level at a fixed norm. Attention: times fall at a fixed "
         "scale, rise at a fixed norm. Theory, dashed, lies on medians and bands."
     )
-    data = band_table("units", widths, linear.band)
-    return Picture(draw_panels(panels), "width_times", alt, data, tables)
+    tables = {name: band_table(panel) for name, panel in panels.items()}
+    return Picture(draw_panels(panels), "width_times", alt, tables.pop("linear"), tables)
 
 
 def width_lottery_picture(
@@ -144,15 +123,17 @@ def width_lottery_picture(
 
 
 def data_times_picture(
-    panels: Sequence[dict], kappas: Sequence[float], few: Sequence[float], linear_data: Sweep,
-    attention_data: Sweep,
-) -> Picture:  # fmt: skip
-    """Times of the drops over kappa above (arguments of `draw_bands`); below, how many one sees."""
+    linear: Mapping, attention: Mapping, linear_drops: np.ndarray, attention_drops: np.ndarray
+) -> Picture:
+    """Times of the drops over kappa above (arguments of `draw_bands`); below, how many one sees.
+
+    The numbers of drops seen are (kappas, seeds).
+    """
     fig, axes = plt.subplots(2, 2, figsize=(7.2, 4.4), height_ratios=(1.8, 1), sharex=True)
-    sides = ((kappas, linear_data.drops), (few, attention_data.drops))
-    for (above, below), panel, (values, drops) in zip(axes.T, panels, sides, strict=True):
+    sides = ((linear, linear_drops), (attention, attention_drops))
+    for (above, below), (panel, drops) in zip(axes.T, sides, strict=True):
         draw_bands(above, **panel)
-        shares = np.array([(drops == k).mean(1) for k in (1, 2, 3)])
+        values, shares = panel["values"], np.array([(drops == k).mean(1) for k in (1, 2, 3)])
         below.stackplot(values, shares, colors=shades(3), lw=0)
         names = ("1 drop", "2 drops", "3 drops")
         for share, base, name in zip(shares, np.cumsum(shares, 0) - shares, names, strict=True):
@@ -168,25 +149,25 @@ def data_times_picture(
         "two or three drops. Linear: all times meet at kappa 0, where one drop is left. "
         "Attention: they stay apart, and nearly all seeds show three."
     )
-    seen = {"linear": linear_data.drops[::4].mean(1), "attention": attention_data.drops.mean(1)}
+    seen = {"linear": linear_drops[::4].mean(1), "attention": attention_drops.mean(1)}
     tables = {
-        "attention": band_table("kappa", few, attention_data.band),
-        "drops": {"kappa": few, **seen},
-    }
-    return Picture(fig, "data_times", alt, band_table("kappa", kappas, linear_data.band), tables)
+        "attention": band_table(attention), "drops": {"kappa": attention["values"], **seen}
+    }  # fmt: skip
+    return Picture(fig, "data_times", alt, band_table(linear), tables)
 
 
 def width_and_data_others_picture(
-    panels: Sequence[dict], few: Sequence[float], other_data: Mapping[str, Sweep],
-    others: Sequence[str], tables: Mapping[str, Mapping],
-) -> Picture:  # fmt: skip
-    """The same for quadratic, ReLU and convolutional networks."""
+    panels: Mapping[str, dict], few: Sequence[float], other_data: Mapping[str, Sweep]
+) -> Picture:
+    """The same for quadratic, ReLU and convolutional networks; their drops over kappa by name."""
     alt = (
         "Times of three drops over width and over kappa for quadratic, ReLU and "
         "convolutional networks. Quadratic units behave like attention; ReLU and convolution "
         "like the linear network."
     )
-    data = {"kappa": few, **{f"{name}_drops": other_data[name].drops.mean(1) for name in others}}
+    drops = {f"{name}_drops": sweep.drops.mean(1) for name, sweep in other_data.items()}
+    tables = {name: band_table(panel) for name, panel in panels.items()}
+    data = {"kappa": few, **drops}
     return Picture(draw_panels(panels), "width_and_data_others", alt, data, tables)
 
 
@@ -197,23 +178,28 @@ def explorer() -> Explorer:
     """
 
     def simulate(width: int, kappa: float, init_scale: float, seed: int) -> tuple:
-        found = []
+        pair, levels = [], []
         for name, scale in (("linear", init_scale**2), ("attention", init_scale)):
-            ((run,),) = figure2.train_figure2(name, [kappa], width, [scale], [seed])
-            found.append((run.times, run.losses, figure2.figure2_levels(name, kappa)))
-        return *found, init_scale
+            ((run,),) = train_figure2(name, [kappa], width, [scale], [seed])
+            saddles = figure2_levels(name, kappa)
+            pair.append([(run.times, run.losses / saddles[0])])
+            levels.append(saddles / saddles[0])
+        return pair, levels, init_scale
+
+    def draw(found: tuple) -> Figure:
+        pair, levels, init_scale = found
+        fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.8), sharey=True)
+        draw_both(axes, pair, init_scale)
+        for ax, each in zip(axes, levels, strict=True):
+            draw_levels(ax, each, zorder=1)
+        return fig
 
     return Explorer(
-        simulate,
-        lambda found: pair_figure(*found),
+        simulate, draw,
         "Loss over time of a linear network beside that of linear attention, levels dashed",
-        {
-            "wide": {"width": 100},
-            "equal strengths": {"kappa": 0.0},
-            "no plateau": {"kappa": 0.0, "init_scale": 0.1},
-        },
-        width=Slider(16, 3, 100, label="units"),
-        kappa=Slider(1.0, 0.0, 2.0, 0.05, label="κ"),
+        {"wide": {"width": 100}, "equal strengths": {"kappa": 0.0},
+        "no plateau": {"kappa": 0.0, "init_scale": 0.1}},
+        width=Slider(16, 3, 100, label="units"), kappa=Slider(1.0, 0.0, 2.0, 0.05, label="κ"),
         init_scale=Slider(1e-3, -4, -1, 0.1, log=True, label="initial scale"),
         seed=Slider(0, 0, 100),
-    )
+    )  # fmt: skip
