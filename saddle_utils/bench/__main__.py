@@ -16,32 +16,34 @@ from .measure import measure, missing
 
 def main() -> None:
     """Measure everything, print each row as it is done, and write the page and the figure."""
+    import pandas as pd
     import torch
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     use_style()
-    folder, start, results = output_folder(), perf_counter(), []
+    folder, start, rows = output_folder(), perf_counter(), []
     for name, need in missing().items():
         print(f"{name} is left out, for {need} is not installed: pip install -e '.[bench]'")
     for task in tasks.listed():
-        results.append(measure(task))
-        print(*page.table(results[-1:])[2:], flush=True)
+        rows += (new := measure(task))
+        print(page.table(pd.DataFrame(new)).splitlines()[-1], flush=True)
+    found = pd.DataFrame(rows)
     alt = "Processor time of every task, a row each, by every engine, a dot each, on a log axis"
-    Picture(page.draw(results), "bench_engines", alt, page.columns(results)).save(folder)
-    redraws = {name: waits.redraws(make()) for name, make in waits.found()}
-    spent = waits.imports()
-    text = page.page(results, redraws, spent, gpu.known(folder))
+    Picture(page.draw(found), "bench_engines", alt, found.drop(columns="group")).save(folder)
+    known = folder / gpu.FILE
+    on_gpu = known.read_text() if known.exists() else "No GPU has been measured yet.\n"
+    text = page.page(found, waits.redraws(), waits.imports(), on_gpu)
     write_whole(folder / "BENCHMARKS.md", text.encode())
-    print(*page.targets(results, redraws, spent), sep="\n")
+    print(text[text.index("## Targets") :])
     print(f"{folder / 'BENCHMARKS.md'} after {perf_counter() - start:.0f} s")
 
 
 def main_gpu() -> None:
     """Measure the rows of the GPU table alone, and write it where the page finds it."""
-    folder = output_folder()
-    write_whole(folder / gpu.FILE, ("\n".join(gpu.section(tasks.for_gpu())) + "\n").encode())
-    print((folder / gpu.FILE).read_text())
+    file, text = output_folder() / gpu.FILE, gpu.section(tasks.for_gpu())
+    write_whole(file, text.encode())
+    print(text)
 
 
 if __name__ == "__main__":

@@ -1,55 +1,44 @@
 """Descent on a GPU, where there is one: throughput, and the share of the card that is used."""
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
 from ..dynamics import descend
-from ..networks import Linear, Pointwise, Quadratic
+from ..notebook.ledger import markdown_table
 from .tasks import Task
 
 SECONDS = 1.0  # for the steps that are timed of a task
 FILE = "BENCHMARKS_GPU.md"  # the table of the last run on a machine with a GPU
-COLUMNS = (
-    "| task | CPU, steps / s | GPU, steps / s | ratio | of the arithmetic | of the bandwidth |"
-)
+COLUMNS = ["task", "CPU, steps / s", "GPU, steps / s", "ratio", "of the arithmetic",
+           "of the bandwidth"]  # fmt: skip
 
 
-def known(folder: Path) -> list[str]:
-    """Lines of the GPU table that was measured last, or that there is none."""
-    there = (folder / FILE).exists()
-    return (folder / FILE).read_text().splitlines() if there else ["No GPU has been measured yet."]
-
-
-def section(tasks: Sequence[Task]) -> list[str]:
-    """Lines of Markdown: each task on the GPU, or that none is there.
+def section(tasks: Sequence[Task]) -> str:
+    """Each task on the GPU as a table in Markdown, or that none is there.
 
     A step of an ensemble is a step of all its runs.
     """
     import torch
 
     if not torch.cuda.is_available():
-        return ["There is no GPU on this machine."]
+        return "There is no GPU on this machine.\n"
     arithmetic, bandwidth = peaks()
-    lines = [
-        f"{torch.cuda.get_device_name()}, float64: {arithmetic / 1e12:.3g} TFLOP/s in a product "
-        f"of matrices, {bandwidth / 1e9:.4g} GB/s in a copy, measured in this run. The shares are "
-        "of these, for the operations and memory traffic that a step cannot do without.",
-        "",
-        COLUMNS,
-        "|---|" + "---:|" * (COLUMNS.count("|") - 2),
-    ]
+    rows = []
     for task in tasks:
         cpu, gpu = (steps_per_second(task, device) for device in ("cpu", "cuda"))
         flops, traffic = work(task)
-        lines.append(
-            f"| {task.name} | {cpu:.3g} | {gpu:.3g} | {gpu / cpu:.3g} | "
-            f"{gpu * flops / arithmetic:.1%} | {gpu * traffic / bandwidth:.1%} |"
-        )
-    return lines
+        shares = gpu * flops / arithmetic, gpu * traffic / bandwidth
+        numbers = [f"{value:.3g}" for value in (cpu, gpu, gpu / cpu)]
+        rows.append([task.name, *numbers, *(f"{share:.1%}" for share in shares)])
+    table = markdown_table(COLUMNS, rows, "---:")
+    return (
+        f"{torch.cuda.get_device_name()}, float64: {arithmetic / 1e12:.3g} TFLOP/s in a product of "
+        f"matrices, {bandwidth / 1e9:.4g} GB/s in a copy, measured in this run. The shares are of "
+        "these, for the products and the memory traffic that a step cannot do without.\n\n"
+        f"{table}\n"
+    )
 
 
 def steps_per_second(task: Task, device: str) -> float:
@@ -65,24 +54,16 @@ def steps_per_second(task: Task, device: str) -> float:
 
 
 def work(task: Task) -> tuple[float, float]:
-    """Operations, and bytes read or written, that a step of all runs of a task cannot do without.
+    """Operations in products of matrices of a step of all runs, as torch counts them, and the bytes
+    it cannot do without: units read and written, data (or their moments) read there and back."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
 
-    In layers, of S samples, from a to b units: the map, its gradient and the way back take 2 S a b
-    each, but the first needs no way back; x is read twice and theta read and written.  With
-    moments, of N features psi and H units: v' psi, psi g' and v g, 2 H N each an output, and M Szz.
-    Linear networks have as many units as features (`Linear.reduce`).
-    """
-    net, theta = task.network, task.network.reduce(task.theta)[1]
-    if isinstance(net, (Linear, Quadratic)):
-        features, outputs = net.szz.shape[-1], net.n_v // net.patches
-        flops = 6.0 * theta.shape[-2] * features + 2.0 * features**2
-        return len(task.starts) * outputs * flops, 2.0 * theta.nbytes + net.szz.nbytes
-    if isinstance(net, Pointwise):
-        layers = [(net.n_u, theta.shape[-2]), (theta.shape[-2], net.n_v // net.patches)]
-    else:
-        layers = [*pairwise(net.sizes)]
-    first, *others = (2.0 * net.patches * len(task.x) * a * b for a, b in layers)
-    return 2 * first + 3 * sum(others), 2.0 * (task.x.nbytes + theta.nbytes)
+    theta = torch.as_tensor(task.network.reduce(task.theta)[1], device="meta")
+    with FlopCounterMode(display=False) as counter:
+        task.network.to("meta").field(theta)
+    data = getattr(task.network, "szz", task.x)
+    return counter.get_total_flops(), 2.0 * (theta.nbytes + data.nbytes)
 
 
 def peaks() -> tuple[float, float]:

@@ -12,12 +12,10 @@ def pointwise(x, y, v, u, low, lr, steps):
     u are overwritten.
     """
     samples, patches, n = x.shape
-    units, outputs, losses = len(u), y.shape[1], np.empty(steps)
-    a, r, dv, du = np.empty((patches, units)), np.empty(outputs), np.empty_like(v), np.empty_like(u)
+    units, outputs, losses = len(u), y.shape[1], np.zeros(steps)
+    a, r = np.empty((patches, units)), np.empty(outputs)
     for step in range(steps):
-        loss = 0.0
-        dv[:] = 0.0
-        du[:] = 0.0
+        dv, du = np.zeros_like(v), np.zeros_like(u)
         for s in range(samples):
             for p in range(patches):
                 for i in range(units):
@@ -30,7 +28,7 @@ def pointwise(x, y, v, u, low, lr, steps):
                 for p in range(patches):
                     for i in range(units):
                         left -= v[i, o, p] * a[p, i] * (1.0 if a[p, i] > 0 else low)
-                loss += left * left
+                losses[step] += left**2 / (2 * samples)
                 r[o] = left
             for p in range(patches):
                 for i in range(units):
@@ -40,7 +38,6 @@ def pointwise(x, y, v, u, low, lr, steps):
                         back += r[o] * v[i, o, p]
                     for k in range(n):
                         du[i, k] += back * slope * x[s, p, k]
-        losses[step] = loss / (2 * samples)
         v += lr / samples * dv
         u += lr / samples * du
     return losses
@@ -54,14 +51,10 @@ def products(z, x, y, v, k, q, lr, steps):
     z and x (samples, n), y (samples,), v (units,), k and q (units, n), overwritten.
     """
     samples, n = x.shape
-    units, losses = len(v), np.empty(steps)
-    a, b, dv = np.empty(units), np.empty(units), np.empty(units)
-    dk, dq = np.empty_like(k), np.empty_like(q)
+    units, losses = len(v), np.zeros(steps)
+    a, b = np.empty(units), np.empty(units)
     for step in range(steps):
-        loss = 0.0
-        dv[:] = 0.0
-        dk[:] = 0.0
-        dq[:] = 0.0
+        dv, dk, dq = np.zeros_like(v), np.zeros_like(k), np.zeros_like(q)
         for s in range(samples):
             r = y[s]
             for i in range(units):
@@ -70,13 +63,12 @@ def products(z, x, y, v, k, q, lr, steps):
                     a[i] += k[i, j] * z[s, j]
                     b[i] += q[i, j] * x[s, j]
                 r -= v[i] * a[i] * b[i]
-            loss += r * r
+            losses[step] += r**2 / (2 * samples)
             for i in range(units):
                 dv[i] += r * a[i] * b[i]
                 for j in range(n):
                     dk[i, j] += r * v[i] * b[i] * z[s, j]
                     dq[i, j] += r * v[i] * a[i] * x[s, j]
-        losses[step] = loss / (2 * samples)
         v += lr / samples * dv
         k += lr / samples * dk
         q += lr / samples * dq

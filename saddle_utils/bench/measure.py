@@ -4,40 +4,44 @@ Times are processor seconds on one thread, the shortest of several turns: what d
 machine only adds.  What would take long is timed over some of its steps and multiplied.
 """
 
-import importlib.util
+import importlib
+import resource
 import timeit
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
-from ..dynamics import Trajectory, descend, flow, flows
+from ..dynamics import descend, flow, flows
 from ..observables import dense_loss
 from . import peers
-from .peers import Curves, Ready, cpu_seconds
+from .peers import Curve, Ready
 from .tasks import STEPS, Task
 
 GOAL = 1e-6  # error of a flow
-TOLERANCES = [float(f"{digit}e-{k}") for k in range(5, 14) for digit in (3, 1)][1:]
-DECADES = [10.0**-k for k in range(6, 10)]  # those that peers try
+TOLERANCES = [10.0**-k for k in range(5, 14)]  # that are tried for it
+EXACT = 1e-9  # tolerance of the flow against which errors are taken
+LONG = 4.0  # seconds of a flow, above which no finer tolerance is tried
 RECORD = 2e8  # bytes of weights that `descend` may record
-LONG = 1.0  # seconds of a peer's flow, above which no finer tolerance is tried
 MEMBERS, POINTS = 4, 401  # runs of an ensemble, and points of a curve, whose error is measured
 
 
 def _descend(task: Task) -> Ready:
-    def call(steps: int) -> Curves:
+    def call(steps: int) -> list[Curve]:
         every = int(np.ceil((steps + 1) * task.theta.nbytes / RECORD))
         run = descend(task.network, task.theta, task.step, steps, every)
-        return run.times, run.losses.reshape(len(run.times), -1)
+        return [(run.times, losses) for losses in run.losses.reshape(len(run.times), -1).T]
 
-    return call, 0.0
+    return call
 
 
 def _flow(task: Task) -> Ready:
-    return partial(flows, task.network, task.starts, task.end), 0.0
+    def call(rtol: float) -> list[Curve]:
+        runs = flows(task.network, task.starts, task.end, rtol)
+        return [(run.times, run.losses) for run in runs]
+
+    return call
 
 
 ENGINES: dict[str, Callable[[Task], Ready]] = {
@@ -50,131 +54,98 @@ ENGINES: dict[str, Callable[[Task], Ready]] = {
     "descend": _descend,
     "flow": _flow,
 }
-NEEDS = {"jax": "jax", "numba": "numba", "Kvaerno5": "diffrax", "Dopri8": "diffrax"}
-
-
-@dataclass
-class Outcome:
-    """What an engine made of a task: seconds of all of it, of compiling, error and tolerance.
-
-    The error is the largest along the curve, in fractions of the initial loss (see `error`); nan
-    where the engine was not run to the end.  `why` says why an engine does not count.
-    """
-
-    seconds: float = np.nan
-    compiling: float = 0.0
-    error: float = np.nan
-    rtol: float = np.nan
-    why: str = ""
-
-
-@dataclass
-class Result:
-    """The outcomes of a task by engine, and by how much the losses of the same steps differ."""
-
-    task: Task
-    by: dict[str, Outcome] = field(default_factory=dict)
-    agreement: float = 0.0
-
-    def seconds(self, engine: str) -> float:
-        """Seconds by an engine; inf where it was not run, or not within the goal."""
-        found = self.by.get(engine)
-        return np.inf if found is None or found.why else found.seconds
-
-    def best(self, ours: str) -> tuple[str, float]:
-        """The fastest peer and its seconds: of `flow` any, of `descend` one that takes steps."""
-        peers = [name for name in self.by if name in STEPS or ours == "flow"]
-        names = [name for name in peers if name not in ("descend", "flow")]
-        return min(((name, self.seconds(name)) for name in names), key=lambda pair: pair[1])
+NEEDS = {"jax": "jax", "Kvaerno5": "diffrax", "Dopri8": "diffrax"}
 
 
 @cache
 def missing() -> dict[str, str]:
-    """Engines that cannot be run here, and the package that each of them needs."""
-    return {name: need for name, need in NEEDS.items() if not importlib.util.find_spec(need)}
+    """Engines that cannot be run here, and the package that each needs and that does not import."""
+    found = {}
+    for name, need in NEEDS.items():
+        try:
+            importlib.import_module(need)  # here, or it would be timed as if it were compiling
+        except ImportError:
+            found[name] = need
+    return found
 
 
-def measure(task: Task) -> Result:
-    """Run a task by all its engines, one after the other."""
-    result, curves = Result(task), {}
+def measure(task: Task) -> list[dict[str, Any]]:
+    """Run a task by all its engines, one after the other; a row of the table for each.
+
+    `seconds` of all of it, `compiling` apart; `error`, the largest along the curve in fractions of
+    the initial loss (see `error`), nan where it is not known; `why` the engine does not count, if
+    it does not; and of descend `gap`, by how much the losses of the same steps differ.
+    """
+    rows, curves = [], {}
     for name in (name for name in task.engines if name not in missing()):
-        outcome = result.by[name] = Outcome()
-        call, outcome.compiling = ENGINES[name](task)
+        call, compiling = timed(partial(ENGINES[name], task))
+        row = {
+            "task": task.name, "group": task.group, "steps": task.steps, "engine": name,
+            "part": task.part(name), "compiling": compiling, "error": np.nan, "why": "",
+        }  # fmt: skip
         if name in STEPS:
             steps, runs = task.count(name), len(task.starts) if name == "plain" else 1
-            curves[name], once = timed(partial(call, steps))
-            outcome.seconds = seconds(partial(call, steps), once) * task.steps / steps * runs
-        elif name == "flow":
-            _to_the_goal(task, TOLERANCES, call, outcome)
+            curves[name], spent = timed(partial(call, steps), again=True)
+            row["seconds"] = spent * runs * task.steps / steps
         else:
-            _to_the_goal(task, DECADES, call, outcome, LONG)
-    if task.count("descend") == task.steps and "flow" in result.by:
-        result.by["descend"].error = worst(task, curves["descend"])
-    result.agreement = agreement(task, curves)
-    return result
+            row |= within_the_goal(task, call)
+        if name == "descend":
+            row["gap"] = gap(task, curves)
+            if steps == task.steps and "flow" in task.engines:
+                row["error"] = worst(task, curves[name])
+        rows.append(row)
+    return rows
 
 
-def timed(call: Callable) -> tuple[Any, float]:
-    """What a call returns, and the seconds it takes."""
+def cpu_seconds() -> float:
+    """Seconds that the processor has spent on this process and its finished children."""
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, who))
+
+
+def timed(call: Callable, again: bool = False) -> tuple[Any, float]:
+    """What a call returns, and the seconds it takes.
+
+    With `again` the shortest of five further turns, of one above .1 s, of none above 1 s.  In a
+    turn a short call is repeated for a hundredth of a second.
+    """
     before = cpu_seconds()
-    return call(), cpu_seconds() - before
+    result, spent = call(), cpu_seconds() - before
+    if again and spent < 1:
+        number, turns = max(1, int(0.01 / max(spent, 1e-6))), 1 if spent > 0.1 else 5
+        spent = min(timeit.repeat(call, timer=cpu_seconds, number=number, repeat=turns)) / number
+    return result, spent
 
 
-def seconds(call: Callable, once: float) -> float:
-    """The shortest of the seconds of a call, the first of which took `once`: of five turns, of one
-    where it took above .1 s, and of none above 1 s.
-
-    In a turn a short call is repeated for a hundredth of a second.
-    """
-    if once > 1:
-        return once
-    number, turns = max(1, int(0.01 / max(once, 1e-6))), 1 if once > 0.1 else 5
-    return min(timeit.repeat(call, timer=cpu_seconds, number=number, repeat=turns)) / number
-
-
-def _to_the_goal(
-    task: Task, tolerances: list[float], call: Callable, outcome: Outcome, longest: float = np.inf
-) -> bool:
-    """Time the loosest tolerance whose error is within the goal; says whether there is one.
-
-    What takes more than the `longest` seconds at a tolerance is not tried at a finer one.
-    """
-    once = 0.0
-    for outcome.rtol in tolerances:
-        if once > longest:
-            outcome.why = f"above {once:.0f} s"
-            return False
+def within_the_goal(task: Task, call: Ready) -> dict[str, Any]:
+    """Seconds and error at the loosest tolerance within the goal, or why there is none."""
+    for rtol in TOLERANCES:
         try:
-            found, once = timed(partial(call, outcome.rtol))
-            outcome.error = worst(task, found)
+            curves, seconds = timed(partial(call, rtol), again=True)
+            found = {"seconds": seconds, "error": worst(task, curves), "rtol": rtol}
         except RuntimeError as failure:  # our own engine's too
-            outcome.why = str(failure)[:80]
-            return False
-        if outcome.error <= GOAL:
-            outcome.seconds = seconds(partial(call, outcome.rtol), once)
-            return True
-    outcome.why = f"error {outcome.error:.0e}"
-    return False
+            return {"seconds": np.nan, "why": str(failure)[:80]}
+        if found["error"] <= GOAL:
+            return found
+        if seconds > LONG:
+            return {**found, "why": f"above {seconds:.0f} s"}
+    return {**found, "why": f"error {found['error']:.0e}"}
 
 
-def agreement(task: Task, curves: dict[str, Curves]) -> float:
+def gap(task: Task, curves: dict[str, list[Curve]]) -> float:
     """The largest difference of losses at the same steps from those of descend, over the first."""
-    times, losses = curves["descend"]
-    index, gaps = np.rint(times / task.step).astype(int), [0.0]
-    for _, others in curves.values():
-        if others is not losses:
-            both, runs = index < len(others), others.shape[1]
-            gaps.append(np.abs(others[index[both]] - losses[both, :runs]).max() / losses[0, 0])
+    gaps = []
+    for runs in curves.values():
+        for (times, losses), (_, others) in zip(curves["descend"], runs, strict=False):
+            index = np.rint(times / task.step).astype(int)
+            both = index < len(others)
+            gaps.append(np.abs(others[index[both]] - losses[both]).max() / losses[0])
     return float(max(gaps))
 
 
-def worst(task: Task, found: Curves | list[Trajectory]) -> float:
+def worst(task: Task, curves: list[Curve]) -> float:
     """The largest `error` of the first runs of a task."""
-    if isinstance(found, list):
-        pairs = [(run.times, run.losses) for run in found[:MEMBERS]]
-    else:
-        pairs = [(found[0], column) for column in found[1].T[:MEMBERS]]
-    return max(error(task, i, *pair) for i, pair in enumerate(pairs))
+    return max(error(task, i, *curve) for i, curve in enumerate(curves[:MEMBERS]))
 
 
 def error(task: Task, member: int, times: np.ndarray, losses: np.ndarray) -> float:
@@ -187,7 +158,7 @@ def error(task: Task, member: int, times: np.ndarray, losses: np.ndarray) -> flo
     some = np.unique(np.linspace(0, len(times) - 1, POINTS).astype(int))[1:]
     first, times, losses = losses[0], times[some], losses[some]
     if not task.curve:
-        exact = flow(task.network, task.starts[member], times, task.tight).losses
+        exact = flow(task.network, task.starts[member], times, EXACT).losses
         return float(np.abs(losses - exact).max() / first)
     when, level = _exact_curve(task, member)
     high = np.abs(losses - np.interp(times, when, level)) / first
@@ -196,6 +167,6 @@ def error(task: Task, member: int, times: np.ndarray, losses: np.ndarray) -> flo
 
 
 @cache
-def _exact_curve(task: Task, member: int) -> Curves:
-    run = flow(task.network, task.starts[member], task.end, task.tight)
+def _exact_curve(task: Task, member: int) -> Curve:
+    run = flow(task.network, task.starts[member], task.end, EXACT)
     return dense_loss(task.network, run, finer=40)

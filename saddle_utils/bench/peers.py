@@ -1,11 +1,10 @@
 """What a careful user would write instead of our engines, each from the data alone.
 
-A peer takes a task, gets ready, and returns a call and the seconds that compiling took.  The call
-takes a number of steps, or of gradient flow a tolerance, and returns the times (T,) and losses
-(T, runs) of what it trained.
+A peer takes a task, gets ready (compiles, if it does), and returns a call.  The call takes a number
+of steps, or of gradient flow a tolerance, and returns the curves of what it trained: of each run
+the times (T,) and losses (T,).
 """
 
-import resource
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,17 +12,12 @@ from typing import Any
 import numpy as np
 
 from ..networks import Attention, Autograd, Pointwise, Quadratic
+from . import loops
 from .tasks import Task
 
-Curves = tuple[np.ndarray, np.ndarray]
-Ready = tuple[Callable[[Any], Curves], float]
+Curve = tuple[np.ndarray, np.ndarray]
+Ready = Callable[[Any], list[Curve]]
 MAX_STEPS = 4096  # of diffrax, in one run
-
-
-def cpu_seconds() -> float:
-    """Seconds that the processor has spent on this process and its finished children."""
-    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, who))
 
 
 def loss(task: Task, theta: Any, data: tuple) -> Any:
@@ -39,7 +33,7 @@ def loss(task: Task, theta: Any, data: tuple) -> Any:
             f = ((x[0] @ key.T) * (x[1] @ query.T)) @ v
     elif isinstance(net, Quadratic):
         f = (x[0] @ u.T) ** 2 @ v
-    elif isinstance(net, Autograd):
+    elif isinstance(net, Autograd):  # the diagonal linear network
         f = x[0] @ (v * u)
     else:
         a = x[0].reshape(len(y), net.patches, -1) @ u.T  # (samples, patches, units)
@@ -51,11 +45,9 @@ def loss(task: Task, theta: Any, data: tuple) -> Any:
 
 def plain(task: Task) -> Ready:
     """torch.optim.SGD and backward() in a loop over the steps; of an ensemble the first run."""
-    if isinstance(task.network, Autograd):
-        return partial(numpy_loop, task), 0.0
     import torch
 
-    def call(steps: int) -> Curves:
+    def call(steps: int) -> list[Curve]:
         theta = torch.tensor(task.starts[0], requires_grad=True)
         optimiser, data, losses = torch.optim.SGD([theta], lr=task.step), _tensors(task), []
         for _ in range(steps):
@@ -66,7 +58,7 @@ def plain(task: Task) -> Ready:
             losses.append(value.item())
         return _every_step(task, losses)
 
-    return call, 0.0
+    return call
 
 
 def torch_compile(task: Task) -> Ready:
@@ -80,14 +72,15 @@ def torch_compile(task: Task) -> Ready:
         slope, value = torch.func.grad_and_value(partial(loss, task))(theta, data)
         return theta - task.step * slope, value
 
-    def call(steps: int) -> Curves:
+    def call(steps: int) -> list[Curve]:
         theta, losses = torch.tensor(task.starts[0]), []
         for _ in range(steps):
             theta, value = step(theta)
             losses.append(value)
         return _every_step(task, torch.stack(losses).numpy())
 
-    return call, _seconds(call, 2)
+    call(2)  # compiles
+    return call
 
 
 def jax(task: Task) -> Ready:
@@ -103,8 +96,8 @@ def jax(task: Task) -> Ready:
 
         return jax.lax.scan(step, theta, length=task.count("jax"))[1]
 
-    kernel, placed, spent = _compiled(run, task.starts, task.data())
-    return lambda steps: _every_step(task, np.asarray(kernel(*placed))), spent
+    kernel, placed = _compiled(run, task.starts, task.data())
+    return lambda steps: _every_step(task, kernel(*placed))
 
 
 def diffrax(solver: str, task: Task) -> Ready:
@@ -124,21 +117,19 @@ def diffrax(solver: str, task: Task) -> Ready:
         )  # fmt: skip
         return found.ts, found.ys, found.result == diffrax.RESULTS.successful
 
-    kernel, placed, spent = _compiled(run, task.theta, task.data(), np.float64(1e-3))
+    kernel, placed = _compiled(run, task.theta, task.data(), np.float64(1e-3))
 
-    def call(rtol: float) -> Curves:
+    def call(rtol: float) -> list[Curve]:
         times, losses, good = map(np.asarray, kernel(*placed[:2], np.float64(rtol)))
         if not good:
             raise RuntimeError(f"not in {MAX_STEPS} steps")
-        return times[np.isfinite(times)], losses[np.isfinite(times)][:, None]
+        return [(times[np.isfinite(times)], losses[np.isfinite(times)])]
 
-    return call, spent
+    return call
 
 
 def numba(task: Task) -> Ready:
     """A hand-written loop over samples and units, compiled by numba; runs one after the other."""
-    from . import loops
-
     net, (*x, y) = task.network, task.data()
 
     def one(theta: np.ndarray, steps: int) -> np.ndarray:
@@ -151,21 +142,11 @@ def numba(task: Task) -> Ready:
         low = 0.0 if isinstance(net, Pointwise) else 1.0
         return loops.pointwise(patches, y, v.reshape(readout), u, low, task.step, steps)
 
-    def call(steps: int) -> Curves:
+    def call(steps: int) -> list[Curve]:
         return _every_step(task, np.stack([one(theta, steps) for theta in task.starts], axis=1))
 
-    return call, _seconds(call, 1)
-
-
-def numpy_loop(task: Task, steps: int) -> Curves:
-    """A diagonal linear network as public notebooks train it: numpy, a few lines a step."""
-    x, y, (v, u), losses = task.x, task.y[:, 0], task.theta.T.copy(), []
-    for _ in range(steps):
-        r = x @ (v * u) - y
-        g = x.T @ r / len(y)
-        losses.append(r @ r / (2 * len(y)))
-        v, u = v - task.step * g * u, u - task.step * g * v
-    return _every_step(task, losses)
+    call(1)  # compiles
+    return call
 
 
 def _tensors(task: Task) -> tuple:
@@ -175,22 +156,15 @@ def _tensors(task: Task) -> tuple:
 
 
 def _compiled(function: Callable, *arguments: Any) -> tuple:
-    """A function jitted by jax, its arguments where it wants them, and the seconds of compiling."""
+    """A function jitted by jax for these arguments, and the arguments where it wants them."""
     import jax
 
     jax.config.update("jax_enable_x64", True)
-    before = cpu_seconds()
-    kernel = jax.jit(function).lower(*arguments).compile()
-    return kernel, jax.device_put(arguments), cpu_seconds() - before
+    return jax.jit(function).lower(*arguments).compile(), jax.device_put(arguments)
 
 
-def _seconds(call: Callable, *arguments: Any) -> float:
-    before = cpu_seconds()
-    call(*arguments)
-    return cpu_seconds() - before
-
-
-def _every_step(task: Task, losses: Any) -> Curves:
-    """Times and losses (steps, runs) of losses before every step, of one run or of several."""
+def _every_step(task: Task, losses: Any) -> list[Curve]:
+    """The curve of each run, of the losses (steps, runs) or (steps,) before every step."""
     losses = np.asarray(losses).reshape(len(losses), -1)
-    return task.step * np.arange(len(losses)), losses
+    times = task.step * np.arange(len(losses))
+    return [(times, run) for run in losses.T]

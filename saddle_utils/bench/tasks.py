@@ -15,8 +15,9 @@ from ..networks import Attention, Network, initial_units
 
 STEPS = ("plain", "torch.compile", "jax", "numba", "descend")  # engines that take the same steps
 FLOWS = ("Kvaerno5", "Dopri8", "flow")  # engines of gradient flow
-LIMIT = {"plain": 3000, "torch.compile": 3000, "descend": 200_000}  # steps that are timed
 PLAIN = ("plain", "jax", "descend", "flow")
+WORK = 1e9  # of the steps that are timed: weights of all runs, times samples, times steps
+MOST = {"plain": 300, "descend": 200_000}  # steps that are timed; of the others 20,000
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +27,7 @@ class Task:
     theta (units, features) or of an ensemble (runs, units, features); `step` is the learning rate
     in gradient-flow time; x and y are the data, on which the peers work.  A flow has the loosest
     tolerance whose error is at most 1e-6: at equal times, or with `curve` that of the curve (see
-    `measure.error`).  Of an engine only `timed` steps are timed, and multiplied.
+    `measure.error`).  With `every_token` attention is trained with its N x N matrices made whole.
     """
 
     name: str
@@ -38,9 +39,7 @@ class Task:
     steps: int
     group: str = ""
     engines: Sequence[str] = STEPS + FLOWS
-    timed: dict[str, int] | None = None
     curve: bool = False
-    tight: float = 1e-12
     every_token: bool = False
 
     @property
@@ -54,11 +53,15 @@ class Task:
         return self.theta if self.theta.ndim == 3 else self.theta[None]
 
     def count(self, engine: str) -> int:
-        """How many steps of an engine are timed."""
-        return min(self.steps, (self.timed or {}).get(engine, LIMIT.get(engine, 20_000)))
+        """How many steps of an engine are timed: all, or as many as take it about a second."""
+        in_moments = engine == "descend" and hasattr(self.network, "szz")
+        samples = 1 if in_moments else len(self.x) * (self.x.shape[1] ** 2 * self.every_token or 1)
+        weights = self.starts[0].size if engine == "plain" else self.theta.size
+        most = min(self.steps, MOST.get(engine, 20_000))
+        return int(np.clip(WORK / (samples * weights), 2, most))
 
     def part(self, engine: str) -> bool:
-        """Whether only some of the steps or runs are timed."""
+        """Whether only some of the steps or runs are timed, and the time is multiplied."""
         few = engine in STEPS and self.count(engine) < self.steps
         return few or (engine == "plain" and len(self.starts) > 1)
 
@@ -92,8 +95,7 @@ def towards_the_limit(name: str, label: str, eps: float) -> Task:
     implicit = ("Kvaerno5",) if name == "fig1g" and eps > 1e-5 else ()  # others take it minutes
     engines = ("plain", "jax", "numba", *implicit, "descend", "flow")
     task = of_panel(name, f"{label}, ε = {scale}", group=label, engines=engines, curve=True)
-    timed = {"jax": 2000, "numba": 2000} if name == "fig1f" else None
-    return replace(task, theta=theta, steps=int(1.1 * drops[1] / p.step), tight=1e-10, timed=timed)
+    return replace(task, theta=theta, steps=int(1.1 * drops[1] / p.step))
 
 
 def diagonal(features: int = 30) -> Task:
@@ -106,8 +108,7 @@ def diagonal(features: int = 30) -> Task:
     y = x[:, :3] @ np.array([[1.0], [-0.7], [0.4]])
     net = networks.Autograd(lambda t, x: x @ (t[:, :1] * t[:, 1:]), x, y, 1, 1)
     theta = np.stack([np.zeros(features), np.full(features, np.sqrt(2) * 1e-4)], axis=1)
-    name = "diagonal linear network (plain: a numpy loop)"
-    return Task(name, net, x, y, theta, 0.02, 2000, "own", PLAIN)
+    return Task("diagonal linear network", net, x, y, theta, 0.02, 2000, "own", PLAIN)
 
 
 def digits_sized(phi: str) -> Task:
@@ -120,54 +121,53 @@ def digits_sized(phi: str) -> Task:
     x = rng.standard_normal((10_000, 784)) / np.sqrt(np.arange(1, 785))
     y = np.eye(10)[np.argmax(x @ rng.standard_normal((784, 10)), axis=1)]
     name = {"linear": "linear of", "relu": "ReLU of", "deep": "four layers of ReLU,"}[phi]
-    net = networks.deep(sizes, x, y) if phi == "deep" else networks.build(phi, x, y)
     if phi == "deep":
+        net = networks.deep(sizes, x, y)
         layers = [rng.standard_normal(a * b) / np.sqrt(a) for a, b in pairwise(sizes)]
         theta = np.concatenate(layers)[None]
     else:
+        net = networks.build(phi, x, y)
         theta = initial_units(net, 1000, 1e-5, 0)
-    timed = {"plain": 1, "jax": 1} | ({} if phi == "linear" else {"descend": 2})
     engines = PLAIN if phi == "linear" else PLAIN[:3]
-    return Task(f"{name} MNIST's size", net, x, y, theta, 0.1, 600, "", engines, timed, tight=1e-8)
+    return Task(f"{name} MNIST's size", net, x, y, theta, 0.1, 600, engines=engines)
 
 
 def samples(count: int) -> Task:
     """A linear network on so many samples: the same hundred again and again, for equal runs."""
     x = np.random.default_rng(0).standard_normal((100, 3)) * [1.0, 0.8, 0.6]
     x = np.tile(x, (count // 100, 1))
-    net, timed = networks.linear(x, x), dict.fromkeys(("plain", "jax"), max(3, 10**6 // count))
+    net = networks.linear(x, x)
     theta = initial_units(net, 50, 1e-6, 0)
-    return Task(f"linear, {count:,} samples", net, x, x, theta, 0.02, 2000, "samples", PLAIN, timed)
+    return Task(f"linear, {count:,} samples", net, x, x, theta, 0.02, 2000, "samples", PLAIN)
 
 
 def listed() -> list[Task]:
     """All rows of the table, in its order."""
-    label = {name: f"1{name[-1].upper()} {panel(name).title}" for name in PANELS}
     many = ("plain", "jax", "numba", "descend", "flow")
-    limits = [("fig1g", "quadratic"), ("fig1f", "attention")]
-    ensembles = [("fig1b", "linear (1B)", 64), ("fig1b", "linear (1B)", 1024),
-                 ("fig1g", "quadratic (1G)", 64), ("fig1g", "quadratic (1G)", 1024),
-                 ("fig1d", "ReLU (1D)", 64)]  # fmt: skip
-    panels = dict.fromkeys(PANELS, ("plain", "jax", "numba", "Dopri8", "descend", "flow"))
-    panels |= {"fig1b": ("torch.compile", *panels["fig1b"]), "fig1g": STEPS + FLOWS}
+    engines = dict.fromkeys(PANELS, ("plain", "jax", "numba", "Dopri8", "descend", "flow"))
+    engines |= {"fig1b": ("torch.compile", *engines["fig1b"]), "fig1g": STEPS + FLOWS}
+    rows = [
+        of_panel(name, f"1{name[-1].upper()} {panel(name).title}", group="panel", engines=some)
+        for name, some in engines.items()
+    ]
+    for name, label in (("fig1g", "quadratic"), ("fig1f", "attention")):
+        rows += [towards_the_limit(name, label, eps) for eps in (1e-2, 1e-4, 1e-6, 1e-8)]
+    for name, label, counts in (
+        ("fig1b", "linear (1B)", (64, 1024)),
+        ("fig1g", "quadratic (1G)", (64, 1024)),
+        ("fig1d", "ReLU (1D)", (64,)),
+    ):
+        rows += [of_panel(name, f"{label}, {n} seeds", range(n), engines=many) for n in counts]
     own = partial(of_panel, group="own", engines=PLAIN, every_token=True)
-    return [
-        *[of_panel(name, label[name], group="panel", engines=panels[name], timed={"plain": 300})
-          for name in PANELS],
-        *[towards_the_limit(*which, 10.0**-k) for which in limits for k in (2, 4, 6, 8)],
-        *[of_panel(name, f"{kind}, {n} seeds", range(n), engines=many,
-                   timed=dict.fromkeys(("jax", "numba"), 12_800 // n))
-          for name, kind, n in ensembles],
-        own("fig1f", "attention, N × N matrices made whole", timed={"plain": 1, "jax": 1}),
-        diagonal(), samples(100), samples(10**6), digits_sized("linear"), digits_sized("relu"),
-    ]  # fmt: skip
+    rows += [own("fig1f", "attention, N × N matrices made whole"), diagonal()]
+    return [*rows, samples(100), samples(10**6), digits_sized("linear"), digits_sized("relu")]
 
 
 def for_gpu() -> list[Task]:
     """The rows of the GPU table: ensembles up to 10^4 seeds, and networks of MNIST's size."""
-    kinds = [("fig1b", "linear (1B)"), ("fig1g", "quadratic (1G)")]
-    ensembles = [
-        of_panel(*kind, range(n), group=f"{n} seeds") for kind in kinds for n in (64, 1024, 10_000)
-    ]
-    ensembles = [replace(task, name=f"{task.name}, {task.group}") for task in ensembles]
-    return [*ensembles, *map(digits_sized, ("linear", "relu", "deep"))]
+    kinds = (("fig1b", "linear (1B)"), ("fig1g", "quadratic (1G)"))
+    return [
+        *[of_panel(name, f"{label}, {n} seeds", range(n))
+          for name, label in kinds for n in (64, 1024, 10_000)],
+        *map(digits_sized, ("linear", "relu", "deep")),
+    ]  # fmt: skip

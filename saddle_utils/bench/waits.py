@@ -4,7 +4,7 @@ import importlib
 import pkgutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from timeit import repeat
 
@@ -13,45 +13,43 @@ import numpy as np
 from .. import studies
 from ..dynamics import RunFailedError
 from ..notebook import Explorer
-from .peers import cpu_seconds
+from .measure import cpu_seconds, timed
 
 PLACES = 15  # random places of all knobs, besides the ends of each
 PARTS = {
     "the engines": "import saddle_utils.dynamics",
     "what a notebook takes": "import saddle_utils.studies.figure1",
-    "torch alone": "import torch",
 }
 
 
-def found() -> Iterator[tuple[str, Callable[[], Explorer]]]:
-    """Every function of a study whose name ends in "explorer" and that needs no arguments."""
+def redraws() -> dict[str, np.ndarray]:
+    """Seconds of each redraw of every explorer, by study and name: of every function of a study
+    whose name ends in "explorer" and that needs no arguments."""
+    spent = {}
     for module in pkgutil.iter_modules(studies.__path__):
         study = importlib.import_module(f"{studies.__name__}.{module.name}")
-        for name, function in sorted(vars(study).items()):
-            own = name.endswith("explorer") and function.__module__.startswith(study.__name__)
-            if own and not function.__code__.co_argcount:
-                yield f"{module.name}.{name}", function
+        for name, make in sorted(vars(study).items()):
+            own = name.endswith("explorer") and make.__module__.startswith(study.__name__)
+            if own and not make.__code__.co_argcount:
+                spent[f"{module.name}.{name}"] = of_explorer(make())
+    return spent
 
 
-def redraws(explorer: Explorer, places: int = PLACES, seed: int = 0) -> np.ndarray:
+def of_explorer(explorer: Explorer, places: int = PLACES, seed: int = 0) -> np.ndarray:
     """Processor seconds of each redraw: presets, both ends of every knob, random places of all.
 
     Where a run cannot be made it is the error that is shown, and timed.
     """
-    rng, spent, knobs = np.random.default_rng(seed), [], explorer.sliders
-    first = {name: knob.value for name, knob in knobs.items()}
+    rng, knobs = np.random.default_rng(seed), explorer.sliders
     moves = [*explorer.presets.values()]
-    moves += [{**first, name: end} for name, knob in knobs.items() for end in knob.ends()]
+    moves += [{**explorer.first, name: end} for name, knob in knobs.items() for end in knob.ends()]
     moves += [{name: knob.somewhere(rng) for name, knob in knobs.items()} for _ in range(places)]
-    for values in moves:
-        cast = {name: type(knobs[name].value)(value) for name, value in values.items()}
-        start = cpu_seconds()
-        try:
-            explorer.render(**cast)
-        except (RunFailedError, ValueError):
-            pass
-        spent.append(cpu_seconds() - start)
-    return np.array(spent)
+
+    def move(values: dict) -> None:
+        with suppress(RunFailedError, ValueError):
+            explorer.render(**{k: type(knobs[k].value)(value) for k, value in values.items()})
+
+    return np.array([timed(partial(move, values))[1] for values in moves])
 
 
 def imports() -> dict[str, float]:

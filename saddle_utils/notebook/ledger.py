@@ -1,6 +1,7 @@
 """The ledger: every claim with what was predicted, what was measured, and whether it passed."""
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -137,17 +138,19 @@ class Table:
     """Rows of a ledger, shown as a table in a notebook and as Markdown elsewhere."""
 
     def __init__(self, rows: list[dict]) -> None:
-        self.rows = rows
+        self.rows = [{**row, "expected": _expected(row)} for row in rows]
 
     def __repr__(self) -> str:
-        return "\n".join(["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD), *self._lines()])
+        return markdown_table(HEAD, [[_cell(row.get(key)) for key in HEAD] for row in self.rows])
 
-    def _repr_markdown_(self) -> str:
-        return repr(self)
+    _repr_markdown_ = __repr__
 
-    def _lines(self) -> list[str]:
-        rows = [{**row, "expected": _expected(row)} for row in self.rows]
-        return ["| " + " | ".join(_cell(row.get(key)) for key in HEAD) + " |" for row in rows]
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence], numbers: str = "---") -> str:
+    """A table in Markdown; numbers="---:" sets all columns but the first to the right."""
+    lines = ["| " + " | ".join(map(str, row)) + " |" for row in (head, *rows)]
+    lines.insert(1, "|---|" + f"{numbers}|" * (len(head) - 1))
+    return "\n".join(lines)
 
 
 HEAD = ("name", "statement", "source", "expected", "measured", "margin", "passed")
