@@ -3,15 +3,16 @@
 from dataclasses import replace
 
 import numpy as np
+from scipy.signal import find_peaks
 
-from ...dynamics import flows
+from ...dynamics import Trajectory, flows
 from ...networks import Quadratic
 from ...observables import dense_loss
 from ..waiting import Drop, Escape, FirstEscape, arrived, impulse, residual_task
 from . import escape
 
 LONGEST = 1e3, 1e5  # a drop is followed for so many times the time scale; and that of units of rank
-SLIGHT = 1e-6  # of what a unit learns: a direction that learns less has no drop
+SLIGHT = 0.1  # of the largest singular value of a unit: a direction that ends smaller has no drop
 
 
 def first_quadratic_escape(rest: Quadratic, dormant: np.ndarray) -> FirstEscape:
@@ -61,41 +62,35 @@ def quadratic_drop(network: Quadratic, start: np.ndarray, dormant: np.ndarray) -
     rate = np.where(escaping, rate, 1)
     ends = LONGEST[network.rank > 1] / rate + 10 / (rate * np.where(escaping, size, 1))
     ends = np.where(escaping, ends, 1 / rate)
-    runs = flows(network, start, ends, rtol=1e-8)
-    saddle = np.stack([run.theta[-1] for run in runs])
     nets = [network.runs(np.array([i])) for i in range(len(start))]
+    runs = list(zip(nets, flows(network, start, ends, rtol=1e-8), strict=True))
+    saddle = np.stack([run.theta[-1] for _, run in runs])
     kicks = [impulse(net, run, lambda units, net=net: residual_task(net, units).syz)
-             for net, run in zip(nets, runs, strict=True)]  # fmt: skip
+             for net, run in runs]  # fmt: skip
     push = replace(g, syz=np.stack(kicks), szz=0 * g.szz)
-    curves = [dense_loss(net, run) for net, run in zip(nets, runs, strict=True)]
-    arrival = np.array([run.times[arrived(net, run)] for net, run in zip(nets, runs, strict=True)])
-    passed = _passed(network, start, ends, network.loss(saddle)) if network.rank > 1 else None
+    curves = [dense_loss(net, run) for net, run in runs]
+    arrival = np.array([run.times[arrived(net, run)] for net, run in runs])
+    passed = np.stack([_passed(net, run) for net, run in runs]) if network.rank > 1 else None
     kicked = dormant + push.field(dormant)
     return Drop(saddle, kicked, 0 * size, arrival, curves, passed=passed)
 
 
-def _passed(
-    network: Quadratic, start: np.ndarray, ends: np.ndarray, bottom: np.ndarray
-) -> np.ndarray:
-    """Levels that the last of the units `start` passes as it learns rank by rank, (runs, R - 1).
+def _passed(network: Quadratic, run: Trajectory) -> np.ndarray:
+    """Levels at which a fall is slowest while its last unit learns rank by rank, (R - 1,).
 
     With dU = 2 v U G the rows of U (rank, n) stay in their span, and those of a part of low rank
-    too (Theorem 3): the saddles between are where the part of rank 1, 2, ... comes to.  nan for
-    those that take no more than SLIGHT of what is learned.  A rotation of the rows changes nothing,
-    and leaves exact zeros, that do not grow.
+    too (Theorem 3): a saddle lies near where U has rank 1, 2, ...  How near the unit comes before
+    its next direction has grown, the exact flow says.  A direction is learned when its singular
+    value is half of what it ends with.  nan behind the last: where the loss is nowhere slowest
+    between two directions, these fall as one.
     """
-    rank, unit = network.rank, start[:, -1]
-    shape = (len(unit), -1, rank, round(network.syz.shape[-1] ** 0.5) // rank)
-    rows = unit[:, 1:].reshape(shape).swapaxes(1, 2)  # (runs, R, 1 or key and query, features)
-    _, values, right = np.linalg.svd(rows.reshape(len(unit), rank, -1), full_matrices=False)
-    levels, lone = [network.loss(start[:, :-1])], start.copy()
-    for k in range(1, min(rank, values.shape[1])):
-        part = np.zeros_like(rows)
-        part[:, :k] = (values[:, :k, None] * right[:, :k]).reshape(part[:, :k].shape)
-        lone[:, -1, 1:] = part.swapaxes(1, 2).reshape(len(unit), -1)
-        levels.append(np.array([run.losses[-1] for run in flows(network, lone, ends, rtol=1e-8)]))
-    taken = -np.diff(np.stack([*levels, bottom], axis=1))
-    found = np.where(
-        taken[:, 1:] > SLIGHT * taken.sum(1, keepdims=True), np.stack(levels[1:], 1), np.nan
-    )
-    return np.take_along_axis(found, np.argsort(np.isnan(found), axis=1, kind="stable"), 1)
+    sides = network.sides(run.theta[:, -1, 1:])
+    rows = np.concatenate([side.reshape(len(side), network.rank, -1) for side in sides], axis=-1)
+    values = np.linalg.svd(rows, compute_uv=False)
+    large = values > np.maximum(values[-1] / 2, SLIGHT * values[-1, 0])
+    learned = np.logical_and.accumulate(large, axis=1).sum(1)
+    slope = (network.field(run.theta) ** 2).sum((1, 2))
+    slow, found = find_peaks(-slope)[0], np.full(network.rank - 1, np.nan)
+    between = [some for k in range(1, learned[-1]) if len(some := slow[learned[slow] == k])]
+    found[: len(between)] = [run.losses[some[slope[some].argmin()]] for some in between]
+    return found
