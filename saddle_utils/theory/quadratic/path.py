@@ -81,13 +81,13 @@ def _passed(network: Quadratic, run: Trajectory) -> np.ndarray:
     With dU = 2 v U G the rows of U (rank, n) stay in their span, and those of a part of low rank
     too (Theorem 3): a saddle lies near where U has rank 1, 2, ...  How near the unit comes before
     its next direction has grown, the exact flow says.  A direction is learned when its singular
-    value is half of what it ends with.  nan behind the last: where the loss is nowhere slowest
+    value is two thirds of what it ends with.  nan behind the last: where the loss is nowhere slowest
     between two directions, these fall as one.
     """
     sides = network.sides(run.theta[:, -1, 1:])
     rows = np.concatenate([side.reshape(len(side), network.rank, -1) for side in sides], axis=-1)
     values = np.linalg.svd(rows, compute_uv=False)
-    large = values > np.maximum(values[-1] / 2, SLIGHT * values[-1, 0])
+    large = values > np.maximum(values[-1] * 2 / 3, SLIGHT * values[-1, 0])
     learned = np.logical_and.accumulate(large, axis=1).sum(1)
     slope = (network.field(run.theta) ** 2).sum((1, 2))
     slow, found = find_peaks(-slope)[0], np.full(network.rank - 1, np.nan)
