@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.integrate import solve_ivp
+from scipy.signal import find_peaks
 
 from saddle_utils import networks, observables
-from saddle_utils.datasets import figure2_network, panel, prediction_tasks, whitened
+from saddle_utils.datasets import figure2_network, other_tasks, panel, prediction_tasks, whitened
 from saddle_utils.dynamics import flow, flows
 from saddle_utils.networks import initial_units
 from saddle_utils.observables import drop_times
 from saddle_utils.studies import initialization
 from saddle_utils.studies.figure2 import figure2_levels
 from saddle_utils.theory import quadratic, saddles
+from saddle_utils.theory.predictions import predict
 from saddle_utils.theory.quadratic import attention
 
 ATTENTION = figure2_network("attention")
@@ -220,6 +222,26 @@ def test_critical_scales_say_which_plateaus_show():
     found = initialization.attention_phases([4], scales, range(8))[:, 0]
     assert np.mean(found == (scales[:, None, None] < critical).sum(-1)) > 0.9
     assert not found[2].any() and found[0].min() == 3
+
+
+def test_the_level_between_two_ranks_of_a_head_is_where_the_wide_run_is_slowest():
+    """Also where its second direction grows before the first has settled.
+
+    In one of the tasks the two fall as one: the run is nowhere slowest between them, and the next
+    drop is of another head.
+    """
+    some = np.array([0, 8, 10, 23])
+    net = other_tasks(918, 24)["rank-2 heads"].runs(some)
+    theta0 = 1e-5 * initial_units(net, 6, 1.0, some)
+    plan, measured = predict(net, theta0, 2), []
+    for k, run in enumerate(flows(net, theta0, plan.times[:, 0] + 30, 1e-8)):
+        slope = (net.runs(np.array([k])).field(run.theta) ** 2).sum((1, 2))
+        measured.append(run.losses[find_peaks(-slope)[0]] / run.losses[0])
+    same, levels = plan.recruits[:, 0] == plan.recruits[:, 1], plan.levels / plan.levels[:, :1]
+    assert same.tolist() == [True, False, True, True]
+    for k in np.flatnonzero(same):
+        assert np.abs(measured[k] - levels[k, 1]).min() < 0.002
+    assert not ((measured[1] > levels[1, 1] + 0.01) & (measured[1] < 0.99)).any()
 
 
 @pytest.mark.parametrize(

@@ -79,10 +79,10 @@ def _passed(network: Quadratic, run: Trajectory) -> np.ndarray:
     """Levels at which a fall is slowest while its last unit learns rank by rank, (R - 1,).
 
     With dU = 2 v U G the rows of U (rank, n) stay in their span, and those of a part of low rank
-    too (Theorem 3): a saddle lies near where U has rank 1, 2, ...  How near the unit comes before
-    its next direction has grown, the exact flow says.  A direction is learned when its singular
-    value is two thirds of what it ends with.  nan behind the last: where the loss is nowhere slowest
-    between two directions, these fall as one.
+    too (Theorem 3): there is a saddle where U has rank 1, 2, ...  How near the unit comes before
+    its next direction has grown, the exact flow says.  A direction is learned once its singular
+    value is two thirds of what it ends with.  Where the loss is nowhere slowest between two
+    directions, these fall as one; nan behind the last.
     """
     sides = network.sides(run.theta[:, -1, 1:])
     rows = np.concatenate([side.reshape(len(side), network.rank, -1) for side in sides], axis=-1)
