@@ -22,7 +22,8 @@ class Prediction:
     Attributes
     ----------
     levels
-        loss at the saddles, of which the first has no active unit, (runs, drops + 1)
+        loss at the saddles, of which the first has no active unit, and where the fall of a unit of
+        rank R is slowest between two of its directions, (runs, drops + 1)
     times
         when the loss is half way between two levels, inf if nothing escapes, (runs, drops)
     recruits
