@@ -113,7 +113,7 @@ def minimum_distance(
     """
     state, size = near, target.size
     for _ in range(steps):
-        behind, before, value = _products(start, state)
+        behind, before, value = products(start, state)
         gap, along = target - value, np.zeros_like(target)
         if not np.abs(gap).max() < 1e6 * np.abs(target).max():
             return float("nan"), near  # it diverges: start from a nearer solution
@@ -140,12 +140,15 @@ def minimum_distance(
     return float(np.sqrt(square)), state
 
 
-def _products(
-    start: Sequence[np.ndarray], state: State | None
+def products(
+    start: Sequence[np.ndarray], state: State | None = None
 ) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
-    """W_L ... W_(l+1) and W_(l-1) ... W_1 of each layer, and the map, of moved weights."""
+    """P_l = W_L ... W_(l+1) and Q_l = W_(l-1) ... W_1 of each layer, and the map.
+
+    Of weights (\\*ensemble, out, in), or of one draw that has moved to a `state`.
+    """
     last = len(start) - 1
-    behind, before = [np.eye(len(start[-1]))], [np.eye(start[0].shape[1])]
+    behind, before = [np.eye(start[-1].shape[-2])], [np.eye(start[0].shape[-1])]
     for k in range(last, 0, -1):
         row = behind[0]
         move = 0 if state is None else row @ state[0][k].T @ state[2] @ state[1][k].T

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saddle_utils.networks import Completion
+from saddle_utils.networks import Completion, DeepLinear
 from saddle_utils.studies import deep_linear_networks as study
 from saddle_utils.studies.deep_linear_networks import runs, starts, sweeps
 from saddle_utils.studies.deep_linear_networks.runs import curvature, initial_weights, train
@@ -25,7 +25,7 @@ def test_the_curvature_bounds_the_hessian(depth, scale):
 def test_training_descends_and_keeps_time():
     net = whitened([3, 4, 4, 3], (1.0, 0.5))
     theta = initial_weights(net, np.array([0.1, 1.0]), np.random.default_rng(1))
-    found = train(net, theta, 400, net.output, chunk=5, end=1e-4)
+    found = train(net, theta, 400, 5, 1e-4, DeepLinear.output)
     assert (np.diff(found.losses, axis=0) < 1e-12).all()
     assert (np.diff(found.times, axis=0) > 0).all()
     np.testing.assert_allclose(found.losses[-1], net.loss(found.theta))
@@ -68,14 +68,15 @@ def test_crossings_stop_where_the_whole_curve_crosses():
     whole = starts.distances(3, 32, 5, first=1.0)
     part = starts.distances(3, 32, 5, first=1.0, to_crossing=True)
     assert starts.crossing(part) == pytest.approx(starts.crossing(whole), abs=1e-6)
-    assert len(part["gammas"]) < len(whole["gammas"])
+    assert len(part) < len(whole)
     line = np.array([1 + 0.8 / np.log([64, 256])] * 3)
     assert study.limit((64, 256), line)[0] == pytest.approx(1)
 
 
 def test_deep_completion_finds_the_matrix_from_small_weights_only():
-    small, large = (study.completion(3, gamma, 1, 2, width=40) for gamma in (2.2, 0.5))
-    assert small["left"].max() < 1e-4 and large["left"].max() < 1e-4
+    found = study.completions([(3, 2.2, 2), (3, 0.5, 2)], width=40, seed=1)
+    assert found["left"].max() < 1e-4
+    small, large = (found[found["gamma"] == gamma] for gamma in (2.2, 0.5))
     assert np.median(small["error"]) < 0.1 * np.median(large["error"])
     assert (small["rank"] <= 3).all() and (large["rank"] > 5).all()
 

@@ -12,4 +12,4 @@ from .draw import (
 )
 from .runs import alignment, balanced_drops, escape_times, layer_overlaps, plateau_errors, staircase
 from .starts import collapse, crossings, curves, limit
-from .sweeps import completion, phases
+from .sweeps import completions, phases

@@ -1,36 +1,39 @@
 """Figures of deep linear networks: the transition, staircases, escape, phases, completion."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from ...notebook import Explorer, Picture, Slider
 from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, RED, shades
 from ...notebook.look import dashed, draw_levels, draw_words, note, one_table
 from ...theory import deep_linear as theory
-from .runs import Descent, initial_weights, rank_losses, train
-from .starts import WIDTHS
+from .runs import Descent, initial_weights, map_values, rank_losses, train
 
 DEPTHS = (BLUE, ORANGE, GREEN)  # three depths, the smallest first
+MARK = {"color": INK, "lw": 0.8, "ls": ":"}
 
 
-def transition_picture(curves: Mapping[int, Sequence[Mapping[str, Any]]]) -> Picture:
+def transition_picture(curves: pd.DataFrame) -> Picture:
     """Distance to a minimum over that to a saddle, over gamma and over w^(1 - gamma)."""
-    fig, axes = plt.subplots(2, len(curves), figsize=(10, 6), sharey=True)
-    for (above, below), (depth, found) in zip(axes.T, curves.items(), strict=True):
-        for width, one, colour in zip(WIDTHS, found, shades(len(found)), strict=True):
-            ratio, gammas = one["minimum"] / one["saddle"], one["gammas"]
-            above.semilogy(gammas, ratio, color=colour, lw=1.6)
-            below.loglog(width ** (1 - gammas), ratio, color=colour, lw=1.6)
-            if width in (WIDTHS[0], WIDTHS[-1]):
-                side = (-2, 7) if width == WIDTHS[-1] else (0, -17)
-                note(above, f"w = {width}", (gammas[-1], ratio[-1]), colour, side, ha="right")
+    widths = curves["width"].unique()
+    colours = dict(zip(widths, shades(len(widths)), strict=True))
+    fig, axes = plt.subplots(2, curves["depth"].nunique(), figsize=(10, 6), sharey=True)
+    for (above, below), (depth, found) in zip(axes.T, curves.groupby("depth"), strict=True):
+        for width, one in found.groupby("width"):
+            ratio, gammas = one["minimum"] / one["saddle"], one["gamma"]
+            above.semilogy(gammas, ratio, color=colours[width], lw=1.6)
+            below.loglog(width ** (1 - gammas), ratio, color=colours[width], lw=1.6)
+        for width, offset in ((widths[0], (0, -17)), (widths[-1], (-2, 7))):
+            last = found[found["width"] == width].iloc[-1]
+            end = last["gamma"], last["minimum"] / last["saddle"]
+            note(above, f"w = {width}", end, colours[width], offset, ha="right")
         for ax in (above, below):
-            ax.axhline(1, color=INK, lw=0.8, ls=":")
-            ax.axvline(1, color=INK, lw=0.8, ls=":")
+            ax.axhline(1, **MARK)
+            ax.axvline(1, **MARK)
         below.invert_xaxis()
         above.set(title=f"L = {depth}", xlabel="γ")
         below.set(xlabel="$w^{\\,1-\\gamma}$")
@@ -41,27 +44,24 @@ def transition_picture(curves: Mapping[int, Sequence[Mapping[str, Any]]]) -> Pic
         "three depths and widths 8 to 1024: over gamma the curves steepen with the width and pass "
         "1 ever nearer to gamma = 1; over w^(1 - gamma) they fall on one curve."
     )
-    columns = one_table(
-        {"depth": depth, "width": width, "gamma": one["gammas"], "minimum": one["minimum"],
-         "saddle": one["saddle"]}
-        for depth, found in curves.items() for width, one in zip(WIDTHS, found, strict=True)
-    )  # fmt: skip
-    return Picture(fig, "deep_linear_transition", alt, columns)
+    shown = ["depth", "width", "gamma", "minimum", "saddle"]
+    return Picture(fig, "deep_linear_transition", alt, dict(curves[shown]))
 
 
 def crossings_picture(
-    widths: Sequence[int], crossings: Mapping[int, np.ndarray], limits: Mapping[int, tuple]
-) -> Picture:
+    widths: Sequence[int], crossings: Mapping[int, np.ndarray],
+    limits: Mapping[int, tuple[float, float]],
+) -> Picture:  # fmt: skip
     """The gamma of equal distances over 1 / ln w, with lines to infinite width."""
     fig, ax = plt.subplots(figsize=(6, 3.4))
     x = 1 / np.log(widths)
+    line = np.array([0, x.max()])
     for (depth, found), colour in zip(crossings.items(), DEPTHS, strict=True):
         ax.plot(x, found.T, "o", color=colour, ms=3.5, alpha=0.5)
-        meeting, _, slope = limits[depth]
-        line = np.array([0, x.max()])
+        meeting, slope = limits[depth]
         dashed(ax, line, meeting + slope * line, color=colour)
         ax.plot(0, meeting, "D", color=colour, ms=6, clip_on=False, zorder=4)
-    ax.axhline(1, color=INK, lw=0.8, ls=":")
+    ax.axhline(1, **MARK)
     ax.set(xlabel="1 / ln w", ylabel="γ of equal distances", xlim=(0, x.max() * 1.05))
     draw_words(ax, [(f"L = {d}", c) for d, c in zip(crossings, DEPTHS, strict=True)], top=0.35)
     alt = (
@@ -149,14 +149,15 @@ def balanced_picture(found: Mapping[int, Mapping[str, np.ndarray]]) -> Picture:
     return Picture(fig, "deep_linear_balanced", alt, data, tables)
 
 
-def phases_picture(phases: Mapping[str, np.ndarray]) -> Picture:
+def phases_picture(phases: pd.DataFrame) -> Picture:
     """Plateaus, change of the kernel, and rank of the map while learning, over gamma and width."""
     fig, axes = plt.subplots(1, 3, figsize=(10.4, 3.4), sharey=True)
-    gammas, widths = phases["gammas"], phases["widths"]
+    maps = phases.set_index(["gamma", "width"]).unstack()
+    gammas, widths = maps.index, phases["width"].unique()
     shown = {
-        "plateaus between first and last": phases["plateaus"],
-        "log10 change of the kernel": np.log10(phases["kernel"]),
-        "σ2 / σ1 of the map, first drop": phases["second"],
+        "plateaus between first and last": maps["plateaus"],
+        "log10 change of the kernel": np.log10(maps["kernel"]),
+        "σ2 / σ1 of the map, first drop": maps["second"],
     }
     edges = np.append(gammas - 0.05, gammas[-1] + 0.05)
     for ax, (title, values) in zip(axes, shown.items(), strict=True):
@@ -172,36 +173,32 @@ def phases_picture(phases: Mapping[str, np.ndarray]) -> Picture:
         "gamma below one; plateaus, a kernel that changes by orders of magnitude and a map of rank "
         "one above, the more so the wider the network."
     )
-    grid = np.array(np.meshgrid(gammas, widths, indexing="ij")).reshape(2, -1)
-    keys = ("plateaus", "kernel", "second")
-    columns = {"gamma": grid[0], "width": grid[1], **{k: phases[k].ravel() for k in keys}}
-    return Picture(fig, "deep_linear_phases", alt, columns)
+    return Picture(fig, "deep_linear_phases", alt, dict(phases))
 
 
-def completion_picture(found: Mapping[tuple[int, float], Mapping[str, np.ndarray]]) -> Picture:
+def completion_picture(found: pd.DataFrame) -> Picture:
     """Test error and rank of completed matrices over gamma, by depth; medians and all seeds."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(9.4, 3.4))
-    depths = sorted({depth for depth, _ in found})
+    groups = found.groupby(["depth", "gamma"])
+    bands = groups[["error", "rank"]].quantile([0.1, 0.5, 0.9]).unstack()
+    depths = found["depth"].unique()
     for depth, colour in zip(depths, DEPTHS, strict=True):
-        gammas = [gamma for d, gamma in found if d == depth]
         for ax, key in ((left, "error"), (right, "rank")):
-            bands = [np.quantile(found[depth, g][key], (0.1, 0.5, 0.9)) for g in gammas]
-            low, middle, high = np.transpose(bands)
-            ax.plot(gammas, middle, "o-", color=colour, ms=4)
-            ax.fill_between(gammas, low, high, color=colour, alpha=0.2, lw=0)
+            band = bands.loc[depth, key]
+            ax.plot(band[0.5], "o-", color=colour, ms=4)
+            ax.fill_between(band.index, band[0.1], band[0.9], color=colour, alpha=0.2, lw=0)
     left.set(yscale="log", xlabel="γ", ylabel="error on the entries not given")
     right.set(xlabel="γ", ylabel="rank of the map found", ylim=(0, 10.5))
-    right.axhline(2, color=INK, lw=0.9, ls=":")
+    right.axhline(2, **MARK)
     for ax in (left, right):
-        ax.axvline(1, color=INK, lw=0.8, ls=":")
+        ax.axvline(1, **MARK)
     draw_words(right, [(f"L = {d}", c) for d, c in zip(depths, DEPTHS, strict=True)])
     alt = (
         "Left, error on the entries not given over gamma, falling by three orders of magnitude for "
         "depths 3 and 4. Right, the rank of the map found, from ten to the matrix's two."
     )
-    columns = {"depth": [depth for depth, _ in found], "gamma": [gamma for _, gamma in found]}
-    medians = {key: [np.median(one[key]) for one in found.values()] for key in ("error", "rank")}
-    return Picture(fig, "deep_linear_completion", alt, {**columns, **medians})
+    medians = groups[["error", "rank"]].median().reset_index()
+    return Picture(fig, "deep_linear_completion", alt, dict(medians))
 
 
 def run_figure(found: tuple[Descent, np.ndarray, float]) -> Figure:
@@ -228,11 +225,7 @@ def explorer() -> Explorer:
         strengths = tuple(0.5 ** np.arange(rank))
         net = theory.whitened([5, *[width] * (depth - 1), 5], strengths)
         theta = initial_weights(net, np.array([width ** (-gamma / 2)]), np.random.default_rng(seed))
-
-        def probe(at: np.ndarray) -> np.ndarray:
-            return np.linalg.svd(net.output(at), compute_uv=False)
-
-        return train(net, theta, 600, probe, chunk=15, end=1e-3), rank_losses(strengths), gamma
+        return train(net, theta, 600, 15, 1e-3, map_values), rank_losses(strengths), gamma
 
     alt = "Loss of a deep linear network over time, and the singular values of its map"
     return Explorer(

@@ -1,23 +1,25 @@
 """Runs of deep linear networks, each at its own step size: staircases, escape from the origin."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import Any
 
 import numpy as np
 
-from ... import observables
 from ...dynamics import descend, flow
 from ...networks.deep import Backpropagation, DeepLinear, pack
+from ...observables import first_times, imbalance
 from ...theory import deep_linear as theory
+
+STRENGTHS = (1.0, 0.5, 0.25)  # of the target of rank three
+SIZE, HIDDEN = 10, 12  # inputs and outputs, and hidden width, of its networks
 
 
 @dataclass(frozen=True)
 class Descent:
     """Runs of gradient descent: times and losses (T, runs), theta at the end (runs, 1, weights).
 
-    `seen` (chunks, ...) is what `probe` returned at the start of each chunk of steps.
+    `seen` (chunks, ...) is what was probed at the start of each chunk of steps.
     """
 
     times: np.ndarray
@@ -33,16 +35,6 @@ def initial_weights(
     return rng.standard_normal((len(scales), 1, network.n_u)) * np.asarray(scales)[:, None, None]
 
 
-def products(network: Backpropagation, weights: Sequence[np.ndarray]) -> tuple[list, list]:
-    """P_l = W_L ... W_(l+1) behind each layer, and Q_l = W_(l-1) ... W_1 before it."""
-    behind, before = [np.eye(network.sizes[-1])], [np.eye(network.sizes[0])]
-    for w in weights[:0:-1]:
-        behind.insert(0, behind[0] @ w)
-    for w in weights[:-1]:
-        before.append(w @ before[-1])
-    return behind, before
-
-
 def curvature(network: Backpropagation, theta: np.ndarray) -> np.ndarray:
     """An upper bound of the operator norm of the Hessian, (runs,), for Szz = I.
 
@@ -50,9 +42,9 @@ def curvature(network: Backpropagation, theta: np.ndarray) -> np.ndarray:
     the products behind and before layer l, and the norm between bounded by those of the layers.
     """
     weights = network.weights(theta)
-    behind, before = products(network, weights)
+    behind, before, value = theory.products(weights)
     p, q, n = ([operator_norm(m) for m in ms] for ms in (behind, before, weights[1:-1]))
-    gap = np.linalg.norm(network.residual(weights[-1] @ before[-1]), axis=(-2, -1))
+    gap = np.linalg.norm(network.residual(value), axis=(-2, -1))
     pairs = combinations(range(len(weights)), 2)
     cross = sum(p[m] * np.prod(n[k : m - 1], axis=0) * q[k] for k, m in pairs)
     return sum(a**2 * b**2 for a, b in zip(p, q, strict=True)) + 2 * gap * cross
@@ -65,20 +57,20 @@ def operator_norm(matrix: np.ndarray) -> np.ndarray:
 
 
 def train(
-    network: Backpropagation, theta: np.ndarray, steps: int, probe: Callable, chunk: int = 10,
-    end: float = 0.0,
+    network: Backpropagation, theta: np.ndarray, steps: int, chunk: int, end: float,
+    probe: Callable[[Backpropagation, np.ndarray], np.ndarray] | None = None,
 ) -> Descent:  # fmt: skip
     """Gradient descent with steps of .7 / `curvature`, renewed for every chunk of steps.
 
     Where weights grow fast, a chunk moves them by .4 of their norm at most.  `probe` maps theta
-    (runs, 1, weights) to an array to be kept.  Ends before `steps` when the losses of all runs are
-    below `end` times those of the first step.
+    (runs, 1, weights) to an array to be `seen`.  Ends before `steps` when the losses of all runs
+    are below `end` times those of the first step.
     """
     times, losses, seen, now = [], [], [], np.zeros(len(theta))
     for _ in range(0, steps, chunk):
         size, pull = (np.linalg.norm(a, axis=(-2, -1)) for a in (theta, network.field(theta)))
         step = np.minimum(0.7 / curvature(network, theta), 0.4 * size / (chunk * pull + 1e-300))
-        seen.append(probe(theta))
+        seen.append(probe(network, theta) if probe else 0)
 
         def rule(field: np.ndarray, state: None, step: np.ndarray = step) -> tuple:
             return field * step[:, None, None], None
@@ -94,13 +86,20 @@ def train(
     return Descent(np.concatenate(times), np.concatenate(losses), theta, np.array(seen))
 
 
-STRENGTHS = (1.0, 0.5, 0.25)  # of the target of rank three
-SIZE, HIDDEN = 10, 12  # inputs and outputs, and hidden width, of its networks
+def map_values(network: Backpropagation, theta: np.ndarray) -> np.ndarray:
+    """Singular values of the map, (runs, values)."""
+    return np.linalg.svd(network.output(theta), compute_uv=False)
 
 
-def target_network(depth: int, strengths: tuple[float, ...] = STRENGTHS) -> DeepLinear:
-    """The network of this depth, 10 x 10, whose target has these singular values."""
-    return theory.whitened([SIZE, *[HIDDEN] * (depth - 1), SIZE], strengths)
+def layer_values(network: Backpropagation, theta: np.ndarray) -> np.ndarray:
+    """Singular values of every layer, the largest ten, (layers, runs, 10)."""
+    weights = network.weights(theta)
+    return np.array([np.linalg.svd(w, compute_uv=False)[..., :SIZE] for w in weights])
+
+
+def target_network(depth: int) -> DeepLinear:
+    """The network of this depth, 10 x 10, whose target has the singular values `STRENGTHS`."""
+    return theory.whitened([SIZE, *[HIDDEN] * (depth - 1), SIZE], STRENGTHS)
 
 
 def rank_losses(strengths: tuple[float, ...] = STRENGTHS) -> np.ndarray:
@@ -109,21 +108,11 @@ def rank_losses(strengths: tuple[float, ...] = STRENGTHS) -> np.ndarray:
     return 1 - np.concatenate([[0], np.cumsum(squares)]) / squares.sum()
 
 
-def spectra(network: DeepLinear) -> Any:
-    """A probe: singular values of every layer, the largest ten, (layers, runs, 10)."""
-
-    def probe(theta: np.ndarray) -> np.ndarray:
-        weights = network.weights(theta)
-        return np.array([np.linalg.svd(w, compute_uv=False)[..., :SIZE] for w in weights])
-
-    return probe
-
-
 def staircase(depth: int, scale: float, seed: int, runs: int, steps: int = 6000) -> Descent:
     """Runs from Gaussian weights of this scale, with the singular values of their layers."""
     net = target_network(depth)
     theta = initial_weights(net, np.full(runs, scale), np.random.default_rng([seed, depth]))
-    return train(net, theta, steps, spectra(net), chunk=5, end=1e-5)
+    return train(net, theta, steps, 5, 1e-5, layer_values)
 
 
 def plateaus(times: np.ndarray, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -149,12 +138,10 @@ def alignment(depth: int, scales: np.ndarray, seed: int, runs: int = 10) -> np.n
     out = []
     for scale in scales:
         found = staircase(depth, float(scale), seed, runs, 2500)
-        ratio = []
-        for i in range(runs):
-            record = plateaus(found.times[:, i], found.losses[:, i])[1][0]
-            values = found.seen[record // 5, :, i]
-            ratio.append(values[:, 1] / values[:, 0])
-        out.append(np.median(ratio, axis=0))
+        curves = zip(found.times.T, found.losses.T, strict=True)
+        chunks = [plateaus(*curve)[1][0] // 5 for curve in curves]
+        values = found.seen[chunks, :, range(runs)]
+        out.append(np.median(values[..., 1] / values[..., 0], axis=0))
     return np.array(out)
 
 
@@ -166,7 +153,7 @@ def layer_overlaps(depth: int, scale: float, seed: int, runs: int = 10) -> np.nd
     net = target_network(depth)
     theta = initial_weights(net, np.full(runs, scale), np.random.default_rng([seed, depth]))
     end = 1.05 * rank_losses()[1]
-    weights = net.weights(train(net, theta, 6000, np.size, 5, end).theta)
+    weights = net.weights(train(net, theta, 6000, 5, end).theta)
     parts = [np.linalg.svd(w) for w in weights]
     first, last = abs(parts[0][2][:, 0, 0]), abs(parts[-1][0][:, 0, 0])
     inner = [abs((a[0][..., 0] * b[2][:, 0]).sum(-1)) for a, b in pairwise(parts)]
@@ -178,37 +165,33 @@ def escape_times(depth: int, norms: np.ndarray, seed: int, draws: int = 3) -> di
 
     Keys: aligned (norms,), from balanced aligned weights of rank one, of these norms |theta|;
     predicted (norms,), `theory.mode_time`; random (draws, norms), from Gaussian weights of the same
-    norms; optimal (norms,), the optimal escape; drift, of W_(l+1)' W_(l+1) - W_l W_l' along the
-    aligned runs.
+    norms; optimal (norms,), the optimal escape; drift (norms,), of the imbalance of the aligned.
     """
     net = theory.whitened([3, *[4] * (depth - 1), 3], (1.0,))
-    rng = np.random.default_rng([seed, depth, 1])
-    unit = theory.balanced_start(net.sizes, np.ones(1), rng)
-    layers, aligned, drift = norms / np.sqrt(depth), [], []
-    expected = np.array([theory.mode_time(layer, 1.0, depth) for layer in layers])
-    for layer, time in zip(layers, expected, strict=True):
-        start = pack([m * layer for m in unit])
-        run = flow(net, start, np.linspace(0, 1.1 * time, 2001), rtol=1e-9)
-        aligned.append(observables.first_times(run.times, -run.losses, -0.125))
-        drift.append(imbalance_drift(net, run.theta))
-    random = np.array([[_random_escape(net, norm, [seed, depth, k]) for norm in norms]
-                       for k in range(draws)])  # fmt: skip
-    optimal = np.array([theory.optimal_escape_time(norm, 1.0, depth) for norm in norms])
-    return {
-        "norms": norms, "aligned": np.array(aligned), "random": random, "predicted": expected,
-        "optimal": optimal, "drift": np.array(drift),
-    }  # fmt: skip
+    unit = theory.balanced_start(net.sizes, np.ones(1), np.random.default_rng([seed, depth, 1]))
+    found = {name: [] for name in ("aligned", "predicted", "random", "optimal", "drift")}
+    for norm in norms:
+        layer = norm / np.sqrt(depth)
+        time = theory.mode_time(layer, 1.0, depth)
+        times = np.linspace(0, 1.1 * time, 2001)
+        run = flow(net, pack([m * layer for m in unit]), times, rtol=1e-9)
+        found["aligned"].append(first_times(run.times, -run.losses, -0.125))
+        found["predicted"].append(time)
+        found["random"].append([_random_escape(net, norm, [seed, depth, k]) for k in range(draws)])
+        found["optimal"].append(theory.optimal_escape_time(norm, 1.0, depth))
+        found["drift"].append(imbalance_drift(net, run.theta))
+    return {"norms": norms, **{name: np.array(values).T for name, values in found.items()}}
 
 
 def _random_escape(net: DeepLinear, norm: float, seed: list[int]) -> float:
     theta = np.random.default_rng(seed).standard_normal((1, 1, net.n_u))
-    found = train(net, theta * norm / np.linalg.norm(theta), 20_000, np.size, 2, end=0.2)
-    return float(observables.first_times(found.times[:, 0], -found.losses[:, 0], -0.125))
+    found = train(net, theta * norm / np.linalg.norm(theta), 20_000, 2, end=0.2)
+    return float(first_times(found.times[:, 0], -found.losses[:, 0], -0.125))
 
 
 def imbalance_drift(net: DeepLinear, theta: np.ndarray) -> float:
-    """Largest change of `observables.imbalance` along a run (T, 1, weights)."""
-    return float(max(np.abs(b - b[0]).max() for b in observables.imbalance(net, theta)))
+    """Largest change of W_(l+1)' W_(l+1) - W_l W_l' along a run (T, 1, weights)."""
+    return float(max(np.abs(b - b[0]).max() for b in imbalance(net, theta)))
 
 
 def balanced_drops(depth: int, start: float, seed: int) -> dict[str, np.ndarray]:
@@ -223,10 +206,9 @@ def balanced_drops(depth: int, start: float, seed: int) -> dict[str, np.ndarray]
     expected = [theory.mode_time(p, s, depth) for p, s in zip(values, STRENGTHS, strict=True)]
     times = np.linspace(0, 1.2 * expected[-1], 2001)
     found = flow(net, pack(weights), times, rtol=1e-9).theta
-    modes = np.moveaxis(np.diagonal(net.output(found), axis1=-2, axis2=-1), -1, 0)[:3]
-    half = [observables.first_times(times, m, s / 2) for m, s in zip(modes, STRENGTHS, strict=True)]
+    learned = np.diagonal(net.output(found), axis1=-2, axis2=-1)[:, :3] / STRENGTHS
     return {
-        "times": times, "losses": net.loss(found), "measured": np.array(half),
+        "times": times, "losses": net.loss(found), "measured": first_times(times, learned, 0.5),
         "predicted": theory.balanced_losses(net.output(found[0]), net.syz, depth, times),
         "expected": np.array(expected), "drift": imbalance_drift(net, found),
     }  # fmt: skip

@@ -1,80 +1,81 @@
 """Training over gamma: a phase diagram of plateaus, and matrix completion."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
 
 from ... import observables
-from ...dynamics import descend
-from ...dynamics.sweeps import sweep_over
+from ...dynamics import descend, sweep_over
 from ...networks.deep import Completion, DeepLinear
 from ...theory import deep_linear as theory
-from .runs import SIZE, STRENGTHS, initial_weights, products, rank_losses, train
+from .runs import SIZE, STRENGTHS, initial_weights, map_values, rank_losses, train
 
-STRENGTH = 5.0  # of the matrices to be completed
+STRENGTH, RANK, GIVEN = 5.0, 2, 7  # of the matrices to be completed; entries of each row and column
 GAMMAS, WIDTHS = np.linspace(0.4, 2.8, 25), (4, 6, 8, 11, 16, 20, 26, 32)
 
 
-def phases(seed: int, draws: int = 5) -> dict[str, np.ndarray]:
-    """Training over gamma and width, three layers: plateaus, kernel change, rank, (25, 8) each.
+def phases(seed: int, draws: int = 5) -> pd.DataFrame:
+    """Training of three layers, a row for each gamma and width, over `draws` runs.
 
-    Keys: gammas, widths; plateaus, the mean number of plateaus between the first and the last
-    level; kernel, the median change of the kernel over its initial norm; second, the median
-    sigma_2 / sigma_1 of the map when half of what the first mode takes of the loss is gone.
+    Columns: plateaus, the mean number of plateaus between the first and the last level; kernel, the
+    median change of the kernel over its initial norm; second, the median sigma_2 / sigma_1 of the
+    map when half of what the first mode takes of the loss is gone.
     """
-    found = sweep_over(_phase_column, WIDTHS, [seed] * len(WIDTHS), [draws] * len(WIDTHS))
-    keys = ("plateaus", "kernel", "second", "left")
-    columns = {key: np.stack([f[key] for f in found], axis=1) for key in keys}
-    return {"gammas": GAMMAS, "widths": np.array(WIDTHS), **columns}
+    runs = pd.concat(
+        sweep_over(_runs_of_width, WIDTHS, [seed] * len(WIDTHS), [draws] * len(WIDTHS))
+    )
+    ways = {"plateaus": "mean", "kernel": "median", "second": "median"}
+    return runs.groupby(["gamma", "width"], as_index=False).agg(ways)
 
 
-def _phase_column(width: int, seed: int, draws: int) -> dict[str, np.ndarray]:
-    net = theory.whitened([4, width, width, 4], STRENGTHS)
-    scales = np.repeat(width ** (-GAMMAS / 2), draws)
-    theta = initial_weights(net, scales, np.random.default_rng([seed, width]))
-
-    def probe(at: np.ndarray) -> np.ndarray:
-        return np.linalg.svd(net.output(at), compute_uv=False)
-
-    found = train(net, theta, 1000, probe, chunk=5, end=1e-3)
-    curves = zip(found.times.T, found.losses.T, strict=True)
-    count = [_between(*curve) for curve in curves]
-    change = kernel(net, found.theta) - kernel(net, theta)
-    moved = np.linalg.norm(change, axis=(1, 2)) / np.linalg.norm(kernel(net, theta), axis=(1, 2))
+def _runs_of_width(width: int, seed: int, draws: int) -> pd.DataFrame:
+    """What `phases` averages, a row for each run."""
+    net, gammas = theory.whitened([4, width, width, 4], STRENGTHS), np.repeat(GAMMAS, draws)
+    start = initial_weights(net, width ** (-gammas / 2), np.random.default_rng([seed, width]))
+    found = train(net, start, 1000, 5, 1e-3, map_values)
+    before, after = kernel(net, start), kernel(net, found.theta)
+    moved = np.linalg.norm(after - before, axis=(1, 2)) / np.linalg.norm(before, axis=(1, 2))
     half = (1 + rank_losses()[1]) / 2 * net.zero_loss()
-    at = (found.losses[::5] < half).argmax(0)
-    values = found.seen[at, range(len(scales))]
-    shaped = {"plateaus": np.array(count), "kernel": moved, "second": values[:, 1] / values[:, 0],
-              "left": found.losses[-1] / net.zero_loss()}  # fmt: skip
-    reduce = {"plateaus": np.mean, "left": np.max}
-    return {k: reduce.get(k, np.median)(v.reshape(-1, draws), axis=1) for k, v in shaped.items()}
+    values = found.seen[(found.losses[::5] < half).argmax(0), range(len(gammas))]
+    count = [_between(*curve) for curve in zip(found.times.T, found.losses.T, strict=True)]
+    return pd.DataFrame(
+        {"gamma": gammas, "width": width, "plateaus": count, "kernel": moved,
+        "second": values[:, 1] / values[:, 0]}
+    )  # fmt: skip
 
 
 def _between(times: np.ndarray, losses: np.ndarray) -> int:
-    """Number of plateaus of a curve between half and a thousandth of its first loss."""
-    stairs = observables.measure(times, losses, min_duration=0)
-    return int(np.sum((stairs.levels < 0.5 * losses[0]) & (stairs.levels > 0.02 * losses[0])))
+    """Number of plateaus of a curve between half and two hundredths of its first loss."""
+    levels = observables.measure(times, losses, min_duration=0).levels / losses[0]
+    return int(((levels < 0.5) & (levels > 0.02)).sum())
 
 
 def kernel(net: DeepLinear, theta: np.ndarray) -> np.ndarray:
     """Tangent kernel of the map, sum_l (P_l P_l') (x) (Q_l' Q_l), (runs, entries, entries)."""
-    parts = zip(*products(net, net.weights(theta)), strict=True)
-    full = sum(np.einsum("...ab,...cd->...acbd", p @ p.mT, q.mT @ q) for p, q in parts)
+    behind, before, _ = theory.products(net.weights(theta))
+    pairs = zip(behind, before, strict=True)
+    full = sum(np.einsum("...ab,...cd->...acbd", p @ p.mT, q.mT @ q) for p, q in pairs)
     return full.reshape(*full.shape[:-4], net.syz.size, net.syz.size)
 
 
-def completion(
-    depth: int, gamma: float, seed: int, runs: int, width: int = 100, rank: int = 2,
-    given: int = 7, steps: int = 3000,
-) -> dict[str, np.ndarray]:  # fmt: skip
-    """Matrix completion: 10 x 10 of low rank, from `given` entries of each row and column.
+def completions(settings: Sequence[tuple[int, float, int]], width: int, seed: int) -> pd.DataFrame:
+    """`completion` at each (depth, gamma, runs), one below the other."""
+    return pd.concat([completion(*setting, width, seed) for setting in settings])
 
-    Its singular values are all `STRENGTH`, its singular vectors random.  Keys, all (runs,): error,
-    |W - M| over |M| on the entries not given; rank, the number of singular values of the map above
-    two hundredths of the largest; left, the loss over that of the map 0.
+
+def completion(depth: int, gamma: float, runs: int, width: int, seed: int) -> pd.DataFrame:
+    """Matrix completion: 10 x 10 of low rank, from some entries of each row and column.
+
+    Its singular values are all `STRENGTH`, its singular vectors random.  A row for each run.
+    Columns: depth, gamma; error, |W - M| over |M| on the entries not given; rank, the number of
+    singular values of the map above two hundredths of the largest; left, the loss over that of the
+    map 0.
     """
     rng = np.random.default_rng([seed, depth])
-    factors = np.linalg.qr(rng.standard_normal((2, runs, SIZE, rank)))[0]
+    factors = np.linalg.qr(rng.standard_normal((2, runs, SIZE, RANK)))[0]
     target = STRENGTH * factors[0] @ factors[1].mT
-    band = (np.subtract.outer(range(SIZE), range(SIZE)) % SIZE < given) * 1.0
+    band = (np.subtract.outer(range(SIZE), range(SIZE)) % SIZE < GIVEN) * 1.0
     seen = np.array([band[rng.permutation(SIZE)][:, rng.permutation(SIZE)] for _ in range(runs)])
     sizes = (SIZE, *(width,) * (depth - 1), SIZE)
     net = Completion(sizes, ("identity",) * (depth - 1), (), target, seen)
@@ -82,14 +83,15 @@ def completion(
     start = 2.0 ** (depth - 2) * width ** ((1 - gamma) * (depth - 1))  # of the kernel, about
     step = 0.5 / (depth * max(STRENGTH ** (2 - 2 / depth), start))
     zero = ((seen * target) ** 2).sum((1, 2)) / 2
-    for _ in range(0, steps, 100):
+    for _ in range(30):
         run = descend(net, theta, step, 100, 100)
-        theta = run.core[-1]
-        if (run.losses[-1] < 1e-5 * zero).all():
+        theta, left = run.core[-1], run.losses[-1] / zero
+        if (left < 1e-5).all():
             break
     w, hidden = net.output(theta), 1 - seen
-    error = np.linalg.norm(hidden * (w - target), axis=(1, 2))
-    error /= np.linalg.norm(hidden * target, axis=(1, 2))
+    missed, norm = (np.linalg.norm(hidden * m, axis=(1, 2)) for m in (w - target, target))
     values = np.linalg.svd(w, compute_uv=False)
-    count = (values > 0.02 * values[:, :1]).sum(1)
-    return {"error": error, "rank": count, "left": run.losses[-1] / zero}
+    rank = (values > 0.02 * values[:, :1]).sum(1)
+    return pd.DataFrame(
+        {"depth": depth, "gamma": gamma, "error": missed / norm, "rank": rank, "left": left}
+    )
