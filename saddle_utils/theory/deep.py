@@ -6,7 +6,7 @@ and DeWeese, arXiv 2605.01288, known from a summary) for what is nonlinear.
 
 from collections import deque
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 from scipy.optimize import minimize
@@ -89,6 +89,21 @@ def aligned_start(network: DeepLinear, scale: float, seed: int = 0) -> np.ndarra
             b[k] = b[layers[0]] / np.linalg.norm(b[layers[0]])
     parts = [np.outer(out, into).ravel() for into, out in pairwise(b)]
     return scale / np.sqrt(depth) * np.concatenate(parts)[None]
+
+
+def starts_of_norm(
+    network: DeepLinear, norms: Sequence[float], seeds: Sequence[int]
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Starts of each norm: the `aligned_start`, called seed -1, and a draw scaled to it per seed.
+
+    As columns "scale" and "seed" (n,), and weights (n, 1, weights).
+    """
+    settings, starts = [*product(norms, (-1, *seeds))], []
+    for norm, seed in settings:
+        draw = network.draw(np.random.default_rng(max(seed, 0)))
+        drawn = draw * norm / np.linalg.norm(draw)
+        starts.append(aligned_start(network, norm) if seed < 0 else drawn)
+    return dict(zip(("scale", "seed"), np.array(settings).T, strict=True)), np.stack(starts)
 
 
 def imbalance_rates(network: Deep, theta: Array) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -43,19 +45,18 @@ def test_narrow_levels_of_linear_layers_are_those_of_the_shallow_network():
 
 
 def test_layers_recruit_where_their_width_curve_rises():
-    run = study.train(study.panels()["A"], [1], width=8, fraction=5.0, steps=3000)[0]
+    panel = replace(study.panels()["A"], steps=3000)
+    (run,) = study.train(panel, [1], width=8, fraction=5.0)
     assert run.widths().tolist() == [[0, 0], [1, 1], [2, 2]]
-    times, widths = run.width_curves(1)
-    for drop, layer in np.ndindex(2, 2):
-        first = times[np.argmax(widths[:, layer] > drop)]
-        assert run.recruits()[drop, layer] == first
+    widths = run.layer_widths(run.trajectory.theta)
+    for layer, width in np.ndindex(2, 3):
+        first = run.times[np.argmax(widths[:, layer] >= width + 1)] if width < 2 else np.nan
+        np.testing.assert_equal(study.recruits(run, layer, width + 1), first)
 
 
 def test_factors_scale_layers():
-    plain, scaled = study.train(
-        study.panels()["A"], [1], width=4, factors=((), (0.1, 1, 1)), steps=2
-    )
-    net = plain.network
-    a, b = (net.weights(run.trajectory.theta[0]) for run in (plain, scaled))
+    panel = replace(study.panels()["A"], steps=2)
+    plain, scaled = study.train(panel, [1], 4, settings=((1, 1, 1), (0.1, 1, 1)))
+    a, b = (run.network.weights(run.trajectory.theta[0]) for run in (plain, scaled))
     np.testing.assert_allclose(b[0], 0.1 * a[0])
     np.testing.assert_allclose(b[1], a[1])

@@ -2,5 +2,5 @@
 
 from .claims import claim_depth, claim_ends, claim_linear_layer, claim_panel, claim_recruitment
 from .draw import depth_picture, explorer, fig5_picture, recruitment_picture
-from .measure import DeepRun, escapes_by_depth, recruitment, train
-from .panels import DeepPanel, few_points, panels, quadratic_labels
+from .measure import escapes_by_depth, recruitment, recruits, train
+from .panels import few_points, panels, quadratic_labels

@@ -4,32 +4,48 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ...dynamics import glance
 from ...networks import initial_units
 from ...notebook import Choice, Explorer, Picture, Slider
 from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, shades
-from ...notebook.look import dashed, draw_levels, draw_words, note, one_table, write
+from ...notebook.look import (
+    dashed,
+    draw_layers,
+    draw_levels,
+    draw_map,
+    draw_words,
+    layers_figure,
+    note,
+    one_table,
+)
+from ...observables import LayeredRun
 from ...theory.deep import escape_time
-from .measure import DeepRun, shown
-from .panels import panels
+from .measure import shown
+from .panels import DeepPanel, panels
 
-WIDTHS = 25  # times at which the explorer counts widths
-# steps of its runs, nearly as long as is stable, and how many it takes at most
+# steps of the explorer's runs, nearly as long as is stable, and how many it takes at most
 STEPS = {"A": (0.15, 700), "E": (0.16, 200)} | dict.fromkeys("BCDF", (0.4, 700))
-LAYER_COLOURS = (GREEN, ORANGE)  # of the first and the second hidden layer
+STARTS = {  # of `recruitment`, by their colours
+    "all layers alike": INK, "layer 1 smaller": BLUE, "layer 2 smaller": ORANGE,
+    "layer 3 smaller": GREEN,
+}  # fmt: skip
 
 
-def fig5_picture(runs: Mapping[str, Sequence[DeepRun]]) -> Picture:
+def layer_colours(panel: DeepPanel) -> dict[str, tuple]:
+    """The colour of each hidden layer, by its name."""
+    return dict(zip(panel.layers, (GREEN, ORANGE), strict=False))
+
+
+def fig5_picture(runs: Mapping[str, Sequence[LayeredRun]]) -> Picture:
     """Figure 5, panels A to F: a run of each ensemble over the others, widths below."""
     fig = plt.figure(figsize=(13, 7.2))
-    for part, ensemble in zip(fig.subfigures(2, 3).ravel(), runs.values(), strict=True):
-        loss, width = part.subplots(2, 1, height_ratios=(2.2, 1), sharex=True)
-        draw_panel(loss, width, shown(ensemble), ensemble)
-        panel = ensemble[0].panel
-        part.suptitle(f"$\\bf{{{panel.letter}}}$  {panel.title}", x=0.02, ha="left", fontsize=10)
+    for part, (letter, ensemble) in zip(fig.subfigures(2, 3).ravel(), runs.items(), strict=True):
+        draw_panel(part.subplots(2, 1, height_ratios=(2.2, 1), sharex=True), letter, ensemble)
+        title = f"$\\bf{{{letter}}}$  {panels()[letter].title}"
+        part.suptitle(title, x=0.02, ha="left", fontsize=10)
     drawn = {letter: shown(ensemble) for letter, ensemble in runs.items()}
     columns = one_table(
         {"panel": letter, "time": run.times, "loss": run.losses} for letter, run in drawn.items()
@@ -42,63 +58,45 @@ def fig5_picture(runs: Mapping[str, Sequence[DeepRun]]) -> Picture:
     return Picture(fig, "fig5", alt, columns)
 
 
-def draw_panel(loss: Axes, width: Axes, run: DeepRun, others: Sequence[DeepRun] = ()) -> None:
+def draw_panel(axes: Sequence[Axes], letter: str, runs: Sequence[LayeredRun]) -> None:
     """The loss of a run over others, with levels of narrow networks, and its widths by layer."""
-    for other in others:
+    (loss, width), panel, run = axes, panels()[letter], shown(runs)
+    for other in runs:
         loss.plot(other.times, other.losses, color=FAINT, lw=0.5, alpha=0.5)
-    end = run.staircase.half_drops[-1:].sum() * 1.3 or run.times[-1]
-    end = min(end, run.times[-1])
-    narrow = run.panel.narrow_levels(1)
+    end = min(run.staircase.half_drops[-1:].sum() * 1.3 or np.inf, run.times[-1])
+    narrow = panel.narrow_levels(1)
     reached = narrow[np.argmin(np.abs(narrow - np.median(run.staircase.levels)))]
-    draw_levels(loss, [1, reached, run.panel.narrow_levels(2)[0]], end)
-    loss.plot(run.times, run.losses, color=BLUE)
-    loss.set(xlim=(0, end), ylim=(-0.04, 1.07), ylabel="loss / initial loss")
-    times, widths = run.width_curves(6)
-    for k in range(len(run.panel.layers)):
-        shift = 0.06 * (k - (len(run.panel.layers) - 1) / 2)
-        width.step(times, widths[:, k] + shift, where="post", color=LAYER_COLOURS[k], lw=2)
-    top = max(2, int(widths.max()))
-    width.set(ylim=(-0.3, top + 0.5), yticks=range(0, top + 1, 1 + top // 5))
-    width.set(ylabel="width", xlabel="gradient-flow time")
-    words = [*zip(run.panel.layers, LAYER_COLOURS, strict=False)]
-    draw_words(width, words, 0.9, 0.2, x=0.02, ha="left")
+    draw_levels(loss, [1, reached, panel.narrow_levels(2)[0]], end)
+    layers = layer_colours(panel)
+    draw_layers(loss, width, run, layers, 6)
+    loss.set_xlim(0, end)
+    draw_words(width, [*layers.items()], 0.9, 0.2, x=0.02, ha="left")
 
 
-def recruitment_picture(table: Mapping[str, np.ndarray]) -> Picture:
+def recruitment_picture(table: pd.DataFrame) -> Picture:
     """How many units layers recruit at a drop, by panel, scale and start; and which is first."""
-    letters, scales = (np.unique(table[key]) for key in ("panel", "fraction"))
     fig, (left, right) = plt.subplots(1, 2, figsize=(12.5, 3.8), width_ratios=(1.5, 1))
-    both = (table["gain_1"] == 1) & (table["gain_2"] == 1)
-    share = np.full((len(letters), 4 * len(scales)), np.nan)
-    for i, j, setting in np.ndindex(len(letters), len(scales), 4):
-        here = (table["panel"] == letters[i]) & (table["fraction"] == scales[j])
-        here &= table["setting"] == setting
-        if here.any():
-            found = share[i, 4 * j + setting] = both[here].mean()
-            colour = "white" if found > 0.6 else INK
-            write(left, 4 * j + setting, i, f"{100 * found:.0f}", colour, fontsize=8)
-    left.imshow(share, cmap=shades(), aspect="auto", vmin=0, vmax=1)
-    names = ("alike", "1", "2", "3") * len(scales)
-    left.set_xticks(range(len(names)), names, fontsize=8)
-    left.set_yticks(range(len(letters)), [f"panel {letter}" for letter in letters])
-    left.set_xlabel("layer that starts ten times smaller")
-    for j, scale in enumerate(scales):
-        left.text(4 * j + 1.5, -0.75, f"scale × {scale:g}", ha="center", fontsize=9)
-        left.axvline(4 * j - 0.5, color="white", lw=3)
+    both = 100.0 * ((table["gain_1"] == 1) & (table["gain_2"] == 1))
+    groups = [table[key] for key in ("panel", "fraction", "setting")]
+    share = both.groupby(groups).mean().unstack(["fraction", "setting"]).sort_index(axis=1)
+    draw_map(left, share, share.map("{:.0f}".format))
+    left.set(xlabel="layer that starts ten times smaller", ylabel="panel")
+    left.set_xticks(left.get_xticks(), [setting or "alike" for _, setting in share])
+    for j, scale in enumerate(share.columns.levels[0]):
+        left.text(4 * j + 2, -0.25, f"scale × {scale:g}", ha="center", fontsize=9)
+        left.axvline(4 * j, color="white", lw=3)
     left.set_title("drops at which each layer recruits one unit (%)", fontsize=9, pad=22)
-    rng, colours = np.random.default_rng(0), (INK, BLUE, ORANGE, GREEN)
-    for i, letter in enumerate(letters):
-        for setting, colour in enumerate(colours):
-            here = (table["panel"] == letter) & (table["setting"] == setting)
-            lag = (table["when_1"] - table["when_2"])[here]
-            place = i + 0.18 * (setting - 1.5) + 0.05 * rng.uniform(-1, 1, len(lag))
-            right.plot(place, lag, ".", color=colour, ms=4, alpha=0.7)
+    rng, letters = np.random.default_rng(0), [*share.index]
+    lags = (table["when_1"] - table["when_2"]).groupby([table["panel"], table["setting"]])
+    for (letter, setting), lag in lags:
+        place = letters.index(letter) + 0.18 * (setting - 1.5)
+        jitter = 0.05 * rng.uniform(-1, 1, len(lag))
+        right.plot(place + jitter, lag, ".", color=[*STARTS.values()][setting], ms=4, alpha=0.7)
     right.axhline(0, color=INK, lw=0.8)
     right.set_yscale("symlog", linthresh=0.02)
     right.set(ylim=(-1.5, 1.5), xlabel="panel", ylabel="layer 1 after layer 2 (over half-drop)")
     right.set_xticks(range(len(letters)), letters)
-    words = ("all layers alike", "layer 1 smaller", "layer 2 smaller", "layer 3 smaller")
-    draw_words(right, [*zip(words, colours, strict=True)], 0.97, 0.07, x=0.02, ha="left")
+    draw_words(right, [*STARTS.items()], 0.26, 0.07, x=0.02, ha="left")
     alt = (
         "Left: share of drops at which each layer recruits one unit, for panels A, B, C, D and "
         "F, three initial scales and four starts: near 100% at the smallest scale in A to D, less "
@@ -108,20 +106,18 @@ def recruitment_picture(table: Mapping[str, np.ndarray]) -> Picture:
     return Picture(fig, "deep_recruitment", alt, table)
 
 
-def depth_picture(table: Mapping[str, np.ndarray]) -> Picture:
+def depth_picture(table: pd.DataFrame) -> Picture:
     """Escape times and ranks of deep linear networks over the initial scale, by depth."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
-    depths = np.unique(table["depth"]).astype(int)
+    depths = table["depth"].unique()
     for depth, colour in zip(depths, shades(len(depths)), strict=True):
-        here = table["depth"] == depth
-        aligned, drawn = here & (table["seed"] < 0), here & (table["seed"] >= 0)
-        scales = table["scale"][aligned]
-        left.plot(table["scale"][drawn], table["time"][drawn], ".", color=colour, ms=4, alpha=0.6)
-        left.plot(scales, table["time"][aligned], "o", color=colour, mec="white", ms=6)
-        dashed(left, scales, escape_time(int(depth), 1.0, scales), 0.9)
-        first = np.argmin(scales)
-        note(left, f"L = {depth}", (scales[first], table["time"][aligned][first]), colour, (6, 4))
-        right.plot(table["scale"][drawn], table["rank"][drawn], ".", color=colour, ms=6)
+        here = table[table["depth"] == depth]
+        drawn, aligned = here[here["seed"] >= 0], here[here["seed"] < 0].sort_values("scale")
+        left.plot(drawn["scale"], drawn["time"], ".", color=colour, ms=4, alpha=0.6)
+        left.plot(aligned["scale"], aligned["time"], "o", color=colour, mec="white", ms=6)
+        dashed(left, aligned["scale"], escape_time(depth, 1.0, aligned["scale"]), 0.9)
+        note(left, f"L = {depth}", aligned[["scale", "time"]].iloc[0], colour, (6, 4))
+        right.plot(drawn["scale"], drawn["rank"], ".", color=colour, ms=6)
     left.set(xscale="log", yscale="log", xlabel="norm of the initial weights", ylabel="escape time")
     left.set_title("large: balanced, aligned; small: random")
     span = np.array([table["scale"].min(), table["scale"].max()])
@@ -137,46 +133,26 @@ def depth_picture(table: Mapping[str, np.ndarray]) -> Picture:
     return Picture(fig, "deep_escape", alt, table)
 
 
-def snapshot(run: DeepRun) -> Figure:
-    """Loss over effective widths of one run; for the explorer."""
-    fig, (loss, width) = plt.subplots(
-        2, 1, figsize=(7.2, 3.8), height_ratios=(2, 1), sharex=True, layout="none"
-    )  # laid out by hand, which is faster
-    fig.subplots_adjust(0.09, 0.13, 0.98, 0.92, hspace=0.12)
-    settled = int(np.argmax(run.losses < run.losses[-1] + 1e-3))
-    last = np.searchsorted(run.times, 1.25 * run.times[settled] if settled else np.inf) - 1
-    loss.plot(run.times[: last + 1], run.losses[: last + 1], color=BLUE)
-    loss.set(ylim=(-0.04, 1.07), ylabel="loss / initial loss", xlim=(0, run.times[last]))
-    loss.set_title(run.panel.title)
-    shown = np.unique(np.linspace(0, last, WIDTHS).astype(int))
-    times, widths = run.times[shown], run.layer_widths(run.trajectory.theta[shown])
-    for k in range(len(run.panel.layers)):
-        width.step(times, widths[:, k] + 0.06 * k, where="post", color=LAYER_COLOURS[k], lw=2)
-    width.set(ylabel="width", xlabel="gradient-flow time", ylim=(-0.3, max(2, widths.max()) + 0.5))
-    draw_words(loss, [*zip(run.panel.layers, LAYER_COLOURS, strict=False)])
-    return fig
-
-
 def explorer() -> Explorer:
     """Explorer of Figure 5: the architecture, the initial scale, and one layer of another scale."""
     titles = {panel.title: panel for panel in panels().values()}
+    first, _, relu, *_ = titles
 
     def simulate(
         architecture: str, init_scale: float, first_layer: float, width: int, seed: int
-    ) -> DeepRun:
+    ) -> tuple:
         panel = titles[architecture]
-        net, layered = panel.build(width), len(panel.layers) > 1
+        net, layers = panel.build(width), layer_colours(panel)
         theta = initial_units(net, panel.rows(width), init_scale, seed)
-        theta = net.scaled(theta, (first_layer, 1.0, 1.0)) if layered else theta
-        run = glance(net, theta, *STEPS[panel.letter])
-        return DeepRun(net, run, panel=panel, seed=seed)
+        theta = net.scaled(theta, (first_layer, 1.0, 1.0)) if len(layers) > 1 else theta
+        return LayeredRun(net, glance(net, theta, *STEPS[panel.letter])), layers, architecture
 
-    first = panels()["A"].title
     return Explorer(
-        simulate, snapshot, "Loss and effective width of each layer of a deep network over time",
-        {"three ReLU layers": {"architecture": panels()["C"].title},
-        "first layer smaller": {"first_layer": 0.1}, "no plateau": {"init_scale": 0.1}},
-        architecture=Choice(first, list(titles)),
+        simulate, lambda found: layers_figure(*found),
+        "Loss and effective width of each layer of a deep network over time",
+        {"three ReLU layers": {"architecture": relu}, "first layer smaller": {"first_layer": 0.1},
+        "no plateau": {"init_scale": 0.1}},
+        architecture=Choice(first, [*titles]),
         init_scale=Slider(5e-3, -2.5, -1, 0.1, log=True, label="initial scale"),
         first_layer=Slider(1.0, -1, 1, 0.1, log=True, label="first layer, times"),
         width=Slider(20, 4, 30),

@@ -32,8 +32,8 @@ class DeepPanel:
     step: float
     steps: int
     seed: int
-    layers: tuple[str, ...]
     width: int = 20
+    layers: tuple[str, ...] = ("layer 1", "layer 2")
 
     def rows(self, width: int) -> int:
         """The width that `initial_units` takes: 1 for layers, the heads of attention."""
@@ -45,9 +45,9 @@ class DeepPanel:
         return fixed_levels(self.build(width), self.rows(width))
 
 
-def split(y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+def split(y: np.ndarray, outputs: list[int]) -> np.ndarray:
     """Labels (samples,) as (samples, 2), each in the column that `outputs` says, 0 in the other."""
-    return y[:, None] * (np.asarray(outputs)[:, None] == np.arange(2))
+    return y[:, None] * np.eye(2)[outputs]
 
 
 def few_points(x: np.ndarray) -> np.ndarray:
@@ -56,57 +56,44 @@ def few_points(x: np.ndarray) -> np.ndarray:
     A network of homogeneous quadratic units, on labels that are quadratic forms of x, has the same
     loss on them: it depends on fourth moments alone.  ValueError if none are found.
     """
-    powers = np.arange(5)
+
+    def fourth_powers(points: np.ndarray) -> np.ndarray:
+        return points[:, :1] ** np.arange(5) * points[:, 1:] ** (4 - np.arange(5))
+
     angles = np.linspace(0, np.pi, 360, endpoint=False)
-    ray = np.cos(angles) ** powers[:, None] * np.sin(angles) ** (4 - powers[:, None])
-    moments = (x[:, :1] ** powers * x[:, 1:] ** (4 - powers)).mean(0)
-    weights, error = nnls(ray, moments)
+    rays, moments = np.stack([np.cos(angles), np.sin(angles)], axis=1), fourth_powers(x).mean(0)
+    weights, error = nnls(fourth_powers(rays).T, moments)
     if error > 1e-12 * np.linalg.norm(moments):
         raise ValueError("no points on 360 rays have the fourth moments of these samples")
     kept = np.flatnonzero(weights)
-    radius = (len(kept) * weights[kept]) ** 0.25
-    return radius[:, None] * np.stack([np.cos(angles[kept]), np.sin(angles[kept])], axis=1)
+    return (len(kept) * weights[kept, None]) ** 0.25 * rays[kept]
 
 
-def quadratic_labels(x: np.ndarray, second: float = 1.0) -> np.ndarray:
-    """Panel G's label split in two, (x_1^2, `second` x_2^2), normalised as there, (samples, 2)."""
-    samples = panel("fig1g").x
-    size = np.sqrt(np.mean((samples[:, 0] ** 2 + second * samples[:, 1] ** 2) ** 2))
-    return x**2 * np.array([1, second]) / size
+def quadratic_labels(x: np.ndarray) -> np.ndarray:
+    """Panel G's label split in two, x_1^2 and x_2^2, normalised as there, (samples, 2)."""
+    return x**2 / np.sqrt(np.mean((panel("fig1g").x ** 2).sum(1) ** 2))
 
 
 @cache
 def panels() -> dict[str, DeepPanel]:
     """The panels A to F of Figure 5 by their letters."""
     b, c, d, e, f, g = (panel(f"fig1{letter}") for letter in "bcdefg")
-    points = few_points(g.x)
+    points, square = few_points(g.x), ("square", "identity")
     labels_c, labels_e = split(c.y, [0, 1, 0, 1]), split(e.y, [0, 0, 1, 1])
-    two = ("layer 1", "layer 2")
     found = [
-        DeepPanel(
-            "A", "three linear layers",
-            lambda h: networks.deep_linear([2, h, h, 2], b.x, b.y), 1e-3, 0.1, 4500, 1, two,
-        ),
-        DeepPanel(
-            "B", "linear convolution, then linear layers",
-            lambda h: networks.deep_linear([2, h, h, 2], c.x, labels_c), 1e-3, 0.1, 5500, 3, two,
-        ),
-        DeepPanel(
-            "C", "three ReLU layers",
-            lambda h: networks.deep([2, h, h, 1], d.x, d.y), 1e-3, 0.2, 12000, 0, two,
-        ),
-        DeepPanel(
-            "D", "ReLU convolution, then ReLU layers",
-            lambda h: networks.deep([2, h, h, 2], e.x, labels_e), 5e-4, 0.2, 12000, 0, two,
-        ),
-        DeepPanel(
-            "E", "linear transformer: attention, then a linear layer",
-            lambda h: networks.transformer(f.x, f.y), f.init_scale, f.step, 2500, 0, ("heads",), 10,
-        ),
-        DeepPanel(
-            "F", "quadratic layer, then linear layers",
-            lambda h: networks.deep([2, h, h, 2], points, quadratic_labels(points),
-                                    ("square", "identity")), 5e-3, 0.0, 6000, 2, two, 10,
-        ),
+        DeepPanel("A", "three linear layers",
+            lambda h: networks.deep_linear([2, h, h, 2], b.x, b.y), 1e-3, 0.1, 4500, 1),
+        DeepPanel("B", "linear convolution, then linear layers",
+            lambda h: networks.deep_linear([2, h, h, 2], c.x, labels_c), 1e-3, 0.1, 5500, 3),
+        DeepPanel("C", "three ReLU layers",
+            lambda h: networks.deep([2, h, h, 1], d.x, d.y), 1e-3, 0.2, 12000, 0),
+        DeepPanel("D", "ReLU convolution, then ReLU layers",
+            lambda h: networks.deep([2, h, h, 2], e.x, labels_e), 5e-4, 0.2, 12000, 0),
+        DeepPanel("E", "linear transformer: attention, then a linear layer",
+            lambda h: networks.transformer(f.x, f.y), f.init_scale, f.step, 2500, 0,
+            10, ("heads",)),
+        DeepPanel("F", "quadratic layer, then linear layers",
+            lambda h: networks.deep([2, h, h, 2], points, quadratic_labels(points), square),
+            5e-3, 0.0, 6000, 2, 10),
     ]  # fmt: skip
     return {p.letter: p for p in found}
