@@ -14,7 +14,7 @@ from ..dynamics import flow
 from ..networks import Linear, initial_units
 from ..notebook import Explorer, Picture, Slider
 from ..notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, RED, shades
-from ..notebook.look import note, write
+from ..notebook.look import draw_words, note
 from ..theory import saddles
 from ..theory.linear import escape_rates, linear_saddle, mode_projector
 from .figure1 import PanelRun
@@ -155,21 +155,17 @@ def theorem1_picture(
     nan where undefined; `allowed` says where Theorem 1 promises a fixed point; elsewhere the number
     is framed in red.
     """
+    import seaborn as sns  # here, for its import is slow
+
     fig, ax = plt.subplots(figsize=(7.4, 0.42 * len(names) + 0.9))
-    shown = np.where(np.isfinite(gradients), np.maximum(gradients, 1e-18), np.nan)
     style = {"norm": LogNorm(1e-17, 10), "cmap": shades(dark_first=True), "alpha": 0.85}
-    ax.imshow(shown, aspect="auto", **style)
-    for (i, j), value in np.ndenumerate(gradients):
-        if np.isfinite(value):
-            colour = "white" if value < 1e-9 else INK
-            write(ax, j, i, f"{value:.0e}", colour, fontsize=8.5, fontweight="bold")
-            if not allowed[i, j]:
-                frame = plt.Rectangle((j - 0.47, i - 0.44), 0.94, 0.88, fill=False, ec=RED, lw=2)
-                ax.add_patch(frame)
-    ax.set_xticks(range(len(constructions)), constructions)
-    ax.set_yticks(range(len(names)), names)
+    words = {"annot": gradients, "fmt": ".0e", "annot_kws": {"fontsize": 8.5, "weight": "bold"}}
+    labels = {"xticklabels": constructions, "yticklabels": names}
+    sns.heatmap(np.maximum(gradients, 1e-18), **style, **words, **labels, cbar=False, ax=ax)
+    for i, j in np.argwhere(np.isfinite(gradients) & (allowed == 0)):
+        frame = plt.Rectangle((j + 0.03, i + 0.06), 0.94, 0.88, fill=False, ec=RED, lw=2)
+        ax.add_patch(frame)
     ax.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
-    ax.spines[:].set_visible(False)
     ax.set_xlabel("gradient at the embedded point; framed: not promised by the theorem", fontsize=8)
     alt = (
         "Table of gradients at embedded points: rounding wherever Theorem 1 promises a fixed "
@@ -219,19 +215,14 @@ def walks_picture(walks: Sequence[dict]) -> Picture:
     Each walk (`walk_of`) has the keys title, epochs, gaps (T, 3), index (T,), plateau (start, end).
     """
     fig, axes = plt.subplots(4, 3, figsize=(9, 6.2), height_ratios=(2, 1, 2, 1), sharex=True)
+    words = [("to width 0", FAINT), ("to width 1", BLUE), ("to width 2", GREEN)]
+    draw_words(axes[0, 0], words, top=0.38, x=0.75)
     for k, walk in enumerate(walks):
         top, bottom = axes[2 * (k // 3), k % 3], axes[2 * (k // 3) + 1, k % 3]
         for ax in (top, bottom):
             ax.axvspan(*walk["plateau"], color="#eeeeee", lw=0)
-        for width, (gap, colour) in enumerate(
-            zip(walk["gaps"].T, (FAINT, BLUE, GREEN), strict=True)
-        ):
+        for gap, (_, colour) in zip(walk["gaps"].T, words, strict=True):
             top.semilogy(walk["epochs"], np.maximum(gap, 1e-9), color=colour)
-            if k == 0:
-                near = int(np.argmin(gap))
-                offset, side = (((24, 2), "left"), ((0, -9), "center"), ((-6, -4), "right"))[width]
-                place = walk["epochs"][near], max(gap[near], 1e-9)
-                note(top, f"to width {width}", place, colour, offset, va="baseline", ha=side)
         top.set(title=walk["title"], xlim=(0, 2000))
         bottom.step(walk["epochs"], walk["index"], color=RED, where="post")
         bottom.set(ylim=(-0.08 * walk["index"].max(), 1.15 * walk["index"].max()))

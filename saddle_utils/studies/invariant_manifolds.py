@@ -12,7 +12,7 @@ from ..dynamics import Trajectory, descend, flow
 from ..networks import Network, build, initial_units
 from ..notebook import Explorer, Picture, Slider
 from ..notebook.colours import BLUE, DASHED, FAINT, GREEN, INK, ORANGE, PURPLE, RED, shades
-from ..notebook.look import dashed, draw_words
+from ..notebook.look import dashed, draw_words, note
 from ..theory import manifolds
 from ..theory.manifolds import Relation
 
@@ -56,29 +56,27 @@ def drift(
         half[:3] *= size / np.linalg.norm(half[:3], axis=1, keepdims=True)
     start = np.stack([manifolds.project(network, relation, theta) for relation in among.values()])
     run = descend(network, start, 0.01, round(time / 0.01), every=4, reduce=False)
-    found = [manifolds.distance(network, r, run.theta[:, k]) for k, r in enumerate(among.values())]
+
+    def away(points: np.ndarray) -> np.ndarray:
+        pairs = zip(among.values(), np.moveaxis(points, -3, 0), strict=True)
+        return np.stack([manifolds.distance(network, *pair) for pair in pairs], axis=-1)
+
     # the manifold is a linear space, so the part of the field across it is the field's distance
-    field = network.field(start)
-    speeds = [manifolds.distance(network, r, field[k]) for k, r in enumerate(among.values())]
-    return run.times, np.stack(found, axis=1), np.array(speeds)
+    return run.times, away(run.theta), away(network.field(start))
 
 
 FLOOR = 1e-18  # below this a distance is drawn here: a logarithmic axis has no zero
 
 
-def choice_figure(
-    times: np.ndarray, distances: Mapping[str, np.ndarray], kept: Mapping[str, bool]
-) -> Figure:
+def choice_figure(times: np.ndarray, distances: Mapping[str, np.ndarray]) -> Figure:
     """Distance from one relation over time for several activations, (T,) each; for the explorer."""
     fig, ax = plt.subplots(figsize=(6.4, 3), layout="none")
     fig.subplots_adjust(left=0.1, right=0.78, bottom=0.16, top=0.95)
     colours = (BLUE, ORANGE, GREEN, PURPLE)
     for line, colour in zip(distances.values(), colours, strict=True):
         ax.plot(times, np.maximum(line, FLOOR), color=colour, lw=2)
-    names = [name.replace("relu", "ReLU") for name in distances]
-    words = [f"{n}: {'kept' if k else 'left'}" for n, k in zip(names, kept.values(), strict=True)]
-    style = {"x": 1.03, "ha": "left", "va": "baseline", "fontsize": 9}
-    draw_words(ax, [*zip(words, colours, strict=True)], 0.9, 0.1, **style)
+    words = list(zip(distances, colours, strict=True))
+    draw_words(ax, words, 0.95, 0.1, x=1.03, ha="left", fontsize=9)
     ax.set(yscale="log", ylim=(FLOOR / 5, 50), xlim=(0, times[-1]), xlabel="gradient-flow time")
     ax.set(ylabel="distance", yticks=(1e-16, 1e-8, 1))
     return fig
@@ -92,17 +90,6 @@ def _bounds(
     again = line[entered] * factor[entered:] / factor[entered]
     ax.plot(times[entered:], again, color=RED, lw=1.3, ls=DASHED)
     ax.set(yscale="log", ylim=(line.min() / 8, 30))
-
-
-def _at_the_end(ax: Axes, labels: Sequence[tuple[float, str, object]]) -> None:
-    """Name lines at their right ends (a logarithmic axis), moved apart where they would touch."""
-    low, high = np.log(ax.get_ylim())
-    below = -1.0
-    for y, text, colour in sorted(labels, key=lambda label: label[0]):
-        below = max((np.log(y) - low) / (high - low), below + (0.1 if "\n" in text else 0.07))
-        style = {"va": "center", "color": colour, "weight": "bold", "linespacing": 0.9}
-        ax.text(1.01, below, text, transform=ax.transAxes, **style)
-        below += 0.03 if "\n" in text else 0
 
 
 def manifolds_kept_picture(
@@ -160,20 +147,17 @@ def manifolds_rank_picture(
     for ax, run, title in zip(axes, (full_rank[0], rank_two[0]), titles, strict=True):
         found = np.linalg.svd(run.theta, compute_uv=False)
         real = found[0] > 1e-12 * found[0, 0]
-        labels = []
         for k, colour in enumerate(shades(found.shape[1], dark_first=True)):
             line, colour = np.maximum(found[:, k], FLOOR), colour if real[k] else FAINT
             ax.plot(run.times, line, color=colour, lw=1.6 if real[k] else 0.7)
-            labels += [(line[-1], rf"$\sigma_{k + 1}$", colour)] if real[k] else []
+            note(ax, rf"$\sigma_{k + 1}$" if real[k] else "", (run.times[-1], line[-1]), colour)
         if real.all():
             mean = np.exp(np.log(found).mean(1))
             dashed(ax, run.times, mean)
-            labels.append((mean[-1], "geometric\nmean", INK))
+            note(ax, "geometric mean", (run.times[-1], mean[-1]))
         else:
-            style = {"transform": ax.transAxes, "ha": "center", "weight": "bold"}
-            ax.text(0.5, 0.27, "all others: rounding", color=FAINT, **style)
+            draw_words(ax, [("all others: rounding", FAINT)], top=0.3)
         ax.set(yscale="log", xlabel="gradient-flow time", xlim=(0, run.times[-1]), title=title)
-        _at_the_end(ax, labels)
     axes[0].set_ylabel("singular values of the units")
     alt = (
         "Singular values of the units of a linear network over time. From a Gaussian start "
@@ -265,15 +249,16 @@ def manifolds_conserved_picture(
 
 def explorer() -> Explorer:
     """The explorer of Theorem 3: which networks keep v_1 = a v_2, u_1 = b u_2 on a random task."""
-    names = ("linear", "relu", "quadratic", "tanh")
+    names = {"linear": "linear", "relu": "ReLU", "quadratic": "quadratic", "tanh": "tanh"}
 
     def simulate(gamma_v: float, gamma_u: float, width: int, seed: int) -> tuple:
-        among = {"": manifolds.proportional(width, 0, 1, gamma_v, gamma_u)}
-        tasks = {name: random_task(name, seed) for name in names}
-        runs = {name: drift(task, among, width, seed) for name, task in tasks.items()}
-        distances = {name: run[1][:, 0] for name, run in runs.items()}
-        kept = {name: manifolds.is_invariant(task, among[""]) for name, task in tasks.items()}
-        return runs["linear"][0], distances, kept
+        relation, distances = manifolds.proportional(width, 0, 1, gamma_v, gamma_u), {}
+        for architecture, name in names.items():
+            task = random_task(architecture, seed)
+            times, away, _ = drift(task, {"": relation}, width, seed)
+            word = "kept" if manifolds.is_invariant(task, relation) else "left"
+            distances[f"{name}: {word}"] = away[:, 0]
+        return times, distances
 
     return Explorer(
         simulate, lambda found: choice_figure(*found),
