@@ -7,7 +7,6 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 PROJECT = CHECKOUT if (CHECKOUT / "pyproject.toml").exists() else Path.cwd()  # if installed by pip
 OUTPUT_VARIABLE = "SADDLE_OUTPUT_DIR"  # overrides the default output folder; the tests use it
-MANIFEST_VARIABLE = "SADDLE_MANIFEST"  # a file that lists what was written; the runner uses it
 
 
 def output_folder(output_dir: str | Path | None = None) -> Path:
@@ -15,16 +14,15 @@ def output_folder(output_dir: str | Path | None = None) -> Path:
 
     Raises ValueError if it cannot be made or written.
     """
-    default = os.environ.get(OUTPUT_VARIABLE) or PROJECT / "figures"
-    folder = Path(output_dir or default).expanduser().resolve()
+    wanted = output_dir or os.environ.get(OUTPUT_VARIABLE) or PROJECT / "figures"
+    folder = Path(wanted).expanduser().resolve()
     try:
         for part in ("data", "claims"):
             (folder / part).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder / "claims"):
-            pass
+        tempfile.TemporaryFile(dir=folder / "claims").close()
     except OSError as error:
         raise ValueError(
-            f"the output folder {output_dir or default} cannot be written ({error.strerror}); "
+            f"the output folder {wanted} cannot be written ({error.strerror}); "
             "give `output_dir` a folder of yours"
         ) from error
     return folder
@@ -38,6 +36,3 @@ def write_whole(path: Path, content: bytes) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
-    if manifest := os.environ.get(MANIFEST_VARIABLE):
-        with open(manifest, "a") as lines:
-            lines.write(f"{path}\n")

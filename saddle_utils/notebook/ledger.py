@@ -62,14 +62,14 @@ class Ledger:
         if (atol is None) == (rtol is None):
             raise ValueError("give either atol or rtol")
         a, b = np.asarray(measured, dtype=float), np.asarray(predicted, dtype=float)
-        limit = np.full(b.shape, float(atol or 0)) if rtol is None else rtol * np.abs(b)
+        limit = rtol * np.abs(b) if atol is None else np.full(b.shape, float(atol))
         fits = a.shape == b.shape
         passed = fits and bool(np.all(np.abs(a - b) <= limit))
-        unit = float(np.min(limit, initial=np.inf)) if b.size else 1.0
-        text = f"{atol:g}" if rtol is None else f"{100 * rtol:g}%"
         margin = _ratio(limit, np.abs(a - b)) if fits else 0.0
-        numbers = _round(b, unit), _round(a, unit)
-        return self._add(name, statement, source, *numbers, text, passed, margin)
+        unit = float(np.min(limit)) if b.size else 1.0
+        text = f"{100 * rtol:g}%" if atol is None else f"{atol:g}"
+        row = _round(b, unit), _round(a, unit), text, passed, margin
+        return self._add(name, statement, source, *row)
 
     def equal(
         self, name: str, statement: str, source: str, *, measured: Any, predicted: Any
@@ -82,17 +82,15 @@ class Ledger:
         self, name: str, statement: str, source: str, *, measured: float, bound: float
     ) -> Claim:
         """Claim that a number does not exceed a bound."""
-        passed, number = bool(measured <= bound), _round(measured, abs(bound))
-        margin = _ratio(bound, measured)
-        return self._add(name, statement, source, bound, number, "at most", passed, margin)
+        row = bound, _round(measured, abs(bound)), "at most", bool(measured <= bound)
+        return self._add(name, statement, source, *row, _ratio(bound, measured))
 
     def at_least(
         self, name: str, statement: str, source: str, *, measured: float, bound: float
     ) -> Claim:
         """Claim that a number does not fall below a bound."""
-        passed, number = bool(measured >= bound), _round(measured, abs(bound))
-        margin = _ratio(measured, bound)
-        return self._add(name, statement, source, bound, number, "at least", passed, margin)
+        row = bound, _round(measured, abs(bound)), "at least", bool(measured >= bound)
+        return self._add(name, statement, source, *row, _ratio(measured, bound))
 
     def share(
         self, name: str, statement: str, source: str, *, holds: ArrayLike, of: float = 0.95
@@ -124,14 +122,11 @@ class Ledger:
             )
         return Table(rows)
 
-    def _add(
-        self, name, statement, source, predicted, measured, tolerance, passed, margin
-    ) -> Claim:
+    def _add(self, name: str, *row: Any) -> Claim:
         if any(claim.name == name for claim in self.claims):
             raise ValueError(f"the ledger already holds a claim {name!r}")
-        row = Claim(name, statement, source, predicted, measured, tolerance, passed, margin)
-        self.claims.append(row)
-        return row
+        self.claims.append(Claim(name, *row))
+        return self.claims[-1]
 
 
 class Table:
@@ -160,22 +155,21 @@ WIDEST = 10  # margins that the summary lists
 def write_summary(folder: Path) -> None:
     """Build `CLAIMS.md` in `folder` from the ledgers in `folder`/claims."""
     ledgers = {p.stem: json.loads(p.read_text()) for p in sorted(folder.glob("claims/*.json"))}
-    rows = [row for ledger in ledgers.values() for row in ledger]
-    passed = sum(row["passed"] for row in rows)
-    wide = sorted((row for row in rows if row.get("margin")), key=lambda row: -row["margin"])[
-        :WIDEST
-    ]
+    every = [row for rows in ledgers.values() for row in rows]
+    wide = sorted((row for row in every if row["margin"]), key=lambda row: -row["margin"])
     lines = [
         "# Claims", "",
-        f"{passed} of {len(rows)} claims passed when last checked, in {len(ledgers)} notebooks.",
-        "",
+        f"{_passed(every)} claims passed when last checked, in {len(ledgers)} notebooks.", "",
         "A margin says how many times the error fits into the tolerance: 1 is a claim that just "
-        "holds. The widest, of claims that may be too easy:", "", repr(Table(wide)),
+        "holds. The widest, of claims that may be too easy:", "", repr(Table(wide[:WIDEST])),
     ]  # fmt: skip
     for notebook, rows in ledgers.items():
-        passed = sum(row["passed"] for row in rows)
-        lines += ["", f"## {notebook}: {passed} of {len(rows)} passed", "", repr(Table(rows))]
+        lines += ["", f"## {notebook}: {_passed(rows)} passed", "", repr(Table(rows))]
     write_whole(folder / "CLAIMS.md", ("\n".join(lines) + "\n").encode())
+
+
+def _passed(rows: list[dict]) -> str:
+    return f"{sum(row['passed'] for row in rows)} of {len(rows)}"
 
 
 def _expected(row: dict) -> str:

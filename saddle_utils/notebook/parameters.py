@@ -10,62 +10,66 @@ from ..datasets.digits import TITLES
 from ..dynamics import resolve_device
 from .files import output_folder
 
-
-def _whole(low: int, high: int) -> tuple[Callable[[Any], bool], str]:
-    def good(value: Any) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-    return good, f"a whole number from {low} to {high}"
+Check = Callable[[Any], bool]
 
 
 def _number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value)
 
 
-def _scale(value: Any) -> bool:
-    return _number(value) and 0 < value <= 1
+def _positive(value: Any) -> bool:
+    return _number(value) and value > 0
 
 
-def _strengths(value: Any) -> bool:
-    good = isinstance(value, (list, tuple)) and 1 <= len(value) <= 8
-    return good and all(_number(s) and s > 0 for s in value)
+def _whole(low: int, high: int) -> tuple[Check, str]:
+    def good(value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+    return good, f"a whole number from {low} to {high}"
 
 
-def _numbers(value: Any) -> bool:
-    listed = isinstance(value, (list, tuple)) and 1 <= len(value) <= 3
-    return value is None or (listed and all(map(_number, value)))
+def _listed(each: Check, low: int, high: int) -> Check:
+    """Whether a value is a list of `low` to `high` values that are good, each of them."""
+
+    def good(value: Any) -> bool:
+        fits = isinstance(value, (list, tuple)) and low <= len(value) <= high
+        return fits and all(map(each, value))
+
+    return good
 
 
-def _points(value: Any) -> bool:
-    listed = isinstance(value, (list, tuple)) and len(value) == 2
-    return value is None or (listed and all(_numbers(p) and p and len(p) == 2 for p in value))
+def _or_none(check: Check) -> Check:
+    return lambda value: value is None or check(value)
 
 
-def _pairs(value: Any) -> bool:
-    listed = isinstance(value, (list, tuple)) and 1 <= len(value) <= 6
-    return listed and all(isinstance(p, (list, tuple)) and _pair(*p) for p in value)
+def _pair(digits: Any) -> bool:
+    return _listed(_whole(0, 9)[0], 2, 2)(digits) and digits[0] < digits[1]
 
 
-def _pair(*digits: Any) -> bool:
-    whole = all(isinstance(d, int) and not isinstance(d, bool) for d in digits)
-    return whole and len(digits) == 2 and 0 <= digits[0] < digits[1] <= 9
-
-
-RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+RULES: dict[str, tuple[Check, str]] = {
     "seed": _whole(0, 2**32 - 1),
     "width": _whole(2, 1000),
-    "init_scale": (_scale, "a standard deviation above 0 and at most 1 (0 is a fixed point)"),
+    "init_scale": (
+        lambda v: _positive(v) and v <= 1,
+        "a standard deviation above 0 and at most 1 (0 is a fixed point)",
+    ),
     "n_seeds": _whole(1, 500),
-    "output_dir": (lambda v: v is None or isinstance(v, str), "a path, or None for `figures`"),
+    "output_dir": (_or_none(lambda v: isinstance(v, str)), "a path, or None for `figures`"),
     "device": (lambda v: v in ("cpu", "cuda", "auto", "torch"), '"cpu", "cuda" or "auto"'),
-    "singular_values": (_strengths, "a list of 1 to 8 positive numbers"),
+    "singular_values": (_listed(_positive, 1, 8), "a list of 1 to 8 positive numbers"),
     "panel": (lambda v: v in PANELS, f"one of {', '.join(PANELS)}"),
-    "points": (_points, "None, or two points of the plane such as [[1, 0], [0, 2]]"),
-    "knobs": (_numbers, "None, or a list of 1 to 3 numbers"),
-    "lr": (lambda v: v is None or (_number(v) and v > 0), "None, or a positive number"),
+    "points": (
+        _or_none(_listed(_listed(_number, 2, 2), 2, 2)),
+        "None, or two points of the plane such as [[1, 0], [0, 2]]",
+    ),
+    "knobs": (_or_none(_listed(_number, 1, 3)), "None, or a list of 1 to 3 numbers"),
+    "lr": (_or_none(_positive), "None, or a positive number"),
     "epochs": _whole(1, 100_000),
     "data": (lambda v: v in TITLES, f"one of {', '.join(TITLES)}"),
-    "pairs": (_pairs, "a list of 1 to 6 pairs of digits such as [[0, 1], [3, 5]], smaller first"),
+    "pairs": (
+        _listed(_pair, 1, 6),
+        "a list of 1 to 6 pairs of digits such as [[0, 1], [3, 5]], smaller first",
+    ),
     "relu_width": _whole(2, 1000),
 }
 

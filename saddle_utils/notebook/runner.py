@@ -7,28 +7,30 @@ python -m saddle_utils.notebook.runner --refresh      clean runs back to noteboo
 
 import argparse
 import json
-import multiprocessing
+import logging
 import os
 import signal
 import sys
-import threading
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import warnings
 from pathlib import Path
 from typing import Any
 
+from joblib import Parallel, delayed
+
 from . import tasks
-from .files import MANIFEST_VARIABLE, PROJECT
-from .tasks import Task, parameter_names, refresh, seconds
+from .files import PROJECT
+from .ledger import write_summary
+from .parameters import check_parameters
+from .tasks import Task, parameter_names, refresh
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit code, 0 if every notebook ran and every claim passed."""
     parser = argparse.ArgumentParser(
-        prog="python -m saddle_utils.notebook.runner",
-        description=__doc__,
+        prog="python -m saddle_utils.notebook.runner", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    )  # fmt: skip
     parser.add_argument("notebooks", nargs="*", help="names such as 01_linear_rank; default: all")
     parser.add_argument(
         "-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
@@ -54,82 +56,48 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(names: list[str], given: dict[str, Any], jobs: int = 2, force: bool = False) -> int:
     """Run these notebooks, print progress and a table, and return the exit code."""
-    tasks = {name: Task(name, given) for name in names}
-    todo = [name for name in names if force or not tasks[name].up_to_date()]
-    todo.sort(key=lambda name: -seconds(tasks[name].executed)["total"])  # the longest first
-    for task in tasks.values():
-        for part in task.output.glob("**/.*.partial-*"):
-            part.unlink(missing_ok=True)
-    results: dict[str, dict] = {}
+    every = [Task(name, given) for name in names]
+    todo = [task for task in every if force or not task.up_to_date()]
+    todo.sort(key=lambda task: -task.seconds()[0])  # the longest first
+    for part in (part for task in every for part in task.output.glob("**/.*.partial-*")):
+        part.unlink(missing_ok=True)
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    errors: dict[str, str | None] = {}
+    try:
+        results = Parallel(jobs, return_as="generator_unordered")(map(delayed(execute), todo))
+        for done, (name, error, spent) in enumerate(results, 1):
+            errors[name] = error
+            state = "failed" if error else "done"
+            print(f"[{done}/{len(todo)}] {name} {state}, {spent:.1f} s", flush=True)
+    except KeyboardInterrupt:
+        print("interrupted: what was written is whole; run again to go on", file=sys.stderr)
+        return 130
     if todo:
-        for stop in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(stop, signal.default_int_handler)
-        os.environ.update(
-            {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1"},
-        )  # fmt: skip
-        pool = ProcessPoolExecutor(
-            jobs, multiprocessing.get_context("spawn"), _die_with, (os.getpid(),)
-        )
-        try:
-            futures = {pool.submit(execute, name, given): name for name in todo}
-            for done, future in enumerate(as_completed(futures), 1):
-                name, error = futures[future], future.exception()
-                result = {"error": repr(error), "seconds": 0.0} if error else future.result()
-                results[name] = result
-                if result["error"] is None:
-                    tasks[name].stamp()
-                state = "failed" if result["error"] else "done"
-                print(f"[{done}/{len(todo)}] {name} {state}, {result['seconds']:.1f} s", flush=True)
-        except KeyboardInterrupt:
-            for child in multiprocessing.active_children():
-                child.terminate()
-            print("interrupted: what was written is whole; run again to go on", file=sys.stderr)
-            return 130
-        pool.shutdown()
-        from .ledger import write_summary
-
-        for folder in {task.output for task in tasks.values()}:
-            write_summary(folder)
-    return _report(tasks, results)
+        write_summary(every[0].output)
+    return _report(every, errors)
 
 
-def _die_with(parent: int) -> None:
-    """End this worker when its parent is gone, however that came to pass."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def execute(name: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Run one notebook in this process; its time, and its error with the cell, or None."""
-    import logging
-    import warnings
-
+def execute(task: Task) -> tuple[str, str | None, float]:
+    """Run a notebook; its name, its error with the cell or None, and the seconds it took."""
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     import papermill
 
-    task, start, error = Task(name, given), time.perf_counter(), None
+    start, error = time.perf_counter(), None
     task.executed.parent.mkdir(parents=True, exist_ok=True)
-    task.manifest.parent.mkdir(parents=True, exist_ok=True)
-    task.manifest.unlink(missing_ok=True)
-    os.environ[MANIFEST_VARIABLE] = str(task.manifest)
     try:
         papermill.execute_notebook(
-            tasks.NOTEBOOKS / f"{name}.ipynb", task.executed, task.parameters(),
-            kernel_name="python3", progress_bar=False, cwd=PROJECT,
-            extra_arguments=["--log-level=50"],
+            task.source, task.executed, task.parameters(), kernel_name="python3",
+            progress_bar=False, cwd=PROJECT, extra_arguments=["--log-level=50"],
         )  # fmt: skip
+        task.stamp()
     except papermill.PapermillExecutionError as failure:
         error = f"cell {failure.cell_index}: {failure.ename}: {failure.evalue}"
     except Exception as failure:  # a dead kernel, a full disk: named in the table like the rest
         error = f"{type(failure).__name__}: {failure}"
-    return {"error": error, "seconds": time.perf_counter() - start}
+    return task.name, error, time.perf_counter() - start
 
 
 def _names(asked: list[str]) -> list[str]:
@@ -141,16 +109,12 @@ def _names(asked: list[str]) -> list[str]:
 
 
 def _check(names: list[str], given: dict[str, Any]) -> None:
-    if not given:
-        return
     for name in names:
-        if unknown := [key for key in given if key not in parameter_names(name)]:
+        known = parameter_names(name)
+        if unknown := [key for key in given if key not in known]:
             raise ValueError(
-                f"{name} has no parameter {', '.join(unknown)}; "
-                f"it has {', '.join(parameter_names(name))}"
+                f"{name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}"
             )
-    from .parameters import check_parameters
-
     check_parameters(**given)
 
 
@@ -161,19 +125,17 @@ def _value(text: str) -> Any:
         return text
 
 
-def _report(tasks: dict[str, Task], results: dict[str, dict]) -> int:
-    print(f"\n{'notebook':<24}{'seconds':>8}{'imports':>9}{'slowest cell':>14}{'claims':>11}")
-    for name, task in tasks.items():
-        times = seconds(task.executed)
-        row = "".join(
-            f"{times[key]:>{w}.1f}" for key, w in (("total", 8), ("imports", 9), ("slowest", 14))
-        )
-        note = "" if name in results else "  up to date"
-        note = "  FAILED" if results.get(name, {}).get("error") else note
-        print(f"{name:<24}{row}{task.claims():>11}{note}")
-    failed = {name: result["error"] for name, result in results.items() if result["error"]}
-    for name, error in failed.items():
-        print(f"\n{name} failed in {error}\n  executed as far as it went: {tasks[name].executed}")
+def _report(every: list[Task], errors: dict[str, str | None]) -> int:
+    print(f"\n{'notebook':<24}{'seconds':>8}{'slowest cell':>14}{'claims':>11}")
+    for task in every:
+        total, slowest = task.seconds()
+        note = "" if task.name in errors else "  up to date"
+        note = "  FAILED" if errors.get(task.name) else note
+        print(f"{task.name:<24}{total:>8.1f}{slowest:>14.1f}{task.claims():>11}{note}")
+    failed = [task for task in every if errors.get(task.name)]
+    for task in failed:
+        print(f"\n{task.name} failed in {errors[task.name]}")
+        print(f"  executed as far as it went: {task.executed}")
     return 1 if failed else 0
 
 

@@ -1,67 +1,87 @@
 """A notebook as a task: what it reads and writes, whether it is up to date, how it is refreshed."""
 
 import ast
-import hashlib
 import json
 import os
 import re
 from pathlib import Path
 from typing import Any
 
+import joblib
+
 from .files import OUTPUT_VARIABLE, PROJECT, write_whole
 
 NOTEBOOKS, BUILD = PROJECT / "notebooks", PROJECT / "build"
+PACKAGE = Path(__file__).parents[1]
+VERDICT = re.compile(r"(PASS|FAIL)  (\w+):")  # as a claim is shown
 
 
 class Task:
-    """A notebook with parameters: where it writes, and whether what it wrote is up to date."""
+    """A notebook with parameters: where it writes, and what came of its last run."""
 
     def __init__(self, name: str, given: dict[str, Any]) -> None:
-        self.name, self.given = name, given
+        self.name, self.given, self.source = name, given, NOTEBOOKS / f"{name}.ipynb"
         own = BUILD / "own" / name if given else os.environ.get(OUTPUT_VARIABLE)
         self.output = Path(given.get("output_dir") or own or PROJECT / "figures").resolve()
         self.executed = (self.output if given else BUILD) / f"{name}.ipynb"
-        self.record = BUILD / "stamps" / f"{name}.json"
-        self.manifest = BUILD / "stamps" / f"{name}.files"
 
     def parameters(self) -> dict[str, Any]:
         """What papermill injects: nothing for a plain run, so that it equals the notebook."""
         return {**self.given, "output_dir": str(self.output)} if self.given else {}
 
+    def book(self) -> dict[str, Any]:
+        """The executed notebook, without cells if there is none."""
+        if not self.executed.exists():
+            return {"cells": [], "metadata": {}}
+        return json.loads(self.executed.read_text())
+
     def inputs(self) -> str:
         """Fingerprint of the code of the notebook and of the package, with its data."""
-        cells = json.loads((NOTEBOOKS / f"{self.name}.ipynb").read_text())["cells"]
-        digest = hashlib.sha256(json.dumps([c["source"] for c in cells]).encode())
-        package = Path(__file__).parents[1]
-        files = (p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-        for path in sorted(files):
-            digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
-        digest.update(str(self.output).encode())
-        return digest.hexdigest()
+        cells = json.loads(self.source.read_text())["cells"]
+        files = (p for p in PACKAGE.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+        code = [(path.relative_to(PACKAGE).as_posix(), path.read_bytes()) for path in sorted(files)]
+        return joblib.hash([str(self.output), [cell["source"] for cell in cells], code])
 
     def up_to_date(self) -> bool:
         """Whether the last plain run succeeded on these inputs and all it wrote is still there."""
-        if self.given or not self.record.exists() or not self.executed.exists():
+        book = self.book()
+        if self.given or book["metadata"].get("inputs") != self.inputs():
             return False
-        record = json.loads(self.record.read_text())
-        there = all(Path(path).exists() for path in record["files"])
-        return there and record["inputs"] == self.inputs()
+        about = [out.get("metadata", {}).get("image/png", {}) for out in outputs(book)]
+        names = [image["name"] for image in about if "name" in image]
+        written = [f"claims/{self.name}.json"]
+        written += [file for name in names for file in (f"{name}.png", f"data/{name}.csv")]
+        return all((self.output / file).exists() for file in written)
 
     def stamp(self) -> None:
-        """Remember what a successful plain run read and wrote."""
-        if not self.given:
-            files = sorted(set(self.manifest.read_text().splitlines()))
-            text = json.dumps({"inputs": self.inputs(), "files": files})
-            write_whole(self.record, text.encode())
+        """Say in the executed notebook on what inputs it succeeded."""
+        book = self.book()
+        book["metadata"]["inputs"] = self.inputs()
+        write_whole(self.executed, json.dumps(book).encode())
 
     def claims(self) -> str:
-        """Claims passed, as "9 of 9"."""
-        ledger = self.output / "claims" / f"{self.name}.json"
-        written = self.manifest.read_text() if self.manifest.exists() else ""
-        if not ledger.exists() or str(ledger) not in written:
-            return "no ledger"
-        rows = json.loads(ledger.read_text())
-        return f"{sum(row['passed'] for row in rows)} of {len(rows)}"
+        """Claims passed of those that the executed notebook shows, as "9 of 9"."""
+        shown = "".join(
+            line
+            for out in outputs(self.book())
+            for line in out.get("data", {}).get("text/plain", [])
+        )
+        verdicts = {name: verdict == "PASS" for verdict, name in VERDICT.findall(shown)}
+        return f"{sum(verdicts.values())} of {len(verdicts)}"
+
+    def seconds(self) -> tuple[float, float]:
+        """Seconds of the last run (0 if there was none): in all, and of its slowest cell."""
+        book = self.book()
+        return _duration(book), max(map(_duration, book["cells"]), default=0.0)
+
+
+def outputs(book: dict[str, Any]) -> list[dict[str, Any]]:
+    """All outputs of the cells of a notebook."""
+    return [output for cell in book["cells"] for output in cell.get("outputs", [])]
+
+
+def _duration(part: dict[str, Any]) -> float:
+    return part["metadata"].get("papermill", {}).get("duration") or 0.0
 
 
 def refresh(name: str) -> None:
@@ -69,24 +89,20 @@ def refresh(name: str) -> None:
     import nbformat
 
     task = Task(name, {})
-    book, spent = nbformat.read(task.executed, as_version=4), seconds(task.executed)["total"]
+    book, spent = nbformat.read(task.executed, as_version=4), task.seconds()[0]
     book.cells[0].source = with_run_time(book.cells[0].source, r"\| run time \| about ", spent)
-    readme = PROJECT / "README.md"
-    row = rf"\(notebooks/{name}\.ipynb\)[^\n]*\| "
-    if (
-        readme.exists()
-        and (text := with_run_time(readme.read_text(), row, spent)) != readme.read_text()
-    ):
-        write_whole(readme, text.encode())
+    if (readme := PROJECT / "README.md").exists():
+        row = rf"\(notebooks/{name}\.ipynb\)[^\n]*\| "
+        write_whole(readme, with_run_time(readme.read_text(), row, spent).encode())
     book.metadata = {"kernelspec": book.metadata["kernelspec"], "language_info": {"name": "python"}}
     for cell in book.cells:
         tags = cell.metadata.get("tags", [])
         cell.metadata = {"tags": tags} if tags else {}
-        for output in cell.get("outputs", []):
-            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
-            output.get("metadata", {}).pop("application/vnd.jupyter.widget-view+json", None)
+    for output in outputs(book):
+        for part in ("data", "metadata"):
+            output.get(part, {}).pop("application/vnd.jupyter.widget-view+json", None)
     text = nbformat.writes(book, version=4)
-    write_whole(NOTEBOOKS / f"{name}.ipynb", (text.rstrip("\n") + "\n").encode())
+    write_whole(task.source, (text.rstrip("\n") + "\n").encode())
 
 
 def with_run_time(text: str, before: str, spent: float) -> str:
@@ -106,23 +122,7 @@ def with_run_time(text: str, before: str, spent: float) -> str:
 def parameter_names(name: str) -> list[str]:
     """The names assigned in the cell tagged `parameters` of a notebook."""
     cells = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text())["cells"]
-    code = [c["source"] for c in cells if "parameters" in c["metadata"].get("tags", [])]
-    tree = ast.parse("\n".join("".join(source) for source in code))
-    return [
-        t.id for node in tree.body if isinstance(node,
-        ast.Assign) for t in node.targets if isinstance(t, ast.Name)
-    ]  # fmt: skip
-
-
-def seconds(executed: Path) -> dict[str, float]:
-    """Seconds of an executed notebook (0 if never): in all, its first code cell, its slowest."""
-    if not executed.exists():
-        return {"total": 0.0, "imports": 0.0, "slowest": 0.0}
-    book = json.loads(executed.read_text())
-    cells = [
-        c["metadata"].get("papermill", {}).get("duration") or 0.0
-        for c in book["cells"]
-        if c["cell_type"] == "code"
-    ]
-    total = book["metadata"].get("papermill", {}).get("duration") or sum(cells)
-    return {"total": total, "imports": cells[0], "slowest": max(cells[1:], default=0.0)}
+    tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+    code = "\n".join("".join(cell["source"]) for cell in tagged)
+    assigned = [node for node in ast.parse(code).body if isinstance(node, ast.Assign)]
+    return [target.id for node in assigned for target in node.targets]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from concurrent.futures import Future
 from pathlib import Path
 
 import nbformat
@@ -12,6 +11,8 @@ import pytest
 
 from saddle_utils.notebook import runner, tasks
 from saddle_utils.notebook.parameters import check_parameters
+
+IN_PROCESS = ["--jobs", "1"]  # one at a time, in this process, which knows the patched folders
 
 
 @pytest.fixture
@@ -52,29 +53,9 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-class Inline:
-    """An executor that runs the work at once, in this process, which knows the patched folders."""
-
-    def __init__(self, *_):
-        pass
-
-    def submit(self, function, *arguments):
-        future = Future()
-        future.set_result(function(*arguments))
-        return future
-
-    def shutdown(self):
-        pass
-
-
-def in_process(monkeypatch):
-    monkeypatch.setattr(runner, "ProcessPoolExecutor", Inline)
-
-
-def test_runs_report_repeat_and_refresh(project, monkeypatch, capsys):
-    in_process(monkeypatch)
+def test_runs_report_repeat_and_refresh(project, capsys):
     output = project / "figures"
-    assert runner.main([]) == 1
+    assert runner.main(IN_PROCESS) == 1
     seen = capsys.readouterr()
     assert "good" in seen.out and "1 of 1" in seen.out
     assert "bad failed in cell 4: ClaimsFailedError" in seen.out
@@ -83,11 +64,11 @@ def test_runs_report_repeat_and_refresh(project, monkeypatch, capsys):
     assert "good: 1 of 1" in (output / "CLAIMS.md").read_text()
 
     start = time.perf_counter()
-    assert runner.main(["good"]) == 0
+    assert runner.main(["good", *IN_PROCESS]) == 0
     assert "up to date" in capsys.readouterr().out
     assert time.perf_counter() - start < 2
     (output / "claims" / "good.json").unlink()
-    assert runner.main(["good", "--refresh"]) == 0
+    assert runner.main(["good", "--refresh", *IN_PROCESS]) == 0
     assert "up to date" not in capsys.readouterr().out
     book = nbformat.read(project / "notebooks" / "good.ipynb", as_version=4)
     assert "PASS  one" in book.cells[3].outputs[0]["data"]["text/plain"]
@@ -106,9 +87,8 @@ def test_what_is_compiled_meanwhile_makes_no_notebook_out_of_date():
         kernel.unlink()
 
 
-def test_parameters_of_ones_own_go_to_a_folder_of_their_own(project, monkeypatch):
-    in_process(monkeypatch)
-    assert runner.main(["good", "-p", "seed", "5"]) == 0
+def test_parameters_of_ones_own_go_to_a_folder_of_their_own(project):
+    assert runner.main(["good", "-p", "seed", "5", *IN_PROCESS]) == 0
     own = project / "build" / "own" / "good"
     assert json.loads((own / "claims" / "good.json").read_text())[0]["measured"] == 5
     assert not (project / "figures" / "claims" / "good.json").exists()
@@ -145,6 +125,14 @@ def test_bad_requests_are_refused_before_anything_runs(project, capsys, argument
         ({"singular_values": [1, -1]}, "positive"),
         ({"singular_values": [1.0] * 9}, "1 to 8"),
         ({"singular_values": [1.0] * 4, "width": 3}, "out of reach"),
+        ({"points": [[1, 0]]}, "two points"),
+        ({"points": [[1, 0], [0]]}, "two points"),
+        ({"pairs": [[1, 0]]}, "smaller first"),
+        ({"pairs": [[0, 1, 2]]}, "smaller first"),
+        ({"pairs": [0, 1]}, "1 to 6 pairs"),
+        ({"knobs": [1, float("inf")]}, "1 to 3 numbers"),
+        ({"seed": 10**400}, "whole number"),
+        ({"lr": 0}, "positive"),
         ({"colour": 3}, "unknown parameter 'colour'"),
         ({"width": 0, "seed": -1}, r"width = 0.*; seed = -1"),
     ],
@@ -163,6 +151,10 @@ def test_good_parameters_pass():
         device="auto",
         output_dir=None,
         singular_values=[1, 2.5],
+        points=[[1, 0], (0, 2.5)],
+        pairs=[[0, 1], [3, 9]],
+        knobs=None,
+        lr=None,
     )
 
 
