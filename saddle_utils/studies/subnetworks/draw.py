@@ -5,14 +5,14 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from ...notebook import Explorer, Picture, Slider
 from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, RED, shades
 from ...notebook.look import dashed, draw_words, note, write
-from ...theory.subnetworks import expected_rank, generic_rank, mason_degree, sufficient_degree
+from ...theory import subnetworks as theory
 from .ranks import rank_row, verdict
 from .runs import SMALL
 
@@ -23,55 +23,55 @@ WORDS = {
     "not critical": "a subnetwork is not critical",
     "not a subnetwork": "critical, but no subnetwork",
 }
+LEFT = {"x": 0.02, "ha": "left"}
 
 
-def draw_table(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Ranks and verdicts of one number of inputs, degree over width."""
-    for row in rows:
-        width, degree, ranks = row["width"], row["degree"], row["ranks"]
-        box = (width - 0.47, degree - 0.45), 0.94, 0.9
-        ax.add_patch(plt.Rectangle(*box, color=COLOURS[row["verdict"]], alpha=0.45, lw=0))
-        word, few = f"{max(ranks['generic'])}", [max(ranks[k]) for k in ("no output", "redundant")]
-        write(ax, width - 0.2, degree, word, "black", fontsize=10, fontweight="bold")
-        write(ax, width + 0.2, degree, f"{few[0]}  {few[1]}", "black", fontsize=8)
-    widths = sorted({row["width"] for row in rows})
-    for width in widths:
-        edge = np.array([width - 0.5, width + 0.5])
-        ax.plot(edge, [sufficient_degree(width) - 0.5] * 2, color=INK, lw=2)
-    ax.set(xlim=(widths[0] - 0.5, widths[-1] + 0.5), ylim=(0.4, 2 * widths[-1] + 1.6))
-    ax.set(xticks=widths, yticks=range(1, 2 * widths[-1] + 2), xlabel="width H")
+def draw_cells(ax: Axes, x: pd.Series, y: pd.Series, verdicts: pd.Series) -> None:
+    """A cell around each (x, y), in the colour of its verdict."""
+    ax.barh(y, 0.94, 0.9, left=x - 0.47, color=verdicts.map(COLOURS), alpha=0.45)
     ax.tick_params(length=0)
 
 
-def table_picture(rows: Sequence[Mapping[str, Any]]) -> Picture:
+def draw_verdicts(ax: Axes, table: pd.DataFrame) -> None:
+    """Verdicts of one number of inputs, degree over width, and the line d = 2H - 1."""
+    draw_cells(ax, table["width"], table["degree"], table["verdict"])
+    widths = table["width"].unique()
+    bounds = [theory.sufficient_degree(width) - 0.5 for width in widths]
+    ax.hlines(bounds, widths - 0.5, widths + 0.5, color=INK, lw=2)
+    ax.set(xlim=(widths[0] - 0.5, widths[-1] + 0.5), ylim=(0.4, 2 * widths[-1] + 1.6))
+    ax.set(xticks=widths, yticks=range(1, 2 * widths[-1] + 2), xlabel="width H")
+
+
+def table_picture(table: pd.DataFrame) -> Picture:
     """Exact ranks by degree and width for each number of inputs (`ranks.rank_table`)."""
-    inputs = sorted({row["inputs"] for row in rows})
-    fig, axes = plt.subplots(1, len(inputs), figsize=(10, 5.4), sharey=True, squeeze=False)
-    for ax, n in zip(axes[0], inputs, strict=True):
-        draw_table(ax, [row for row in rows if row["inputs"] == n])
+    inputs = table["inputs"].unique()
+    fig, axes = plt.subplots(1, len(inputs), figsize=(10, 5.4), sharey=True)
+    for ax, n in zip(axes, inputs, strict=True):
+        own = table[table["inputs"] == n]
+        draw_verdicts(ax, own)
         ax.set_title(f"{n} inputs")
-        for width in sorted({row["width"] for row in rows}):
-            bound = mason_degree(width)
+        for row in own.to_dict("records"):
+            x, y, few = row["width"], row["degree"], f"{row['no output']}  {row['redundant']}"
+            write(ax, x - 0.2, y, row["generic"], "black", fontsize=10, fontweight="bold")
+            write(ax, x + 0.2, y, few, "black", fontsize=8)
+        for width in own["width"].unique():
+            bound = theory.mason_degree(width)
             if bound <= 2 * width + 1:
                 ax.plot(width - 0.44, bound - 0.5, ">", color=RED, ms=7, zorder=3)
             else:
-                style = {"fontsize": 8, "color": RED, "fontweight": "bold", "va": "bottom"}
-                ax.text(width - 0.45, 2 * width + 1.6, f"▸ {bound}", **style)
-    axes[0, 0].set_ylabel("degree d")
-    style = {"x": 0.02, "ha": "left", "fontsize": 8.5}
+                note(ax, f"▸ {bound}", (width - 0.45, 2 * width + 1.6), RED, (0, 0), va="bottom")
+    axes[0].set_ylabel("degree d")
     words = [(WORDS[verdict], colour) for verdict, colour in COLOURS.items()]
-    draw_words(axes[0, 0], words, 0.97, 0.055, **style)
+    draw_words(axes[0], words, 0.97, 0.055, fontsize=8.5, **LEFT)
     key = "bold: generic rank\nsmall: no output, redundant\nline: d = 2H − 1\n"
     words = [(f"{key}▸ bound by Mason's theorem", "black")]
-    draw_words(axes[0, 1 % len(inputs)], words, 0.97, fontweight="normal", **style)
+    draw_words(axes[1], words, 0.97, fontweight="normal", fontsize=8.5, **LEFT)
     alt = (
         "Table of the exact rank of the Jacobian for widths 2 to 5 and degrees up to 2H + 1, for "
         "two and three inputs. From the line d = 2H - 1 upward all cells say that critical points "
         "are subnetworks; below it most do not."
     )
-    columns = {key: [row[key] for row in rows] for key in ("inputs", "width", "degree", "verdict")}
-    ranks = {kind: [max(row["ranks"][kind]) for row in rows] for kind in rows[0]["ranks"]}
-    return Picture(fig, "subnetwork_table", alt, {**columns, **ranks})
+    return Picture(fig, "subnetwork_table", alt, dict(table.drop(columns="exceptions")))
 
 
 def floating_picture(
@@ -80,21 +80,19 @@ def floating_picture(
     """Singular values of random points, and how often a threshold on them gets the rank wrong."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
     half, order = len(ranks["double"]) // 2, np.arange(1, 2 * width + 5)
-    parts = (("generic", slice(half), BLUE), ("redundant", slice(half, None), RED))
-    for name, part, colour in parts:
-        values = np.maximum(ranks["double"][part, : len(order)], 1e-18)
-        left.semilogy(order, values.T, color=colour, lw=0.4, alpha=0.35)
-        rank = 2 * width - 2 * (name == "redundant")
-        note(left, f"{name}: rank {rank}", (order[0], 1e-9 if name == "generic" else 1e-11), colour)
-    left.axvline(2 * width + 0.5, color=BLUE, lw=0.8, ls=":")
-    left.axvline(2 * width - 1.5, color=RED, lw=0.8, ls=":")
+    values = np.maximum(ranks["double"][:, : len(order)], 1e-18)
+    kinds = (("generic", values[:half], 2 * width, BLUE, 1e-9),
+             ("redundant", values[half:], 2 * width - 2, RED, 1e-11))  # fmt: skip
+    for name, some, rank, colour, height in kinds:
+        left.semilogy(order, some.T, color=colour, lw=0.4, alpha=0.35)
+        left.axvline(rank + 0.5, color=colour, lw=0.8, ls=":")
+        note(left, f"{name}: rank {rank}", (order[0], height), colour)
     left.set(xlabel="singular value", xticks=order[::3], ylabel="over the largest", ylim=(1e-18, 3))
-    left.set_title(f"width {width}, degree {sufficient_degree(width)}, in double precision")
-    for name, colour in (("double", INK), ("single", ORANGE)):
-        wrong = ranks[f"{name}_wrong"]
-        right.semilogx(thresholds, 100 * wrong, color=colour)
-        place = (1e-9, 93) if name == "single" else (1.2e-15, -5)
-        note(right, f"{name} precision", place, colour, ha="right" if name == "single" else "left")
+    left.set_title(f"width {width}, degree {theory.sufficient_degree(width)}, in double precision")
+    places = {"double": (INK, (1.2e-15, -5), "left"), "single": (ORANGE, (1e-9, 93), "right")}
+    for name, (colour, place, side) in places.items():
+        right.semilogx(thresholds, 100 * ranks[f"{name}_wrong"], color=colour)
+        note(right, f"{name} precision", place, colour, ha=side)
     right.axhline(0, color=GREEN, lw=3, alpha=0.7)
     note(right, "exact: none wrong", (thresholds[-1], 0), GREEN, (0, 8), ha="right")
     right.set(xlabel="threshold", ylabel="% of draws with a wrong rank", ylim=(-8, 104))
@@ -112,7 +110,7 @@ def search_picture(degrees: Sequence[int], shares: Mapping[int, np.ndarray]) -> 
     fig, ax = plt.subplots(figsize=(6.4, 3.2))
     for (width, share), colour in zip(shares.items(), shades(len(shares)), strict=True):
         ax.plot(degrees, 100 * share, "o-", color=colour, ms=5)
-        last = sufficient_degree(width)
+        last = theory.sufficient_degree(width)
         ax.axvline(last, color=colour, lw=1, ls=":")
         ax.text(last + 0.06, 70, f"H = {width}", color=colour, fontsize=8.5, fontweight="bold")
     ax.set_yscale("symlog", linthresh=0.3)
@@ -127,23 +125,22 @@ def search_picture(degrees: Sequence[int], shares: Mapping[int, np.ndarray]) -> 
     return Picture(fig, "subnetwork_search", alt, {"degree": list(degrees), **columns})
 
 
-def three_layers_picture(rows: Sequence[Mapping[str, Any]]) -> Picture:
+def three_layers_picture(table: pd.DataFrame) -> Picture:
     """Generic ranks of networks with two hidden layers, and where all subnetworks are critical."""
-    sizes = list(dict.fromkeys(row["sizes"] for row in rows))
-    degrees = sorted({row["degree"] for row in rows})
+    rows, sizes = pd.factorize(table["sizes"])
+    critical = table["subnetwork"] < table["generic"]
+    full = table["generic"] == table.groupby("sizes")["bound"].transform("max")
     fig, ax = plt.subplots(figsize=(7.6, 0.36 * len(sizes) + 1.1))
-    for row in rows:
-        i, critical = sizes.index(row["sizes"]), row["subnetwork"] < row["generic"]
-        box = (row["degree"] - 0.47, i - 0.44), 0.94, 0.88
-        colour = COLOURS["holds" if critical else "not critical"]
-        ax.add_patch(plt.Rectangle(*box, color=colour, alpha=0.45, lw=0))
-        full = row["generic"] == max(r["bound"] for r in rows if r["sizes"] == row["sizes"])
-        style = {"fontsize": 8.5, "fontweight": "bold" if full else "normal"}
-        write(ax, row["degree"], i, f"{row['generic']} ({row['subnetwork']})", "black", **style)
+    verdicts = critical.map({True: "holds", False: "not critical"})
+    draw_cells(ax, table["degree"], rows, verdicts)
+    words = table["generic"].astype(str) + " (" + table["subnetwork"].astype(str) + ")"
+    for degree, row, word, bold in zip(table["degree"], rows, words, full, strict=True):
+        weight = "bold" if bold else "normal"
+        write(ax, degree, row, word, "black", fontsize=8.5, fontweight=weight)
+    degrees = table["degree"].unique()
     ax.set(xlim=(degrees[0] - 0.5, degrees[-1] + 0.5), ylim=(len(sizes) - 0.4, -0.6))
     ax.set(xticks=degrees, xlabel="degree d")
-    ax.set_yticks(range(len(sizes)), [" - ".join(map(str, s)) for s in sizes])
-    ax.tick_params(length=0)
+    ax.set_yticks(range(len(sizes)), sizes.str.replace("-", " - "))
     ax.set_title(
         "generic rank (largest rank of a subnetwork); green: all subnetworks are critical;\n"
         "bold: weights less a scale for each hidden neuron", fontsize=9,
@@ -153,10 +150,7 @@ def three_layers_picture(rows: Sequence[Mapping[str, Any]]) -> Picture:
         "are grey, where a subnetwork keeps the generic rank; from a moderate degree on all are "
         "green and full."
     )
-    keys = ("degree", "generic", "subnetwork", "bound")
-    columns = {key: [row[key] for row in rows] for key in keys}
-    names = ["-".join(map(str, row["sizes"])) for row in rows]
-    return Picture(fig, "subnetwork_three_layers", alt, {"sizes": names, **columns})
+    return Picture(fig, "subnetwork_three_layers", alt, dict(table))
 
 
 def spectra_picture(runs: Mapping[int, Mapping[str, Any]]) -> Picture:
@@ -165,24 +159,22 @@ def spectra_picture(runs: Mapping[int, Mapping[str, Any]]) -> Picture:
     tables = {}
     for column, (degree, run) in zip(axes.T, runs.items(), strict=True):
         top, bottom = column
-        times = np.maximum(run["times"], 1e-3)
+        times, middles = np.maximum(run["times"], 1e-3), run["middles"][1:]
         top.semilogx(times, run["losses"], color=BLUE)
         top.set(title=f"d = {degree}", ylim=(-0.05, 1.08))
-        ranks = [generic_rank(3, width, degree) for width in (0, 1, 2, 3)]
+        ranks = [theory.generic_rank(3, width, degree) for width in (1, 2, 3)]
         colours = [*shades(3, dark_first=True), FAINT]
         for k, values in enumerate(run["values"].T[: ranks[-1] + 3]):
-            group = int(np.searchsorted(ranks[1:], k, side="right"))
-            bottom.loglog(times, np.maximum(values, 1e-13), color=colours[group], lw=1.6)
+            colour = colours[np.searchsorted(ranks, k, side="right")]
+            bottom.loglog(times, np.maximum(values, 1e-13), color=colour, lw=1.6)
         bottom.axhline(SMALL, color=INK, lw=0.9, ls=":")
-        for ax in column:
-            for middle in run["middles"][1:]:
-                ax.axvline(middle, color=FAINT, lw=0.7, ls=":")
         last = np.argmax(run["losses"] < 1.01 * run["levels"][-1] + 1e-4)
         left, right = 0.5 * run["times"][np.argmax(run["losses"] < 0.99)], 4 * run["times"][last]
-        for middle, rank in zip(run["middles"][1:], run["ranks"], strict=True):
-            style = {"ha": "center", "fontsize": 9, "fontweight": "bold"}
-            bottom.text(min(middle, 0.7 * right), 2.5, f"{rank}", **style)
-        note(bottom, "rank", (left, 3.5), INK, fontsize=9)
+        for middle, rank in zip(middles, run["ranks"], strict=True):
+            for ax in column:
+                ax.axvline(middle, color=FAINT, lw=0.7, ls=":")
+            note(bottom, f"{rank}", (min(middle, 0.7 * right), 3.5), offset=(0, 0), ha="center")
+        note(bottom, "rank", (left, 3.5))
         bottom.set(ylim=(1e-13, 20), xlim=(left, right))
         bottom.set_xlabel("gradient-flow time × $\\epsilon^{d-1}$")
         values = {f"value_{k + 1}": v for k, v in enumerate(run["values"].T)}
@@ -243,26 +235,22 @@ def point_figure(row: Mapping[str, Any]) -> Figure:
     """What theory says of all widths and degrees, one of them framed, and its exact ranks."""
     inputs, width, degree = row["inputs"], row["width"], row["degree"]
     fig, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.3))
-    says = np.full((2 * WIDTHS[-1] + 1, len(WIDTHS)), np.nan)
-    for h in WIDTHS:
-        for d in range(1, 2 * h + 2):
-            ranks = {kind: {expected_rank(kind, inputs, h, d)} for kind in row["ranks"]}
-            says[d - 1, h - WIDTHS[0]] = [*COLOURS].index(verdict(ranks))
-    edges = (
-        np.arange(n + 1) - 0.5 + first
-        for n, first in zip(says.T.shape, (WIDTHS[0], 1), strict=True)
-    )
-    cmap = ListedColormap([*COLOURS.values()])
-    left.pcolormesh(*edges, says, cmap=cmap, vmin=-0.5, vmax=2.5, alpha=0.45, ec="white", lw=2)
-    left.hlines([sufficient_degree(h) - 0.5 for h in WIDTHS], np.array(WIDTHS) - 0.5,
-                np.array(WIDTHS) + 0.5, color=INK, lw=2)  # fmt: skip
+    cells = [(h, d) for h in WIDTHS for d in range(1, 2 * h + 2)]
+    says = pd.DataFrame(cells, columns=["width", "degree"])
+    says["verdict"] = [
+        verdict({kind: theory.expected_rank(kind, inputs, h, d) for kind in theory.KINDS})
+        for h, d in cells
+    ]
+    draw_verdicts(left, says)
     left.add_patch(plt.Rectangle((width - 0.5, degree - 0.5), 1, 1, fill=False, ec=INK, lw=2.5))
-    left.set(xlabel="width H", ylabel="degree d", xticks=WIDTHS, title=f"{inputs} inputs, theory")
+    left.set(
+        ylabel="degree d", yticks=range(1, 2 * WIDTHS[-1] + 2, 2), title=f"{inputs} inputs, theory"
+    )
     words = [(WORDS[name], colour) for name, colour in COLOURS.items()]
-    draw_words(left, words, 0.97, 0.07, x=0.02, ha="left")
-    ranks = [max(found) for found in row["ranks"].values()]
-    right.barh([*row["ranks"]], ranks, color=[BLUE, ORANGE, RED, RED, RED], alpha=0.7)
-    right.axvline(ranks[0], color=INK, lw=1, ls=":")
+    draw_words(left, words, 0.97, 0.07, **LEFT)
+    ranks = [row[kind] for kind in theory.KINDS]
+    right.barh(theory.KINDS, ranks, color=[BLUE, ORANGE, RED, RED, RED], alpha=0.7)
+    right.axvline(row["generic"], color=INK, lw=1, ls=":")
     right.axvline(width * inputs, color=FAINT, lw=1, ls=":")
     right.text(width * inputs, 4, " all but scales", color=FAINT, va="center", fontsize=8)
     right.set_xlim(0, 1.25 * width * inputs)
@@ -279,12 +267,8 @@ def explorer() -> Explorer:
 
     alt = "Table of what theory says with one cell framed, its exact ranks by kind of point as bars"
     return Explorer(
-        simulate,
-        point_figure,
-        alt,
+        simulate, point_figure, alt,
         {"just too low a degree": {"degree": 2}, "wide": {"width": WIDTHS[-1]}},
-        inputs=Slider(3, 2, 4),
-        width=Slider(3, WIDTHS[0], WIDTHS[-1]),
-        degree=Slider(4, 1, 2 * WIDTHS[-1] + 1),
-        seed=Slider(0, 0, 20),
-    )
+        inputs=Slider(3, 2, 4), width=Slider(3, WIDTHS[0], WIDTHS[-1]),
+        degree=Slider(4, 1, 2 * WIDTHS[-1] + 1), seed=Slider(0, 0, 20),
+    )  # fmt: skip

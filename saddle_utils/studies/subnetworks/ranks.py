@@ -1,10 +1,11 @@
 """Ranks of the Jacobian of monomial networks at points of every kind, exact and floating."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...theory import subnetworks as theory
 from ...theory.subnetworks import KINDS, SUBNETWORKS, draw_points, point_ranks, sufficient_degree
@@ -14,43 +15,47 @@ PRIMES = (theory.PRIME, 2**31 - 19)
 
 def rank_table(
     inputs: Sequence[int], widths: Sequence[int], seed: int, draws: int = 20
-) -> list[dict[str, Any]]:
-    """Exact ranks at random points of every kind, a row for each (inputs, width, degree <= 2H + 1).
-
-    Keys: inputs, width, degree; ranks, the set of ranks found by kind; expected, by kind; verdict:
-    "holds" where all subnetworks are critical and points in a plane are not, else what fails.
-    """
+) -> pd.DataFrame:
+    """`rank_row` for each number of inputs, each width H and each degree up to 2H + 1."""
     rng = np.random.default_rng(seed)
     cells = ((n, h, d) for n in inputs for h in widths for d in range(1, 2 * h + 2))
-    return [rank_row(*cell, rng, draws) for cell in cells]
+    return pd.DataFrame([rank_row(*cell, rng, draws) for cell in cells])
 
 
 def rank_row(
     inputs: int, width: int, degree: int, rng: np.random.Generator, draws: int
 ) -> dict[str, Any]:
-    """The row of `rank_table` for one number of inputs, width and degree."""
+    """Exact ranks at random points of every kind.
+
+    Keys: inputs, width, degree; verdict; the largest rank of each of `theory.KINDS`; exceptions,
+    for how many kinds a draw has another rank than the formula says.
+    """
     points = {kind: draw_points([inputs, width, 1], draws, rng, kind) for kind in KINDS}
-    ranks = {kind: set(point_ranks(p, degree, rng).tolist()) for kind, p in points.items()}
-    row = {"inputs": inputs, "width": width, "degree": degree, "ranks": ranks}
+    ranks = {kind: point_ranks(weights, degree, rng) for kind, weights in points.items()}
     expected = {kind: theory.expected_rank(kind, inputs, width, degree) for kind in KINDS}
-    return {**row, "expected": expected, "verdict": verdict(ranks)}
+    return {
+        "inputs": inputs, "width": width, "degree": degree, "verdict": verdict(ranks),
+        **{kind: int(found.max()) for kind, found in ranks.items()},
+        "exceptions": sum((ranks[kind] != expected[kind]).any() for kind in KINDS),
+    }  # fmt: skip
 
 
-def verdict(ranks: dict[str, set[int]]) -> str:
-    """Whether critical means subnetwork, of the ranks found by kind."""
-    generic = max(ranks["generic"])
-    if max(max(ranks[kind]) for kind in SUBNETWORKS) >= generic:
+def verdict(ranks: Mapping[str, np.ndarray]) -> str:
+    """Whether critical means subnetwork, of the ranks found by kind, (draws,) each.
+
+    It "holds" where all subnetworks are critical and points in a plane are not.
+    """
+    generic = np.max(ranks["generic"])
+    if max(np.max(ranks[kind]) for kind in SUBNETWORKS) >= generic:
         return "not critical"  # a subnetwork with the generic rank
-    return "holds" if min(ranks["in a plane"]) >= generic else "not a subnetwork"
+    return "holds" if np.min(ranks["in a plane"]) >= generic else "not a subnetwork"
 
 
-def smallest_degrees(rows: Sequence[dict[str, Any]], inputs: int) -> list[int]:
+def smallest_degrees(table: pd.DataFrame, inputs: int) -> list[int]:
     """Degree from which on the verdict is "holds", for each width in order."""
-    found = []
-    for width in sorted({row["width"] for row in rows}):
-        own = [r for r in rows if r["inputs"] == inputs and r["width"] == width]
-        found.append(max((r["degree"] for r in own if r["verdict"] != "holds"), default=0) + 1)
-    return found
+    own = table[table["inputs"] == inputs]
+    failing = own["degree"] * (own["verdict"] != "holds")
+    return (failing.groupby(own["width"]).max() + 1).tolist()
 
 
 def generic_losses(
@@ -113,11 +118,12 @@ def counterexample() -> tuple[list[int], float]:
 def exact_errors(width: int, seed: int, draws: int = 100) -> int:
     """Wrong ranks by exact arithmetic where `floating_ranks` uses singular values."""
     rng, degree = np.random.default_rng([seed, 9]), sufficient_degree(width)
-    wrong = 0
-    for kind, rank in (("generic", 2 * width), ("redundant", 2 * width - 2)):
-        ranks = point_ranks(draw_points([2, width, 1], draws, rng, kind), degree, rng)
-        wrong += int((ranks != rank).sum())
-    return wrong
+
+    def wrong(kind: str, rank: int) -> int:
+        points = draw_points([2, width, 1], draws, rng, kind)
+        return int((point_ranks(points, degree, rng) != rank).sum())
+
+    return wrong("generic", 2 * width) + wrong("redundant", 2 * width - 2)
 
 
 def floating_ranks(
@@ -148,23 +154,23 @@ def floating_ranks(
 
 def three_layers(
     architectures: Sequence[Sequence[int]], degrees: Sequence[int], seed: int, draws: int = 5
-) -> list[dict[str, Any]]:
+) -> pd.DataFrame:
     """Exact ranks of networks with two hidden layers, a row for each architecture and degree.
 
-    Keys: sizes, degree, generic (largest rank found), bound (`expected_dimension`), subnetwork (the
-    largest rank of a subnetwork of either layer).
+    Columns: sizes, as "2-3-2-1"; degree; generic, the largest rank found; subnetwork, the largest
+    rank of a subnetwork of either layer; bound, `expected_dimension`.
     """
     rng, rows = np.random.default_rng([seed, 4]), []
-    for sizes in architectures:
-        for degree in degrees:
-            found = [
-                int(point_ranks(draw_points([*sizes], draws, rng, kind, layer), degree, rng).max())
-                for kind in SUBNETWORKS
-                for layer in (1, 2)
-            ]
-            generic = int(point_ranks(draw_points([*sizes], draws, rng), degree, rng).max())
-            rows.append(
-                {"sizes": tuple(sizes), "degree": degree, "generic": generic,
-                "bound": theory.expected_dimension([*sizes], degree), "subnetwork": max(found)}
-            )  # fmt: skip
-    return rows
+
+    def largest(sizes: Sequence[int], degree: int, kind: str = "generic", layer: int = 1) -> int:
+        points = draw_points([*sizes], draws, rng, kind, layer)
+        return int(point_ranks(points, degree, rng).max())
+
+    for sizes, degree in product(architectures, degrees):
+        found = [largest(sizes, degree, *where) for where in product(SUBNETWORKS, (1, 2))]
+        rows.append(
+            {"sizes": "-".join(map(str, sizes)), "degree": degree,
+            "generic": largest(sizes, degree), "subnetwork": max(found),
+            "bound": theory.expected_dimension([*sizes], degree)}
+        )  # fmt: skip
+    return pd.DataFrame(rows)

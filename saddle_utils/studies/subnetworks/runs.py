@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ... import networks, observables
-from ...dynamics import Trajectory, flow, flows
+from ...dynamics import flow, flows
 from ...theory import saddles
 from ...theory.subnetworks import monomial_jacobian
 
@@ -25,36 +25,28 @@ def task(degree: int, inputs: int, seed: int, samples: int = 150) -> tuple[np.nd
 def spectra(
     degree: int, width: int, init_scale: float, seeds: Sequence[int], task_seed: int
 ) -> list[dict[str, Any]]:
-    """Runs of the monomial network by gradient flow, with the spectrum of the Jacobian over time.
+    """Runs of the monomial network by gradient flow, with the spectrum of the Jacobian.
 
-    Keys: network; times and middles, those of the plateaus, in units of init_scale^(1 - d); losses
-    and levels, over the first loss; widths and ranks, the effective width and the number of
-    singular values above `SMALL` in the middle of each plateau behind the first drop; and, for the
-    first run only, values (T, 3 width), the singular values over the largest.
+    Keys: times and middles, those of the plateaus, in units of init_scale^(1 - d); losses and
+    levels, over the first loss; widths and ranks, the effective width and the number of singular
+    values above `SMALL` in the middle of each plateau behind the first drop; and, for the first run
+    only, values (T, 3 width), the singular values over the largest.
     """
     x, y = task(degree, len(STRENGTHS), task_seed)
-    net = networks.build(ARCHITECTURE[degree], x, y)
-    start = networks.initial_units(net, width, init_scale, seeds)
-    unit = init_scale ** (1 - degree)
-    runs = flows(net, start, 40 * unit)
-    found = [_spectrum(net, run, x, degree, unit) for run in runs]
+    net, unit = networks.build(ARCHITECTURE[degree], x, y), init_scale ** (1 - degree)
+    runs = flows(net, networks.initial_units(net, width, init_scale, seeds), 40 * unit)
+    found = []
+    for run in runs:
+        stairs = observables.measure(run.times, run.losses, min_duration=1e-3 * unit)
+        states = np.stack([run.at(middle) for middle in stairs.middles[1:]])
+        found.append(
+            {"times": run.times / unit, "middles": stairs.middles / unit,
+            "losses": run.losses / run.losses[0], "levels": stairs.levels / run.losses[0],
+            "widths": observables.effective_width(net, states, reference=states[-1:]),
+            "ranks": (singular_values(states, x, degree) > SMALL).sum(-1)}
+        )  # fmt: skip
     found[0]["values"] = singular_values(runs[0].theta, x, degree)
     return found
-
-
-def _spectrum(
-    net: networks.Network, run: Trajectory, x: np.ndarray, degree: int, unit: float
-) -> dict[str, Any]:
-    """One of the `spectra`."""
-    stairs = observables.measure(run.times, run.losses, min_duration=1e-3 * unit)
-    states = np.stack([run.at(middle) for middle in stairs.middles[1:]])
-    at_plateaus = singular_values(states, x, degree)
-    widths = observables.effective_width(net, states, reference=states[-1:])
-    return {
-        "network": net, "times": run.times / unit, "middles": stairs.middles / unit,
-        "losses": run.losses / run.losses[0], "levels": stairs.levels / run.losses[0],
-        "widths": widths, "ranks": (at_plateaus > SMALL).sum(-1),
-    }  # fmt: skip
 
 
 def singular_values(theta: np.ndarray, x: np.ndarray, degree: int) -> np.ndarray:
