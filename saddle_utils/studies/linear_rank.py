@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 
-from ..dynamics import Trajectory, flow
+from ..dynamics import Trajectory, flow, flows
 from ..networks import Linear, initial_units
 from ..notebook import Explorer, Picture, Slider
 from ..notebook.colours import BLUE, FAINT, INK, shades
@@ -25,15 +25,13 @@ def measure_suppression(
     `theory.linear.theorem4_exponent`.  RunFailedError if s_1 / 2 is not reached.
     """
     q, s, r = np.linalg.svd(network.syz)
+    theta = np.multiply.outer(scales, initial_units(network, width, 1.0, seed))
     held = []
-    for scale in scales:
-        theta = initial_units(network, width, scale, seed)
-        run = flow(network, theta, (2 * np.log(1 / scale) + 5) / s[0])
-        v, u = network.split(run.theta)
-        strength = ((v @ q[:, 0]) * (u @ r[0])).sum(-1)
+    for run in flows(network, theta, (5 - 2 * np.log(scales)) / s[0], rtol=1e-8):
+        strength = q[:, 0] @ network.moment_map(run.theta) @ r[0]
         norm = np.log(linear.suppressed_norm(network, run.theta))
-        held.append(np.exp(first_times(norm, strength, s[0] / 2)))
-    return np.array(held)
+        held.append(first_times(norm, strength, s[0] / 2))
+    return np.exp(held)
 
 
 def measure_linear_drops(
@@ -47,13 +45,9 @@ def measure_linear_drops(
     """
     slowest = linear.leading_log_times(network)
     levels = linear_levels(network)[: len(slowest) + 1]
-    times = []
-    for scale in scales:
-        theta = initial_units(network, width, scale, seed)
-        last = 2 * slowest[-1] * (np.log(1 / scale) + 5)  # twice, for convergence is slow
-        run = flow(network, theta, last, rtol)
-        times.append(drop_times(run, levels))
-    return np.array(times)
+    ends = 2 * slowest[-1] * (5 - np.log(scales))  # twice, for convergence is slow
+    theta = np.multiply.outer(scales, initial_units(network, width, 1.0, seed))
+    return np.array([drop_times(run, levels) for run in flows(network, theta, ends, rtol)])
 
 
 def measure_first_half_times(
@@ -70,8 +64,7 @@ def measure_first_half_times(
         theta = initial_units(network, width, scale, seed)
         predicted = float(linear.first_half_time(network, theta))
         run = flow(network, theta, np.linspace(0, 1.5 * predicted, 3001))
-        v, u = network.split(run.theta)
-        strength = ((v @ q[:, 0]) * (u @ r[0])).sum(-1)
+        strength = q[:, 0] @ network.moment_map(run.theta) @ r[0]
         times.append((predicted, float(first_times(run.times, strength, half))))
     return np.array(times)
 

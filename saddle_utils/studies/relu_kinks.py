@@ -7,21 +7,21 @@ Theorem 4 (`theory.relu`).  The runs of Figure 1D are those of `figure1`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..datasets import panel
 from ..dynamics import Trajectory, descend, flow, sweep_over
 from ..networks import Network, Pointwise, build, initial_units, pointwise
-from ..notebook import Explorer, Picture, Slider, look
+from ..notebook import Explorer, Picture, Slider
 from ..notebook.colours import BLUE, FAINT, INK, RED
-from ..notebook.look import draw_levels, draw_words
+from ..notebook.look import agreement_figure, draw_levels, draw_words
 from ..observables import Staircase, clusters, effective_width, first_times, log_slope, measure
 from ..theory.relu import ReluDirections, relu_directions
 from . import figure1
@@ -164,40 +164,33 @@ def line_explorer() -> Explorer:
     return Explorer(simulate, draw, alt, presets, **sliders)
 
 
-@dataclass(frozen=True)
-class FirstDrops:
-    """First drops of random ReLU tasks: what `theory.relu` predicts beside what descent does.
+def measure_first_drops(
+    seed: int, count: int, scales: Sequence[float]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """First drops of random ReLU tasks, 40 points of the plane: what theory says, and descent does.
 
-    slopes (tasks, 2) : slope of the time of the drop in ln(1 / eps), predicted 1 / U_1, measured
-    rivals (tasks,) : U_2 / U_1, how close the second rate of growth is to the first
-    served (tasks,) : whether any unit aligns with the first direction
-    exponents (n, 2) : of the size in eps of the units of all other directions at that time,
-        predicted 1 - U_k / U_1, measured
+    A row for each task: slope of the time of the drop in ln(1 / eps), "predicted" 1 / U_1 and
+    "measured"; "rival" U_2 / U_1, how close the second rate of growth is to the first; "served",
+    whether any unit aligns with the first direction.  And a row for each other direction: exponent
+    in eps of the size of its units at that time, "predicted" 1 - U_k / U_1 and "measured".
     """
-
-    slopes: np.ndarray
-    rivals: np.ndarray
-    served: np.ndarray
-    exponents: np.ndarray
-
-
-def measure_first_drops(seed: int, count: int, scales: Sequence[float]) -> FirstDrops:
-    """`measure_first_drop` on `count` random tasks, 40 points of the plane with random labels."""
     found = sweep_over(partial(_first_drop_of_task, seed, scales), range(count))
-    slopes, rivals, served, exponents = zip(*found, strict=True)
-    return FirstDrops(*map(np.array, (slopes, rivals, served, [*chain(*exponents)])))
+    tasks, others = zip(*found, strict=True)
+    return pd.DataFrame(tasks), pd.DataFrame([*chain(*others)])
 
 
-def _first_drop_of_task(seed: int, scales: Sequence[float], k: int) -> tuple:
-    """What `FirstDrops` says of the random task k: slope, rival, served, and its exponents."""
+def _first_drop_of_task(seed: int, scales: Sequence[float], k: int) -> tuple[dict, list[dict]]:
+    """The rows of the random task k, and of its other directions."""
     rng = np.random.default_rng([seed, k])
     net = pointwise(rng.standard_normal((40, 2)), rng.standard_normal(40))
     theory = relu_directions(net)
     times, norms = measure_first_drop(net, scales, seed=seed + k)
-    others = zip(theory.rates[1:] / theory.rates[0], norms.T[1:], strict=True)
-    exponents = [(1 - r, -log_slope(scales, np.log(n))) for r, n in others if n.min() > 0]
-    slope = (theory.first_time, log_slope(scales, times))
-    return slope, 1 - theory.exponent, norms[0, 0] > 0, exponents
+    others = [
+        {"predicted": 1 - rate / theory.rates[0], "measured": -log_slope(scales, np.log(sizes))}
+        for rate, sizes in zip(theory.rates[1:], norms.T[1:], strict=True) if sizes.min() > 0
+    ]  # fmt: skip
+    times = {"predicted": theory.first_time, "measured": log_slope(scales, times)}
+    return {**times, "rival": 1 - theory.exponent, "served": norms[0, 0] > 0}, others
 
 
 def measure_first_drop(
@@ -235,18 +228,20 @@ def _aligned(found: ReluDirections, theta: np.ndarray) -> np.ndarray:
     return np.where(cosine.max(1) > 0.99, cosine.argmax(1), -1)
 
 
-def first_drops_picture(drops: FirstDrops, clear: np.ndarray) -> Picture:
-    """Predicted against measured: slopes of the times, hollow where not `clear`, and exponents."""
-    slopes, exponents = (
-        dict(zip(("predicted", "measured"), pairs.T, strict=True))
-        for pairs in (drops.slopes, drops.exponents)
-    )
-    first = {"title": "first drop", "label": "slope in ln(1/ε)", "good": clear, **slopes}
-    others = {"title": "other directions", "label": "exponent in ε", **exponents}
+def first_drops_picture(drops: pd.DataFrame, others: pd.DataFrame, clear: pd.Series) -> Picture:
+    """Predicted against measured: slopes of the times, hollow where not `clear`, and exponents.
+
+    The tables are those of `measure_first_drops`.
+    """
+    slopes = drops[["predicted", "measured"]]
+    panels = [
+        {"title": "first drop", "label": "slope in ln(1/ε)", "good": clear, **slopes},
+        {"title": "other directions", "label": "exponent in ε", **others},
+    ]
     alt = (
         f"Predicted against measured for {len(clear)} random ReLU tasks: slope of the first time "
         "in ln(1/eps), and the exponents of the sizes of units in all other directions; nearly all "
         "on the diagonal."
     )
-    fig = look.agreement_figure([first, others])
-    return Picture(fig, "relu_escape", alt, {**slopes, "clear": clear}, {"exponents": exponents})
+    data = {**slopes, "clear": clear}
+    return Picture(agreement_figure(panels), "relu_escape", alt, data, {"exponents": others})

@@ -33,24 +33,25 @@ def test_relu_units_obey_the_analogue_of_theorem_4(seed):
 
 def test_first_drops_gather_what_is_measured_task_by_task():
     scales = np.logspace(-6, -4, 3)
-    drops = relu_kinks.measure_first_drops(300, 2, scales)
+    drops, others = relu_kinks.measure_first_drops(300, 2, scales)
     rng = np.random.default_rng([300, 1])
     net = networks.pointwise(rng.standard_normal((40, 2)), rng.standard_normal(40))
     rates = relu.relu_directions(net).rates
     times, norms = relu_kinks.measure_first_drop(net, scales, seed=301)
     slope = np.polyfit(np.log(1 / scales), times, 1)[0]
-    np.testing.assert_allclose(drops.slopes[1], [1 / rates[0], slope])
-    assert drops.rivals[1] == pytest.approx(rates[1] / rates[0])
-    assert drops.served[1] == (norms[0, 0] > 0)
+    task = drops.iloc[1]
+    np.testing.assert_allclose([task.predicted, task.measured], [1 / rates[0], slope])
+    assert task.rival == pytest.approx(rates[1] / rates[0])
+    assert task.served == (norms[0, 0] > 0)
     last = np.flatnonzero(norms.min(0) > 0)[-1]  # no direction behind it has units
     grown = np.polyfit(np.log(scales), np.log(norms[:, last]), 1)[0]
-    np.testing.assert_allclose(drops.exponents[-1], [1 - rates[last] / rates[0], grown])
+    np.testing.assert_allclose(others.iloc[-1], [1 - rates[last] / rates[0], grown])
     clear = np.array([True, False])
-    drawn = relu_kinks.first_drops_picture(drops, clear)
+    drawn = relu_kinks.first_drops_picture(drops, others, clear)
     assert drawn.name == "relu_escape" and "2 random ReLU tasks" in drawn.alt
-    np.testing.assert_array_equal(drawn.data["measured"], drops.slopes[:, 1])
+    np.testing.assert_array_equal(drawn.data["measured"], drops.measured)
     np.testing.assert_array_equal(drawn.data["clear"], clear)
-    np.testing.assert_array_equal(drawn.tables["exponents"]["predicted"], drops.exponents[:, 0])
+    np.testing.assert_array_equal(drawn.tables["exponents"]["predicted"], others.predicted)
 
 
 def test_kinks_are_where_the_function_bends():

@@ -15,38 +15,27 @@ from ...notebook.look import agreement_figure, dashed, draw_levels, draw_words, 
 from ...observables import effective_width
 from .runs import PanelRun, first_drops, train_panel
 
-ALTS = {
-    "fig1b": "Figure 1B. The loss falls in two steps with a plateau at .493, on the paper's curve "
-    "and the theory's levels; the weights lie on one line at the plateau and fill the plane at the "
-    "end.",
-    "fig1c": "Figure 1C. The loss falls in two steps with a plateau at .394, on the paper's curve; "
-    "the kernels lie on one line at the plateau and fill the plane at the end.",
-    "fig1d": "Figure 1D. The loss falls in two steps with a plateau at one half, on the paper's "
-    "curve; the weights lie on one ray at the plateau and on two orthogonal rays at the end.",
-    "fig1e": "Figure 1E. The loss falls in two steps with a plateau at .40, on the paper's curve; "
-    "the kernels lie on the horizontal axis at the plateau and on both positive axes at the end.",
-    "fig1f": "Figure 1F. The loss falls in two abrupt steps with a plateau at .54, near the "
-    "paper's curve; other seeds fall at other times to the same levels; one query, then two, leave "
-    "the origin.",
-    "fig1g": "Figure 1G. The loss falls in two abrupt steps with a plateau at .32, near the "
-    "paper's curve; other seeds fall at other times to the same levels; one unit, then two, leave "
-    "the origin.",
+WEIGHTS = {  # what the dots of a panel do, for its alt text
+    "fig1b": "the weights lie on one line at the plateau and fill the plane at the end",
+    "fig1c": "the kernels lie on one line at the plateau and fill the plane at the end",
+    "fig1d": "the weights lie on one ray at the plateau and on two orthogonal rays at the end",
+    "fig1e": "the kernels lie on the horizontal axis, at the end on both positive axes",
+    "fig1f": "other seeds fall at other times; one query, then two, leave the origin",
+    "fig1g": "other seeds fall at other times; one unit, then two, leave the origin",
 }
 
 
-def panel_picture(
-    run: PanelRun, ensemble: PanelRun | None = None, levels: Sequence[float] = ()
-) -> Picture:
+def panel_picture(run: PanelRun, ensemble: PanelRun, levels: Sequence[float]) -> Picture:
     """A panel of Figure 1: a run, other seeds, and theory's levels; weights at plateau and end.
 
     With the numbers of its curves, and of its dots.
     """
     fig = plt.figure(figsize=(9, 3.3))
     axes = fig.subplot_mosaic("LLPE;WWPE", height_ratios=(2.6, 1), width_ratios=(1, 1, 1.25, 1.25))
-    draw_loss(axes["L"], run, ensemble, levels)
-    seeds = [] if ensemble is None else [(f"{ensemble.losses.shape[1]} seeds", FAINT)]
+    draw_loss(axes["L"], run, levels, ensemble)
     words = [("this run", BLUE), ("the paper, digitised", ORANGE), ("theory, dashed", INK)]
-    draw_words(axes["L"], words + seeds, top=0.84)
+    words.append((f"{ensemble.losses.shape[1]} seeds", FAINT))
+    draw_words(axes["L"], words, top=0.84)
     axes["L"].set_title(run.panel.title)
     axes["L"].tick_params(labelbottom=False)
     draw_widths(axes["W"], run)
@@ -55,7 +44,12 @@ def panel_picture(
     curves = {"epoch": epochs.round().astype(int), "loss": run.losses, "effective_width": widths}
     units = [(word, run.units_at(at)[:, run.panel.shown].T) for word, at in moments_shown(run)]
     weights = one_table({"at": word, "u1": u[0], "u2": u[1]} for word, u in units)
-    return Picture(fig, run.panel.name, ALTS[run.panel.name], curves, {"weights": weights})
+    name, level = run.panel.name, digitised(run.panel.name).plateau_level
+    alt = (
+        f"Figure 1{name[-1].upper()}. The loss falls in two steps with a plateau at {level:.2f}, "
+        f"near the paper's curve; {WEIGHTS[name]}."
+    )
+    return Picture(fig, name, alt, curves, {"weights": weights})
 
 
 def limit_picture(
@@ -126,7 +120,7 @@ def snapshot(run: PanelRun, progress: float, tau: float = 0.05) -> Figure:
 
 
 def draw_loss(
-    ax: Axes, run: PanelRun, ensemble: PanelRun | None = None, levels: Sequence[float] = ()
+    ax: Axes, run: PanelRun, levels: Sequence[float], ensemble: PanelRun | None = None
 ) -> None:
     """The loss of a run over that of the paper and of other seeds, theory's levels dashed."""
     end = run.epochs[-1]
