@@ -5,7 +5,8 @@ weights, the same learning rate.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,18 +24,6 @@ from .figure1 import PanelRun
 LABELS = dict.fromkeys(("fig1b", "fig1c", "fig1d", "fig1e"), ("first", "second"))
 KNOBS = {**LABELS, "fig1f": ("first", "second", "context"), "fig1g": ("second",)}
 MOST = 4  # drops that are predicted
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What theory says of a run before training, losses as fractions of the initial one.
-
-    levels : loss of the saddles, from 1 on, (drops + 1,)
-    times : epochs of the half-drops, (drops,)
-    """
-
-    levels: np.ndarray
-    times: np.ndarray
 
 
 def own_panel(
@@ -70,13 +59,21 @@ def own_panel(
     return found if lr is None else replace(found, lr=lr)
 
 
+class Expected(NamedTuple):
+    """What theory says of a run: `levels` (drops + 1,), the losses of the saddles as fractions of
+    the initial one, and `times` (drops,), the epochs of the half-drops.
+    """
+
+    levels: np.ndarray
+    times: np.ndarray
+
+
 def expected(run: PanelRun) -> Expected:
     """Path of saddles of a run (section 5), as far as the run goes."""
     net, start = run.panel.network, run.trajectory.theta[:1]
     plan = predict(stacked([net]), start, min(MOST, start.shape[1]))
     times = plan.times[0] / run.panel.step
-    seen = times < run.epochs[-1]
-    count = int(np.argmin(seen)) if not seen.all() else len(times)
+    count = np.logical_and.accumulate(times < run.epochs[-1]).sum()
     return Expected(plan.levels[0, : count + 1] / net.zero_loss(), times[:count])
 
 
@@ -85,8 +82,8 @@ def train(
     n_seeds: int | None = None, device: str = "cpu",
 ) -> PanelRun:  # fmt: skip
     """One run by gradient descent, or the runs of the seeds `seed`, `seed` + 1, ..."""
-    rest = {"epochs": epochs, "device": device, "every": 1 if n_seeds is None else 5}
-    return figure1.train_panel(own, seed, width, init_scale, n_seeds, **rest)
+    every = 1 if n_seeds is None else 5
+    return figure1.train_panel(own, seed, width, init_scale, n_seeds, epochs, every, device)
 
 
 def own_run_picture(run: PanelRun, theory: Expected, ensemble: PanelRun | None = None) -> Picture:
@@ -107,15 +104,14 @@ def own_run_picture(run: PanelRun, theory: Expected, ensemble: PanelRun | None =
     left.set_title(run.panel.title)
     draw_words(left, words, top=0.84)
     end = run.trajectory.theta[-1][:, run.panel.shown]
-    figure1.draw_weights(right, end, f"end: width {run.widths()[-1] if len(run.widths()) else 0}")
+    figure1.draw_weights(right, end, f"end: width {[0, *run.widths()][-1]}")
     alt = (
         f"{run.panel.title}: loss over {last:.0f} epochs with the levels and the times of the "
         f"{len(theory.times)} drops that theory predicts, beside the first-layer weights at the end"
     )
-    return Picture(
-        fig, "your_own_run", alt, {"epoch": run.epochs.round().astype(int), "loss": run.losses},
-        {"theory": {"half_drop": theory.times, "level_after": theory.levels[1:]}},
-    )  # fmt: skip
+    data = {"epoch": run.epochs.round().astype(int), "loss": run.losses}
+    table = {"half_drop": theory.times, "level_after": theory.levels[1:]}
+    return Picture(fig, "your_own_run", alt, data, {"theory": table})
 
 
 def claim_path(ledger: Ledger, run: PanelRun, theory: Expected) -> list[Claim]:
@@ -150,11 +146,9 @@ def explorer() -> Explorer:
         run = train(own, seed, width, own.init_scale * scale, 2000)
         return run, expected(run)
 
-    def draw(result: tuple) -> plt.Figure:
-        return own_run_picture(*result).figure
-
     return Explorer(
-        simulate, draw, "Loss over epochs with theory's levels and times, beside the weights",
+        simulate, lambda result: own_run_picture(*result).figure,
+        "Loss over epochs with theory's levels and times, beside the weights",
         {"the paper": {}, "no plateau": {"scale": 1000.0}, "narrow": {"width": 2}},
         network=Choice(panel("fig1b").title, [*names]),
         width=Slider(20, 2, 100), seed=Slider(1, 0, 100),
