@@ -9,8 +9,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ..datasets import digitised
-from ..datasets.figure1 import PANELS
+import numpy as np
+
+from ..datasets import PANELS, digitised
 from ..notebook.files import PROJECT, write_whole
 
 SOURCES = Path(__file__).parent / "page"
@@ -39,25 +40,18 @@ def install_modules() -> Path:
 def build_page(path: Path) -> Path:
     """Write the page to `path`, whole or not at all, and return it."""
     folder = install_modules()
-    curves = {name: [*map(list, _curve(name))] for name in PANELS if name != "fig1f"}
+    papers = {name: digitised(name) for name in PANELS if name != "fig1f"}
+    curves = {name: np.stack([p.epochs, p.losses], axis=1).tolist() for name, p in papers.items()}
     (folder / "reference.json").write_text(json.dumps(curves))
     bundle = ["node_modules/.bin/esbuild", "main.js", "--bundle", "--minify", "--format=iife"]
     code = subprocess.run(bundle, cwd=folder, check=True, capture_output=True, text=True).stdout
-    licence = (folder / "node_modules" / "d3-scale" / "LICENSE").read_text()
-    parts = {
+    html = (SOURCES / "index.html").read_text()
+    for mark, part in {
         "/* page.css */": (SOURCES / "page.css").read_text(),
         "/* page.js */": code.replace("</script", "<\\/script"),
-        "<!-- licences -->": licence,
-    }
-    html = (SOURCES / "index.html").read_text()
-    for mark, part in parts.items():
+        "<!-- licences -->": (folder / "node_modules" / "d3-scale" / "LICENSE").read_text(),
+    }.items():
         html = html.replace(mark, part)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, html.encode())
     return path
-
-
-def _curve(name: str) -> zip:
-    """Epochs and losses of the paper's panel, as its curve on the page."""
-    paper = digitised(name)
-    return zip(paper.epochs.tolist(), paper.losses.tolist(), strict=True)

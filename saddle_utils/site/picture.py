@@ -3,7 +3,6 @@
 import argparse
 import importlib
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from ..notebook.explorer import Choice, Explorer, Slider
@@ -18,9 +17,7 @@ def explorer_of(source: str) -> Explorer:
     """
     study, _, name = source.partition(".")
     try:
-        make: Callable[[], Explorer] = getattr(
-            importlib.import_module(f"saddle_utils.studies.{study}"), name
-        )
+        make = getattr(importlib.import_module(f"saddle_utils.studies.{study}"), name)
     except (ImportError, AttributeError, ValueError):
         raise ValueError(
             f"no explorer {source!r}; wanted STUDY.FUNCTION of saddle_utils.studies"

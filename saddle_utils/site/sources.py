@@ -7,13 +7,13 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import saddle_utils
 
 from ..notebook.files import PROJECT
+from ..notebook.tasks import VERDICT
 
 PAGES = Path(__file__).parent / "pages"  # what is written by hand
 NOTEBOOKS = PROJECT / "notebooks"
@@ -43,26 +43,30 @@ def write_sources(folder: Path) -> None:
     shutil.copytree(PAGES, folder)
     for part in ("data", "claims"):
         shutil.copytree(FIGURES / part, folder / "extra" / part)
-    (folder / "figures").mkdir()
+    for part in ("figures", "notebooks"):
+        (folder / part).mkdir()
     for path in FIGURES.glob("*.png"):
         shutil.copy(path, folder / "figures")
-    (folder / "notebooks").mkdir()
     pictures: list[Shown] = []
     places: dict[str, dict] = {}
-    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+    paths = sorted(NOTEBOOKS.glob("*.ipynb"))
+    for path in paths:
         book = json.loads(path.read_text())
         pictures += prepare(book, path.stem, places)
         book["cells"].insert(1, {**book["cells"][0], "id": "ways-in", "source": ways_in(path.stem)})
         (folder / "notebooks" / path.name).write_text(json.dumps(book))
-    names = "\n".join(path.stem for path in sorted(NOTEBOOKS.glob("*.ipynb")))
-    index = "# Notebooks\n\nEach can be read on its own.\n\n```{toctree}\n:maxdepth: 1\n\n"
-    (folder / "notebooks" / "index.md").write_text(f"{index}{names}\n```\n")
-    (folder / "gallery.md").write_text(gallery(pictures, folder / "_static" / "gallery"))
-    (folder / "claims.md").write_text(claims(places))
-    (folder / "api.md").write_text(api())
     tables = (FIGURES / name for name in ("BENCHMARKS.md", "BENCHMARKS_GPU.md"))
-    text = "\n\n".join(path.read_text() for path in tables if path.exists())
-    (folder / "benchmarks.md").write_text(text.replace("](", "](figures/"))
+    benchmarks = "\n\n".join(path.read_text() for path in tables if path.exists())
+    names = "\n".join(path.stem for path in paths)
+    for name, text in {
+        "notebooks/index": "# Notebooks\n\nEach can be read on its own.\n\n```{toctree}\n"
+        f":maxdepth: 1\n\n{names}\n```\n",
+        "gallery": gallery(pictures, folder / "_static" / "gallery"),
+        "claims": claims(places),
+        "api": api(),
+        "benchmarks": benchmarks.replace("](", "](figures/"),
+    }.items():
+        (folder / f"{name}.md").write_text(text)
 
 
 def prepare(book: dict, name: str, places: dict[str, dict]) -> list[Shown]:
@@ -81,10 +85,12 @@ def prepare(book: dict, name: str, places: dict[str, dict]) -> list[Shown]:
             tags.append("hide-input")
             prompts = {f"code_prompt_{act}": f"{act.title()} {part}" for act in ("show", "hide")}
             cell["metadata"]["mystnb"] = prompts
-        claimed = [claim for out in cell.get("outputs", []) for claim in _claims_in(out)]
-        before = shown[-1] if shown else None
-        places |= {claim: {"cell": f"{page}#{anchor}", "picture": before} for claim in claimed}
-        images = [out for out in cell.get("outputs", []) if "image/png" in out.get("data", {})]
+        outputs = cell.get("outputs", [])
+        texts = ["".join(out.get("data", {}).get("text/plain", [])) for out in outputs]
+        claimed = [claim for text in texts for _, claim in VERDICT.findall(text)]
+        place = {"cell": f"{page}#{anchor}", "picture": shown[-1] if shown else None}
+        places |= dict.fromkeys(claimed, place)
+        images = [out for out in outputs if "image/png" in out.get("data", {})]
         if claimed or images:
             mark = {"cell_type": "markdown", "id": anchor, "metadata": {}, "source": f"({anchor})="}
             cells.append(mark)
@@ -136,12 +142,6 @@ def _heading(source: str, before: str) -> str:
     """The last heading in a cell's text, or the one before it."""
     found = re.findall(r"^#+ (.+)$", source, flags=re.M)
     return found[-1] if found else before
-
-
-def _claims_in(out: dict) -> Iterator[str]:
-    """Names of the claims whose verdicts a cell shows."""
-    text = "".join(out.get("data", {}).get("text/plain", []))
-    yield from re.findall(r"(?:PASS|FAIL)  (\w+):", text)
 
 
 def gallery(pictures: list[Shown], folder: Path) -> str:
