@@ -33,7 +33,8 @@ def main() -> None:
     Picture(page.draw(found), "bench_engines", alt, found.drop(columns="group")).save(folder)
     known = folder / gpu.FILE
     on_gpu = known.read_text() if known.exists() else "No GPU has been measured yet.\n"
-    text = page.page(found, waits.redraws(), waits.imports(), on_gpu)
+    redraws = {name: waits.redraws(make()) for name, make in waits.found().items()}
+    text = page.page(found, redraws, waits.imports(), on_gpu)
     write_whole(folder / "BENCHMARKS.md", text.encode())
     print(text[text.index("## Targets") :])
     print(f"{folder / 'BENCHMARKS.md'} after {perf_counter() - start:.0f} s")

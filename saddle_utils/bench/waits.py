@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from timeit import repeat
@@ -22,20 +23,20 @@ PARTS = {
 }
 
 
-def redraws() -> dict[str, np.ndarray]:
-    """Seconds of each redraw of every explorer, by study and name: of every function of a study
-    whose name ends in "explorer" and that needs no arguments."""
-    spent = {}
+def found() -> dict[str, Callable[[], Explorer]]:
+    """Every function of a study whose name ends in "explorer" and that needs no arguments, by
+    study and name."""
+    makers = {}
     for module in pkgutil.iter_modules(studies.__path__):
         study = importlib.import_module(f"{studies.__name__}.{module.name}")
         for name, make in sorted(vars(study).items()):
             own = name.endswith("explorer") and make.__module__.startswith(study.__name__)
             if own and not make.__code__.co_argcount:
-                spent[f"{module.name}.{name}"] = of_explorer(make())
-    return spent
+                makers[f"{module.name}.{name}"] = make
+    return makers
 
 
-def of_explorer(explorer: Explorer, places: int = PLACES, seed: int = 0) -> np.ndarray:
+def redraws(explorer: Explorer, places: int = PLACES, seed: int = 0) -> np.ndarray:
     """Processor seconds of each redraw: presets, both ends of every knob, random places of all.
 
     Where a run cannot be made it is the error that is shown, and timed.

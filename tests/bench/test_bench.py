@@ -224,19 +224,10 @@ def test_an_explorer_is_redrawn_at_its_ends_and_anywhere():
         return plt.figure(figsize=(1, 1))
 
     knobs = {"a": Slider(2, 1, 9), "b": Slider(1e-2, -3, 0, 0.5, log=True)}
-    spent = waits.of_explorer(Explorer(simulate, draw, "alt", **knobs), places=20)
+    spent = waits.redraws(Explorer(simulate, draw, "alt", **knobs), places=20)
     assert len(spent) == 25 and (spent >= 0).all()
     assert {(1, 1e-2), (9, 1e-2), (2, 1e-3), (2, 1.0)} <= set(seen)
     assert all(type(a) is int and 1 <= a <= 9 and 1e-3 <= b <= 1 for a, b in seen)
-
-
-def test_every_explorer_of_the_studies_is_redrawn(monkeypatch):
-    monkeypatch.setattr(waits, "of_explorer", lambda explorer: explorer)
-    monkeypatch.setattr(Explorer, "render", lambda explorer, **values: b"")
-    assert {name: e.source for name, e in waits.redraws().items()} == {
-        name: name for name in waits.redraws()
-    }
-    assert len(waits.redraws()) >= 20
 
 
 def test_imports_are_timed(monkeypatch):
