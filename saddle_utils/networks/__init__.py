@@ -1,6 +1,6 @@
 r"""Networks of the paper (Eq. 1): a sum of units, f(x) = sum_i phi(x; u_i) v_i.
 
-Three families have their loss, gradient field and Hessian in closed form:
+Three families have loss and gradient field in closed form, and Hessians exact to rounding:
 
 ==================  =============================  ==============================
 family              unit                           what it needs of the data
@@ -37,31 +37,43 @@ from .softmax import Softmax
 from .transformer import Transformer
 
 
-def _data(x: np.ndarray, y: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """x and y (samples, outputs) as float64; ValueError where they do not fit or are not finite."""
+def _data(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """x (samples, patches, n_u), in one patch if it has two axes, and y (samples, outputs).
+
+    ValueError where they do not fit or are not finite.
+    """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     y = y[:, None] if y.ndim == 1 else y
-    if x.ndim not in axes or y.ndim != 2 or len(x) != len(y) or 0 in x.shape + y.shape:
+    if x.ndim not in (2, 3) or y.ndim != 2 or len(x) != len(y) or 0 in x.shape + y.shape:
         raise ValueError(
-            f"x has shape {x.shape} and y {y.shape}; wanted x with {' or '.join(map(str, axes))} "
-            "axes, samples first and features last, and y (samples,) or (samples, outputs)"
+            f"x has shape {x.shape} and y {y.shape}; wanted x with 2 or 3 axes, samples first and "
+            "features last, and y (samples,) or (samples, outputs)"
         )
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise ValueError("the data hold values that are not finite (nan or inf)")
-    return x, y
+    return (x if x.ndim == 3 else x[:, None]), y
+
+
+def _samples_last(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """x (patches, samples, n_u) and y (outputs, samples) of what `_data` returns."""
+    return np.ascontiguousarray(x.swapaxes(0, 1)), np.ascontiguousarray(y.T)
+
+
+def _moments(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """E[y z'], E[z z'] and E|y|^2 of features z (samples, ...), which are flattened."""
+    z = z.reshape(len(z), -1)
+    return y.T @ z / len(z), z.T @ z / len(z), float((y * y).sum() / len(y))
 
 
 def linear(x: np.ndarray, y: np.ndarray) -> Linear:
     """Linear network on x (samples, n_u), or linear convolution on x (samples, patches, n_u)."""
-    x, y = _data(x, y, (2, 3))
-    return Linear(*_moments(x, y), x.shape[1] if x.ndim == 3 else 1)
+    x, y = _data(x, y)
+    return Linear(*_moments(x, y), x.shape[1])
 
 
 def pointwise(x: np.ndarray, y: np.ndarray, phi: str = "relu") -> Pointwise:
     """Network with the activation `phi`, on x (samples, n_u) or (samples, patches, n_u)."""
-    x, y = _data(x, y, (2, 3))
-    x = x[:, None] if x.ndim == 2 else x
-    return Pointwise(np.ascontiguousarray(x.swapaxes(0, 1)), np.ascontiguousarray(y.T), phi)
+    return Pointwise(*_samples_last(*_data(x, y)), phi)
 
 
 def deep(
@@ -73,46 +85,36 @@ def deep(
     `phi` is the activation of all hidden layers or of each, `skips` the pairs (a, b) of layers of
     which h_a is added to h_b.  With x (samples, patches, n_u) the first layer is a convolution.
     """
-    x, y = _deep_data(sizes, x, y)
-    phis = (phi,) * (len(sizes) - 2) if isinstance(phi, str) else tuple(phi)
-    x, y = (np.ascontiguousarray(a) for a in (x.swapaxes(0, 1), y.T))
-    return Deep(tuple(sizes), phis, tuple(map(tuple, skips)), x, y)
+    return Deep(*_layers(sizes, x, y, phi, skips), *_samples_last(*_data(x, y)))
 
 
 def deep_linear(
     sizes: Sequence[int], x: np.ndarray, y: np.ndarray, skips: Sequence[tuple[int, int]] = ()
 ) -> DeepLinear:
     """Deep linear network by the moments of its data; parameters as of `deep`."""
-    x, y = _deep_data(sizes, x, y)
-    phis = ("identity",) * (len(sizes) - 2)
-    return DeepLinear(tuple(sizes), phis, tuple(map(tuple, skips)), *_moments(x, y))
+    return DeepLinear(*_layers(sizes, x, y, "identity", skips), *_moments(*_data(x, y)))
 
 
-def _deep_data(sizes: Sequence[int], x: np.ndarray, y: np.ndarray) -> tuple:
-    """x (samples, patches, n_u) and y (samples, outputs); ValueError where `sizes` do not fit."""
-    x, y = _data(x, y, (2, 3))
-    x = x[:, None] if x.ndim == 2 else x
+def _layers(sizes: Sequence[int], x: np.ndarray, y: np.ndarray, phi, skips: Sequence) -> tuple:
+    """`sizes`, `phis` and `skips` of `Layered`; ValueError where the sizes do not fit the data."""
+    x, y = _data(x, y)
     if len(sizes) < 2 or (sizes[0], sizes[-1]) != (x.shape[-1], y.shape[1]):
         raise ValueError(
             f"layers of sizes {list(sizes)} on {x.shape[-1]} inputs and {y.shape[1]} outputs: "
             "wanted the inputs first and the outputs last"
         )
-    return x, y
-
-
-def _moments(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """E[y z'], E[z z'] and E|y|^2 of features z (samples, ...), which are flattened."""
-    z = z.reshape(len(z), -1)
-    return y.T @ z / len(z), z.T @ z / len(z), float((y * y).sum() / len(y))
+    phis = (phi,) * (len(sizes) - 2) if isinstance(phi, str) else tuple(phi)
+    return tuple(sizes), phis, tuple(map(tuple, skips))
 
 
 def quadratic(x: np.ndarray, y: np.ndarray) -> Quadratic:
     """Quadratic network on x (samples, n_u), with Z = x x', or on matrices Z (samples, n, n)."""
-    x, y = _data(x, y, (2, 3))
-    if x.ndim == 3 and x.shape[1] != x.shape[2]:
-        raise ValueError(f"the matrices Z have shape {x.shape[1:]}; they must be square")
-    z = x if x.ndim == 3 else x[:, :, None] * x[:, None]
-    return Quadratic(*_moments((z + z.swapaxes(1, 2)) / 2, y))
+    z, labels = _data(x, y)
+    if np.ndim(x) == 2:
+        z = z.mT * z
+    elif z.shape[1] != z.shape[2]:
+        raise ValueError(f"the matrices Z have shape {z.shape[1:]}; they must be square")
+    return Quadratic(*_moments((z + z.mT) / 2, labels))
 
 
 def attention(x: np.ndarray, y: np.ndarray, rank: int = 1) -> Quadratic:
@@ -135,9 +137,12 @@ def transformer(x: np.ndarray, y: np.ndarray) -> Transformer:
 
 def _prompts(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """z x_q' (samples, d^2), x_q (samples, d) and the label to predict (samples, 1) of prompts."""
-    x, y = _data(x, y, (3,))
-    if x.shape[:2] != y.shape:
-        raise ValueError(f"prompts {x.shape} and labels {y.shape}: wanted one label for each token")
+    if np.ndim(x) != 3 or np.shape(x)[:2] != np.shape(y):
+        raise ValueError(
+            f"prompts {np.shape(x)} and labels {np.shape(y)}: wanted prompts (samples, tokens, d) "
+            "and one label for each token"
+        )
+    x, y = _data(x, y)
     z = (y[:, :-1, None] * x[:, :-1]).sum(1)
     return (z[:, :, None] * x[:, -1, None, :]).reshape(len(z), -1), x[:, -1], y[:, -1:]
 

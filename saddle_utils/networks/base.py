@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 Array = Any  # a numpy array or a torch tensor
+STEP = 1e-30  # of the complex step of `jacobian`, which has no rounding error however small
 
 
 class Network:
     """A squared loss of a sum of units; the base of all families.
 
-    A family supplies `loss` and `field`, and `curvature` if its Hessian has a closed form.
+    A family supplies `loss`, `field` and `output`; the field must take complex weights.
     `n_v` and `n_u` count the features of v_i and u_i; the features of v_i are ordered (output,
     patch), with one patch unless the network is a convolution.  `degree` is the degree of
     homogeneity of phi in u, None where it has none, and `parity` the behaviour of phi under
@@ -47,21 +48,16 @@ class Network:
         """Gradient field -dL/dtheta, shape of theta."""
         raise NotImplementedError
 
-    def curvature(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """`blocks`, D and E of the Hessian of the loss, which is D E' less the blocks.
-
-        The blocks (\\*ensemble, units, features, features) act within each unit and come from the
-        residual; D E' is the Gauss-Newton part, D and E (\\*ensemble, units * features, rank).
-        """
-        raise NotImplementedError
-
     def jacobian(self, theta: np.ndarray) -> np.ndarray:
-        """Jacobian of the field, minus the Hessian, (\\*ensemble, weights, weights)."""
-        blocks, d, e = self.curvature(theta)
-        units, size = blocks.shape[-3:-1]
-        diagonal = np.zeros((*blocks.shape[:-3], units, size, units, size))
-        diagonal[..., range(units), :, range(units), :] = np.moveaxis(blocks, -3, 0)
-        return diagonal.reshape(*blocks.shape[:-3], *(units * size,) * 2) - d @ e.mT
+        """Jacobian of the field, minus the Hessian, (\\*ensemble, weights, weights).
+
+        By complex steps, exact to rounding: Im field(theta + i h e) / h for each weight e.
+        """
+        units, features = theta.shape[-2:]
+        moves = 1j * STEP * np.eye(units * features)
+        moves = moves.reshape(units, features, *(1,) * (theta.ndim - 2), units, features)
+        along = np.concatenate([self.field(theta + of_unit).imag for of_unit in moves]) / STEP
+        return np.moveaxis(along.reshape(len(along), *theta.shape[:-2], -1), 0, -1)
 
     def reduce(self, theta: Array) -> tuple[Array | None, Array]:
         """An orthonormal basis (units, n) and fewer units (n, features), theta = basis @ units.
@@ -129,6 +125,32 @@ class Network:
         if not bool((abs(theta) < float("inf")).all()):
             raise ValueError("theta holds values that are not finite")
         return theta
+
+
+@dataclasses.dataclass(frozen=True)
+class Sampled(Network):
+    """A network on data x (patches, samples, n_u) and y (outputs, samples).
+
+    The last that its `forward` returns is the residual (y - f) / samples.
+    """
+
+    x: Array
+    y: Array
+    axes: ClassVar[dict[str, int]] = {"x": 3, "y": 2}
+
+    @property
+    def samples(self) -> int:
+        return self.y.shape[-1]
+
+    def subset(self, index: np.ndarray) -> Any:
+        return dataclasses.replace(self, x=self.x[:, index], y=self.y[:, index])
+
+    def loss(self, theta: Array, forward: tuple | None = None) -> Array:
+        r = (forward or self.forward(theta))[-1]
+        return (r * r).sum((-2, -1)) * (self.samples / 2)
+
+    def zero_loss(self) -> float:
+        return float((self.y * self.y).sum() / (2 * self.samples))
 
 
 def dots(a: Array, b: Array) -> Array:

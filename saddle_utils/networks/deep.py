@@ -3,19 +3,19 @@
 How they are built of layers, and how theta holds those, says `networks.layers`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
-from .base import Array
+from .base import Array, Sampled
 from .layers import Layered, pack
 from .pointwise import ACTIVATIONS
 
 
 class Backpropagation(Layered):
-    """The gradient field of layers and its derivative, for any loss of their map."""
+    """The gradient field of layers, for any loss of their map."""
 
     @cached_property
     def columns(self) -> Array:
@@ -24,10 +24,6 @@ class Backpropagation(Layered):
 
     def residual(self, f: Array) -> Array:
         """-dL/df of the map f (\\*ensemble, outputs, columns), in its shape."""
-        raise NotImplementedError
-
-    def residual_along(self, df: Array) -> Array:
-        """Derivative of `residual` along a change df of the map."""
         raise NotImplementedError
 
     def forward(self, theta: Array) -> tuple[list, list, list, list, Array]:
@@ -72,47 +68,6 @@ class Backpropagation(Layered):
                 back[layer - 1] = through if back[layer - 1] is None else back[layer - 1] + through
         return out[::-1], back
 
-    def field_along(self, theta: Array, move: Array) -> Array:
-        """Derivative of the field along `move`, minus the Hessian-vector product, their shape.
-
-        Theta and move (\\*ensemble, 1, weights) may differ in ensemble axes that broadcast.
-        """
-        weights, pre, post, h, r = self.forward(theta)
-        (errors, totals), moves = self.backward(weights, pre, post, r), self.weights(move)
-        dh, dpre = [None], []
-        for layer, (w, dw) in enumerate(zip(weights, moves, strict=True), 1):
-            out = dw @ h[layer - 1]
-            out = out if layer == 1 else out + w @ dh[-1]
-            if layer < self.depth:
-                out = self._by_patch(out) if layer == 1 else out
-                dpre.append(out)
-                out = out * ACTIVATIONS[self.phis[layer - 1]].df(pre[layer - 1], post[layer - 1])
-            dh.append(sum([dh[a] for a, b in self.skips if b == layer and a], out))
-        back, found = [0.0] * self.depth + [self.residual_along(dh[-1])], []
-        for layer in range(self.depth, 0, -1):
-            g = back[layer]
-            for a, b in self.skips:
-                back[a] = back[a] + g if b == layer else back[a]
-            if layer < self.depth:
-                act, at = ACTIVATIONS[self.phis[layer - 1]], (pre[layer - 1], post[layer - 1])
-                g = g * act.df(*at)
-                if act.d2f is not None:
-                    g = g + totals[layer] * act.d2f(*at) * dpre[layer - 1]
-                g = self._by_unit(g) if layer == 1 else g
-            change = g @ h[layer - 1].mT
-            if layer > 1:
-                change = change + errors[layer - 1] @ dh[layer - 1].mT
-                back[layer - 1] = back[layer - 1] + weights[layer - 1].mT @ g
-                back[layer - 1] = back[layer - 1] + moves[layer - 1].mT @ errors[layer - 1]
-            found.append(change)
-        return pack(found[::-1])
-
-    def jacobian(self, theta: np.ndarray) -> np.ndarray:
-        basis = np.eye(self.n_u)[:, None]
-        found = self.field_along(theta[..., None, :, :], basis)
-        shape = (*theta.shape[:-2], self.n_u, self.n_u)
-        return np.broadcast_to(found[..., 0, :], shape)  # one layer has the same at any weights
-
     def _by_unit(self, of_patches: Array) -> Array:
         """An array (units * patches, columns) as (units, patches * columns)."""
         if self.patches == 1:
@@ -122,26 +77,15 @@ class Backpropagation(Layered):
 
 
 @dataclass(frozen=True)
-class Deep(Backpropagation):
+class Deep(Sampled, Backpropagation):
     """A deep network with pointwise activations; x (patches, samples, n_u), y (outputs, samples).
 
     `networks.deep` builds it from data with samples first.
     """
 
-    x: Array
-    y: Array
-    axes: ClassVar[dict[str, int]] = {"x": 3, "y": 2}
-
     @property
     def inputs(self) -> int:
         return self.x.shape[-3] * self.x.shape[-1]
-
-    @property
-    def samples(self) -> int:
-        return self.y.shape[-1]
-
-    def subset(self, index: np.ndarray) -> "Deep":
-        return replace(self, x=self.x[:, index], y=self.y[:, index])
 
     @cached_property
     def columns(self) -> Array:
@@ -149,16 +93,6 @@ class Deep(Backpropagation):
 
     def residual(self, f: Array) -> Array:
         return (self.y - f) / self.samples
-
-    def residual_along(self, df: Array) -> Array:
-        return -df / self.samples
-
-    def loss(self, theta: Array, forward: tuple | None = None) -> Array:
-        r = (forward or self.forward(theta))[-1]
-        return (r * r).sum((-2, -1)) * (self.samples / 2)
-
-    def zero_loss(self) -> float:
-        return float((self.y * self.y).sum() / (2 * self.samples))
 
 
 @dataclass(frozen=True)
@@ -205,9 +139,6 @@ class DeepLinear(Backpropagation):
             g = w.mT @ g
         return pack(found[::-1])
 
-    def residual_along(self, df: Array) -> Array:
-        return -(df @ self.szz)
-
     def loss(self, theta: Array, forward: tuple | None = None) -> Array:
         *_, h, g = forward or self.forward(theta)
         return (self.syy - ((self.syz + g) * h[-1]).sum((-2, -1))) / 2
@@ -238,9 +169,6 @@ class Completion(Backpropagation):
 
     def residual(self, f: Array) -> Array:
         return self.seen * (self.target - f)
-
-    def residual_along(self, df: Array) -> Array:
-        return -self.seen * df
 
     def loss(self, theta: Array, forward: tuple | None = None) -> Array:
         r = (forward or self.forward(theta))[-1]

@@ -60,18 +60,6 @@ class Moments(Network):
     def zero_loss(self) -> float:
         return self.syy / 2
 
-    def curvature(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        v, u = self.split(theta)
-        ensemble, psi = u.shape[:-2], self.features(u)
-        dpsi, within = self._derivatives(v, u, self.residual(self._map(v, u)))
-        d = np.zeros((*theta.shape, self.n_v, psi.shape[-1]))
-        d[..., range(self.n_v), range(self.n_v), :] = psi[..., None, :]
-        d[..., self.n_v :, :, :] = v[..., None, :, None] * dpsi[..., None, :]
-        d = d.reshape(*ensemble, -1, *self.syz.shape[-2:])
-        weighted = d @ self.szz[..., None, :, :]
-        flat = (*ensemble, d.shape[-3], -1)
-        return within, d.reshape(flat), weighted.reshape(flat)
-
 
 @dataclass(frozen=True)
 class Linear(Moments):
@@ -104,10 +92,3 @@ class Linear(Moments):
         acts on the features from the right, so R obeys the same equation and the basis is constant.
         """
         return np.linalg.qr(theta) if theta.shape[-2] > theta.shape[-1] else (None, theta)
-
-    def _derivatives(self, v: Array, u: Array, g: Array) -> tuple[Array, Array]:
-        """psi'(u), and the blocks of `curvature`, which come from the residual matrix g."""
-        nv, nu = self.n_v, self.n_u
-        within = np.zeros((*u.shape[:-1], nv + nu, nv + nu))
-        within[..., :nv, nv:], within[..., nv:, :nv] = g[..., None, :, :], g.mT[..., None, :, :]
-        return np.eye(nu), within

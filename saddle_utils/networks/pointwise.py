@@ -1,13 +1,13 @@
 """Networks with a pointwise activation, fully-connected or convolutional."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from .base import Array, Network, concat
+from .base import Array, Sampled, concat
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ def _sigmoid(a: Array) -> Array:
 
 
 def _softplus(a: Array) -> Array:
-    maths = _maths(a)
-    return maths.where(a > 40, a, maths.log1p(maths.exp(maths.where(a > 40, 0 * a, a))))
+    maths, large = _maths(a), a.real > 40
+    return maths.where(large, a, maths.log1p(maths.exp(maths.where(large, 0 * a, a))))
 
 
 def _normal(a: Array) -> Array:
@@ -93,9 +93,9 @@ def _x_tanh_slope(a: Array, f: Array) -> Array:
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    "relu": Activation(lambda a: a * (a > 0), lambda a, f: (a > 0) * 1.0, degree=1),
+    "relu": Activation(lambda a: a * (a.real > 0), lambda a, f: (a.real > 0) * 1.0, degree=1),
     "leaky_relu": Activation(
-        lambda a: a * (0.1 + 0.9 * (a > 0)), lambda a, f: 0.1 + 0.9 * (a > 0), degree=1
+        lambda a: a * (0.1 + 0.9 * (a.real > 0)), lambda a, f: 0.1 + 0.9 * (a.real > 0), degree=1
     ),
     "identity": Activation(lambda a: a, lambda a, f: a * 0 + 1, degree=1, parity=-1),
     "tanh": Activation(_tanh, lambda a, f: 1 - f * f, lambda a, f: -2 * f * (1 - f * f), parity=-1),
@@ -137,33 +137,20 @@ BLOCKED = 8 * BLOCK  # bytes of all of it, beyond which it is computed in blocks
 
 
 @dataclass(frozen=True)
-class Pointwise(Network):
+class Pointwise(Sampled):
     """A pointwise sigma of u . x, fully-connected (one patch) or convolutional (several).
 
     f_o(x) = sum_i sum_p v_iop sigma(u_i . x_p), for data x (patches, samples, n_u) and
     y (outputs, samples).  ValueError for an unknown activation `phi`.
-
-    In `field`, `forward` and `_map`, `on` (\\*ensemble, units, patches * samples) replaces the
-    slopes of a piecewise linear sigma, which are then constant: see `dynamics.sliding`.
     """
 
-    x: Array
-    y: Array
     phi: str = "relu"
-    axes: ClassVar[dict[str, int]] = {"x": 3, "y": 2}
 
     def __post_init__(self) -> None:
         act, patches = activation(self.phi), self.x.shape[-3]
         vars(self).update(degree=act.degree, parity=act.parity, smooth=act.smooth)
         vars(self).update(vanishes=act.vanishes)
         vars(self).update(patches=patches, n_v=self.y.shape[-2] * patches, n_u=self.x.shape[-1])
-
-    @property
-    def samples(self) -> int:
-        return self.y.shape[-1]
-
-    def subset(self, index: np.ndarray) -> "Pointwise":
-        return replace(self, x=self.x[:, index], y=self.y[:, index])
 
     def predict(self, theta: Array, x: Array) -> Array:
         """f(x), (\\*ensemble, outputs, samples), of x (samples, n_u) or (patches, samples, n_u)."""
@@ -181,25 +168,25 @@ class Pointwise(Network):
         """The inputs of all patches as (patches * samples, n_u)."""
         return self.x.reshape(*self.x.shape[:-3], -1, self.n_u)
 
-    def _map(self, theta: Array, x: Array, on: Array = None) -> tuple[Array, Array, Array, Array]:
+    def _map(self, theta: Array, x: Array) -> tuple[Array, Array, Array, Array]:
         """v (units * patches, outputs), a = u . x and sigma(a) (units, patches * samples), f."""
         v, u = self.split(theta)
         flat = self.flat_x if x is self.x else x.reshape(*x.shape[:-3], -1, x.shape[-1])
         a = u @ flat.mT
-        phi = ACTIVATIONS[self.phi].f(a) if on is None else a * on
+        phi = ACTIVATIONS[self.phi].f(a)
         if self.patches > 1:
             v = concat([v])  # a copy in the same order, where a reshape would reorder it
             v = v.reshape(*v.shape[:-1], -1, self.patches).mT
             v = v.reshape(*v.shape[:-3], -1, v.shape[-1])
         return v, a, phi, v.mT @ self._by_patch(phi)
 
-    def forward(self, theta: Array, on: Array = None) -> tuple[Array, ...] | None:
+    def forward(self, theta: Array) -> tuple[Array, ...] | None:
         """What `_map` returns, (y - f) / samples in place of f; None where it fills the cache."""
-        return None if on is None and self._blocks(theta) else self._forward(theta, on)
+        return None if self._blocks(theta) else self._forward(theta)
 
-    def _forward(self, theta: Array, on: Array = None) -> tuple[Array, ...]:
+    def _forward(self, theta: Array) -> tuple[Array, ...]:
         """What `forward` returns, however large."""
-        v, a, phi, f = self._map(theta, self.x, on)
+        v, a, phi, f = self._map(theta, self.x)
         return v, a, phi, (self.y - f) / self.samples
 
     def _blocks(self, theta: Array) -> list["Pointwise"]:
@@ -210,30 +197,29 @@ class Pointwise(Network):
         size = max(BLOCK // each, 1)
         return [self.subset(slice(i, i + size)) for i in range(0, self.samples, size)]
 
+    def _mean(self, function: Callable, theta: Array, forward: tuple | None) -> Array:
+        """A `function` of one network that is a mean over samples, in blocks where it must be."""
+        if forward or not (blocks := self._blocks(theta)):
+            return function(self, forward or self._forward(theta))
+        parts = (function(block, block._forward(theta)) * block.samples for block in blocks)
+        return sum(parts) / self.samples
+
     def loss(self, theta: Array, forward: tuple | None = None) -> Array:
-        if blocks := [] if forward else self._blocks(theta):
-            parts = (block.loss(theta, block._forward(theta)) * block.samples for block in blocks)
-            return sum(parts) / self.samples
-        r = (forward or self._forward(theta))[-1]
-        return (r * r).sum((-2, -1)) * (self.samples / 2)
+        return self._mean(lambda net, found: Sampled.loss(net, theta, found), theta, forward)
 
-    def zero_loss(self) -> float:
-        return float((self.y * self.y).sum() / (2 * self.samples))
+    def field(self, theta: Array, forward: tuple | None = None) -> Array:
+        return self._mean(lambda net, found: net._field(theta, *found), theta, forward)
 
-    def field(self, theta: Array, forward: tuple | None = None, on: Array = None) -> Array:
-        if blocks := [] if forward or on is not None else self._blocks(theta):
-            parts = (block.field(theta, block._forward(theta)) * block.samples for block in blocks)
-            return sum(parts) / self.samples
-        v, a, phi, r = forward or self._forward(theta, on)
+    def _field(self, theta: Array, v: Array, a: Array, phi: Array, r: Array) -> Array:
         dv = self._by_patch(phi) @ r.mT
         if self.patches > 1:
             dv = dv.reshape(*theta.shape[:-1], self.patches, -1).mT
             dv = dv.reshape(*theta.shape[:-1], self.n_v)
-        slope = ACTIVATIONS[self.phi].df(a, phi) if on is None else on
-        back = (v @ r).reshape(a.shape) * slope
+        back = (v @ r).reshape(a.shape) * ACTIVATIONS[self.phi].df(a, phi)
         return concat([dv, back @ self.flat_x])
 
-    def curvature(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def jacobian(self, theta: np.ndarray) -> np.ndarray:
+        """In closed form, for speed: blocks within units from the residual, less D D' / samples."""
         act = ACTIVATIONS[self.phi]
         v, a, phi, r = self._forward(theta)
         outputs, samples = self.y.shape[-2:]
@@ -253,4 +239,7 @@ class Pointwise(Network):
             bend = np.einsum("...poh,...os,...phs->...phs", v, r, act.d2f(a, phi))
             bend = np.einsum("...phs,...psk,...psl->...hkl", bend, self.x, self.x)
             within[..., self.n_v :, self.n_v :] = bend
-        return within, d, d / samples
+        pairs = (*ensemble, units, theta.shape[-1], units, theta.shape[-1])
+        found = -d @ (d / samples).mT
+        found.reshape(pairs)[..., range(units), :, range(units), :] += np.moveaxis(within, -3, 0)
+        return found

@@ -62,17 +62,6 @@ class Quadratic(Moments):
         """The symmetric matrix S of <g, psi(u)> = u' S u, (\\*ensemble, n_v, n_u, n_u)."""
         return self.force(np.eye(self.n_u), g)
 
-    def _derivatives(self, v: Array, u: Array, g: Array) -> tuple[Array, Array]:
-        nv, nu, s = self.n_v, self.n_u, self.matrix(g)
-        within = np.zeros((*u.shape[:-1], nv + nu, nv + nu))
-        within[..., :nv, nv:] = 2 * np.einsum("...oab,...ib->...ioa", s, u)
-        within[..., nv:, :nv] = within[..., :nv, nv:].mT
-        within[..., nv:, nv:] = 2 * np.einsum("...io,...oab->...iab", v, s)
-        (left, right), (d_left, d_right) = self.sides(u), self.sides(np.eye(nu))
-        slopes = left[..., None, :, None] * d_right[:, None, :]
-        slopes = slopes + d_left[:, :, None] * right[..., None, None, :]  # of left right' in u
-        return slopes.reshape(*u.shape, -1), within
-
 
 @dataclass(frozen=True)
 class Attention(Quadratic):

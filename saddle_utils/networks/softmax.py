@@ -7,8 +7,6 @@ import numpy as np
 
 from .base import Array, Network, concat
 
-STEP = 1e-30  # of the complex step of `jacobian`, which has no rounding error however small
-
 
 @dataclass(frozen=True)
 class Softmax(Network):
@@ -36,18 +34,14 @@ class Softmax(Network):
     def subset(self, index: np.ndarray) -> "Softmax":
         return replace(self, x=self.x[index], y=self.y[index])
 
-    def _columns(self, theta: Array) -> tuple[Array, Array, Array]:
-        """v (\\*ensemble, units), K and Q (\\*ensemble, units, rank, d)."""
-        v, u = self.split(theta)
-        both = u.reshape(*u.shape[:-1], 2, self.rank, -1)
-        return v[..., 0], both[..., 0, :, :], both[..., 1, :, :]
-
     def forward(self, theta: Array) -> tuple[Array, ...]:
         """v and K; attention p (\\*ensemble, units, prompts, tokens); phi, y - f; and Q' x_q.
 
         phi is (\\*ensemble, units, prompts), Q' x_q (\\*ensemble, units, rank, prompts).
         """
-        v, k, q = self._columns(theta)
+        v, u = self.split(theta)
+        v, columns = v[..., 0], u.reshape(*u.shape[:-1], 2, self.rank, -1)
+        k, q = columns[..., 0, :, :], columns[..., 1, :, :]
         asked = q @ self.x[:, -1].T
         sought = asked.swapaxes(-1, -2)[..., None, :] * 1  # (units, prompts, 1, rank)
         direction = (sought @ k[..., None, :, :])[..., 0, :]  # K Q' x_q (units, prompts, d)
@@ -80,9 +74,3 @@ class Softmax(Network):
         dq = k @ pull.swapaxes(-1, -2) @ self.x[:, -1]
         flat = (part.reshape(*part.shape[:-2], -1) for part in (dk, dq))
         return concat([dv, *flat])
-
-    def jacobian(self, theta: np.ndarray) -> np.ndarray:
-        """Jacobian of the field of one set of units, by a complex step: exact to rounding."""
-        moves = 1j * STEP * np.eye(theta.size).reshape(-1, *theta.shape)
-        found = [self.field(theta + move).imag.ravel() / STEP for move in moves]
-        return np.stack(found, axis=1)

@@ -8,8 +8,6 @@ import numpy as np
 from .base import Array, concat, dots
 from .quadratic import Attention
 
-STEP = 1e-40  # of a complex step, small enough to leave the real part alone
-
 
 @dataclass(frozen=True)
 class Transformer(Attention):
@@ -46,9 +44,6 @@ class Transformer(Attention):
         m = m.reshape(*m.shape[:-2], 1, -1)
         return concat([m, w[..., : self.d]])
 
-    def residual(self, m: Array) -> Array:
-        return self.syz - m @ self.szz
-
     def field(self, theta: Array, forward: tuple[Array, Array] | None = None) -> Array:
         g = (forward or self.forward(theta))[1]
         a, out, u, _ = self._parts(theta)
@@ -59,13 +54,6 @@ class Transformer(Attention):
         layer = [layer[..., : self.d] + g[..., self.d**2 :], layer[..., self.d :]]
         layer = concat([*layer, 0 * u[..., :1, :]])
         return concat([heads.mT, layer.mT]).mT
-
-    def jacobian(self, theta: np.ndarray) -> np.ndarray:
-        """By complex steps, exact to rounding, for the field is a polynomial."""
-        steps = 1j * STEP * np.eye(theta.shape[-1] * theta.shape[-2])
-        moved = theta[..., None, :, :] + steps.reshape(-1, *theta.shape[-2:])
-        found = self.field(moved).imag / STEP
-        return found.reshape(*theta.shape[:-2], len(steps), len(steps)).mT
 
     def draw(self, rng: np.random.Generator, width: int) -> np.ndarray:
         """One set of weights (width + 1, features): queries, keys, outputs, then the linear layer.
