@@ -70,12 +70,11 @@ def other_tasks(seed: int, count: int) -> dict[str, Network]:
         "ReLU, 6 inputs": partial(_teacher_task, inputs=6),
         "ReLU, 3 outputs": partial(_teacher_task, inputs=4, outputs=3),
     }  # fmt: skip
-    return {
-        kind: stacked(
-            [makers.get(kind, partial(_smooth_task, phi=kind))(rng) for _ in range(count)]
-        )
-        for kind in OTHER_DROPS
-    }
+    tasks = {}
+    for kind in OTHER_DROPS:
+        make = makers.get(kind, partial(_teacher_task, inputs=3, phi=kind))
+        tasks[kind] = stacked([make(rng) for _ in range(count)])
+    return tasks
 
 
 def random_tasks(seed: int, draw: int = 0) -> dict[str, Network]:
@@ -175,16 +174,12 @@ def _deep_task(rng: np.random.Generator) -> Network:
 
 
 def _teacher_task(
-    rng: np.random.Generator, inputs: int, outputs: int = 1, phi: str = "relu", size: float = 1.0
+    rng: np.random.Generator, inputs: int, outputs: int = 1, phi: str = "relu"
 ) -> networks.Pointwise:
     x, u = rng.standard_normal((60, inputs)), rng.standard_normal((2, inputs))
     v = rng.standard_normal((2, outputs))
     v *= np.array([[1.0], [0.8]]) / np.linalg.norm(v, axis=1, keepdims=True)
-    u *= size / np.linalg.norm(u, axis=1, keepdims=True)
+    u *= 1 / np.linalg.norm(u, axis=1, keepdims=True)
     net = networks.pointwise(x, np.zeros((60, outputs)), phi)
     y = net.output(np.concatenate([v, u], axis=1)).T
     return networks.pointwise(x, y / y.std() + 0.1 * rng.standard_normal(y.shape), phi)
-
-
-def _smooth_task(rng: np.random.Generator, phi: str) -> networks.Pointwise:
-    return _teacher_task(rng, 3, phi=phi)

@@ -18,7 +18,6 @@ IMAGES, LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder with a small made-up MNIST of four images, which the loader takes for the real."""
-    monkeypatch.setattr(digits, "COUNTS", {"train": 2, "t10k": 4})
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     rng, sums = np.random.default_rng(0), {}
     pixels = rng.integers(0, 256, (4, 28, 28), dtype=np.uint8)
@@ -50,22 +49,21 @@ def test_idx_files_are_read_plain_or_zipped(folder):
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    "change",
     [
-        (lambda content: gzip.compress(content)[:-20], "truncated or corrupt"),
-        (lambda content: b"not zipped", "truncated or corrupt"),
-        (lambda content: gzip.compress(content[:-1]), "bytes"),
-        (lambda content: gzip.compress(content + b"0"), "bytes"),
-        (lambda content: gzip.compress(b"\1" + content[1:]), "begins with"),
-        (lambda content: gzip.compress(content[:-1] + bytes([content[-1] ^ 1])), "checksum"),
+        lambda content: gzip.compress(content)[:-20],
+        lambda content: b"not zipped",
+        lambda content: gzip.compress(content[:-1]),
+        lambda content: gzip.compress(content + b"0"),
+        lambda content: gzip.compress(b"\1" + content[1:]),
+        lambda content: gzip.compress(content[:-1] + bytes([content[-1] ^ 1])),
     ],
 )
-def test_files_that_are_wrong_are_named(folder, change, says):
+def test_files_that_are_wrong_are_named(folder, change):
     path, _, contents = folder
     (path / f"{IMAGES}.gz").write_bytes(change(contents[IMAGES]))
-    with pytest.raises(ValueError, match=says) as error:
+    with pytest.raises(ValueError, match=f"{IMAGES}.gz is not MNIST's {IMAGES}: it is truncated"):
         handwritten_digits("mnist")
-    assert f"{IMAGES}.gz" in str(error.value)
 
 
 def test_files_that_are_missing_are_named(folder):
