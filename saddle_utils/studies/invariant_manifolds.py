@@ -24,8 +24,8 @@ def relations(units: int) -> dict[str, Relation]:
         r"$\theta_1=\theta_2$": manifolds.equal(units, 0, 1),
         r"$\theta_1=0$": manifolds.silent(units, 0),
         r"$\theta_1=2\,\theta_2$": manifolds.proportional(units, 0, 1, 2),
-        r"$\theta_1=-\theta_2$": manifolds.reflected(units, 0, 1, -1, -1),
-        r"$v_1=v_2,\ u_1=-u_2$": manifolds.reflected(units, 0, 1, 1, -1),
+        r"$\theta_1=-\theta_2$": manifolds.proportional(units, 0, 1, -1, -1),
+        r"$v_1=v_2,\ u_1=-u_2$": manifolds.proportional(units, 0, 1, 1, -1),
         r"$v_1=4v_2,\ u_1=2u_2$": manifolds.proportional(units, 0, 1, 4, 2),
         r"$\theta_1=\theta_2-\frac{1}{2}\theta_3$": manifolds.dependent(units, 0, mixed),
     }

@@ -4,15 +4,14 @@ After Jacot et al. (arXiv 2106.15933) for deep linear networks, and the critical
 and DeWeese, arXiv 2605.01288, known from a summary) for what is nonlinear.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from itertools import pairwise, product
 
 import numpy as np
-from scipy.optimize import minimize
 
 from ..networks import Array, Deep, DeepLinear, Layered, Network, initial_units
 from ..networks.pointwise import ACTIVATIONS
+from .saddles import minimise
 
 
 def escape_time(depth: int, strength: float, scale: np.ndarray) -> np.ndarray:
@@ -33,16 +32,9 @@ def escape_time(depth: int, strength: float, scale: np.ndarray) -> np.ndarray:
 
 def effective_depth(depth: int, skips: Sequence[tuple[int, int]]) -> int:
     """Number of layers on the shortest path from input to output, with skips of length 0."""
-    steps = {k: [(k + 1, 1)] for k in range(depth)}
-    for a, b in skips:
-        steps[a].append((b, 0))
-    best, queue = {0: 0}, deque([0])
-    while queue:
-        here = queue.popleft()
-        for there, length in steps.get(here, []):
-            if best[here] + length < best.get(there, depth + 1):
-                best[there] = best[here] + length
-                queue.append(there)
+    best = [0]
+    for layer in range(1, depth + 1):
+        best.append(min([best[-1] + 1, *(best[a] for a, b in skips if b == layer)]))
     return best[depth]
 
 
@@ -61,16 +53,8 @@ def fixed_levels(network: Network, rows: int = 1, draws: int = 40) -> np.ndarray
     By BFGS from so many draws of standard normal weights in `rows` (1 for layers, else units);
     those equal to .001 are counted once.  They are saddles of wider networks (Corollary 2).
     """
-    found = []
-    for seed in range(draws):
-        start = initial_units(network, rows, 1.0, seed)
-        end = minimize(
-            lambda flat, shape=start.shape: float(network.loss(flat.reshape(shape))),
-            start.ravel(),
-            jac=lambda flat, shape=start.shape: -network.field(flat.reshape(shape)).ravel(),
-        )
-        found.append(end.fun / network.zero_loss())
-    found = np.sort(found)
+    starts = initial_units(network, rows, 1.0, range(draws))
+    found = np.sort([minimise(network, start)[1] / network.zero_loss() for start in starts])
     return found[np.append(True, np.diff(found) > 1e-3)]
 
 

@@ -1,7 +1,7 @@
 """Invariant manifolds: relations among units that gradient flow preserves (Theorem 3).
 
 On such a manifold a wide network acts like a narrower one for all times.  `equal`, `silent`,
-`proportional`, `reflected`, `dependent` and `spanned` are the relations, `is_invariant` says which
+`proportional`, `dependent` and `spanned` are the relations, `is_invariant` says which
 of them a network preserves, and `growth_bound` how fast a run next to one can leave it.
 """
 
@@ -30,14 +30,15 @@ class Relation:
         for normals in (self.v, self.u):
             if normals.ndim != 2 or not np.allclose(normals.T @ normals, np.eye(normals.shape[1])):
                 raise ValueError("the normals of a relation must be orthonormal columns (units, m)")
-        if len(self.v) != len(self.u):
-            raise ValueError(f"normals of {len(self.v)} units for v, but of {len(self.u)} for u")
 
 
 def proportional(
     units: int, i: int, j: int, gamma_v: float, gamma_u: float | None = None
 ) -> Relation:
-    """v_i = gamma_v v_j and u_i = gamma_u u_j, by default the same gamma (Theorem 3, iii)."""
+    """v_i = gamma_v v_j and u_i = gamma_u u_j, by default the same gamma (Theorem 3, iii).
+
+    Factors of 1 and -1 are mirror images, which parity adds to the theorem.
+    """
     if not (0 <= i < units and 0 <= j < units and i != j):
         raise ValueError(f"units {i} and {j} of {units}: wanted two different ones from 0")
     e = np.eye(units)
@@ -49,18 +50,9 @@ def equal(units: int, i: int, j: int) -> Relation:
     return proportional(units, i, j, 1)
 
 
-def reflected(units: int, i: int, j: int, sign_v: int, sign_u: int) -> Relation:
-    """v_i = sign_v v_j and u_i = sign_u u_j, signs 1 or -1: what parity adds to Theorem 3."""
-    if abs(sign_v) != 1 or abs(sign_u) != 1:
-        raise ValueError(f"signs {sign_v} and {sign_u}: wanted 1 or -1; else use `proportional`")
-    return proportional(units, i, j, sign_v, sign_u)
-
-
 def silent(units: int, i: int) -> Relation:
     """theta_i = 0 (Theorem 3, ii)."""
-    if not 0 <= i < units:
-        raise ValueError(f"unit {i} of {units}: wanted one from 0 to {units - 1}")
-    return _one(np.eye(units)[i], np.eye(units)[i])
+    return dependent(units, i, np.zeros(units))
 
 
 def dependent(units: int, i: int, coefficients: Sequence[float]) -> Relation:

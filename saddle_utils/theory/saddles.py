@@ -36,7 +36,10 @@ def embed(
     if construction == "silent":
         return np.concatenate([theta, np.zeros((1, theta.shape[1]))])
     if construction == "combined":
-        return combine(network, theta, *rng.standard_normal((2, len(theta))))
+        (v, u), (gamma_u, gamma_v) = network.split(theta), rng.standard_normal((2, len(theta)))
+        wide = np.concatenate([theta, np.append(gamma_v @ v, gamma_u @ u)[None]])
+        wide[:-1, : network.n_v] -= np.outer(gamma_u, gamma_v @ v)
+        return wide
     gamma_u, gamma_v = 1.0, rng.standard_normal()
     if construction == "scaled":
         gamma_u, gamma_v = gamma_v, rng.standard_normal()
@@ -55,17 +58,6 @@ def split(
     v, u = network.split(wide)
     u[-1] *= gamma_u
     v[unit], v[-1] = (1 - gamma_u * gamma_v) * v[unit], gamma_v * v[unit]
-    return wide
-
-
-def combine(
-    network: Network, theta: np.ndarray, gamma_u: np.ndarray, gamma_v: np.ndarray
-) -> np.ndarray:
-    """Units (units + 1, features) with theta_H = (sum gv_i v_i; sum gu_i u_i) (Theorem 1 iv)."""
-    v, u = network.split(theta)
-    last = np.concatenate([gamma_v @ v, gamma_u @ u])
-    wide = np.concatenate([theta, last[None]])
-    wide[:-1, : network.n_v] -= np.outer(gamma_u, gamma_v @ v)
     return wide
 
 
@@ -121,7 +113,7 @@ def fixed_point(network: Network, width: int, seed: int, tries: int = 40) -> np.
     """
     for k in range(tries):
         start = network.draw(np.random.default_rng([seed, k]), width)
-        theta = polish(network, _minimise(network, start)[0])
+        theta = polish(network, minimise(network, start)[0])
         norms = [np.linalg.norm(part, axis=1) for part in network.split(theta) if part.size]
         sound = min(n.min() for n in norms) > 1e-3 and max(n.max() for n in norms) < 1e2
         sound &= float(network.loss(theta)) < (1 - LEARNED) * network.zero_loss()
@@ -130,7 +122,7 @@ def fixed_point(network: Network, width: int, seed: int, tries: int = 40) -> np.
     raise ValueError(f"no fixed point of width {width} found in {tries} tries; try another seed")
 
 
-def _minimise(network: Network, start: np.ndarray) -> tuple[np.ndarray, float]:
+def minimise(network: Network, start: np.ndarray) -> tuple[np.ndarray, float]:
     """Units (units, features) to which BFGS leads from `start`, and their loss."""
     found = minimize(
         lambda flat: float(network.loss(flat.reshape(start.shape))),
@@ -223,9 +215,9 @@ def narrow_level(
     `start` (width, features) are given, the loss to which they lead.
     """
     if start is not None:
-        return _minimise(network, network.check(start))[1]
+        return minimise(network, network.check(start))[1]
     random = initial_units(network, width, 1.0, range(seed, seed + starts))
-    return min(_minimise(network, first)[1] for first in random)
+    return min(minimise(network, first)[1] for first in random)
 
 
 def narrow_levels(network: Network, widest: int) -> np.ndarray:
@@ -242,5 +234,5 @@ def path_levels(network: Network, widest: int) -> np.ndarray:
     """
     levels = narrow_levels(network, widest)
     if isinstance(network, Linear):
-        levels[1] = narrow_level(network, 1, start=escape_unit(network)) / network.zero_loss()
+        levels[1] = minimise(network, escape_unit(network))[1] / network.zero_loss()
     return levels

@@ -7,6 +7,7 @@ eliminates over that field.  A rank found so is a lower bound of the generic ran
 to it but for a chance of about degree / prime.
 """
 
+from functools import reduce
 from itertools import pairwise
 from math import comb
 
@@ -27,40 +28,32 @@ def monomial_jacobian(
     the matrices in order, row by row.  Integers modulo `prime` if one is given, else floats.
     """
 
-    def reduced(a: np.ndarray) -> np.ndarray:
+    def mod(a: np.ndarray) -> np.ndarray:
         return a if prime is None else a % prime
 
     def times(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return (
-            a @ b if prime is None else reduced(reduced(a[..., None] * b[..., None, :, :]).sum(-2))
-        )
+        return a @ b if prime is None else mod(mod(a[..., None] * b[..., None, :, :]).sum(-2))
 
     def power(a: np.ndarray, exponent: int) -> np.ndarray:
-        out = np.ones_like(a)
-        for _ in range(exponent):
-            out = reduced(out * a)
-        return out
+        return reduce(lambda product, _: mod(product * a), range(exponent), np.ones_like(a))
 
-    inner, slopes = [reduced(x)], []
+    ensemble, outputs, samples = weights[0].shape[:-2], weights[-1].shape[-2], x.shape[-1]
+    inner, slopes = [np.broadcast_to(mod(x), (*ensemble, *x.shape))], []
     for matrix in weights[:-1]:
-        a = times(reduced(matrix), inner[-1])
-        slopes.append(reduced(degree * power(a, degree - 1)))
+        a = times(mod(matrix), inner[-1])
+        slopes.append(mod(degree * power(a, degree - 1)))
         inner.append(power(a, degree))
-    outputs, samples = weights[-1].shape[-2], x.shape[-1]
-    back = np.broadcast_to(np.eye(outputs, dtype=x.dtype)[..., None], (outputs, outputs, samples))
+    one = np.eye(outputs, dtype=x.dtype)[..., None]
+    back = np.broadcast_to(one, (*ensemble, outputs, outputs, samples))
     blocks = []  # back (*ensemble, outputs, out, samples) is df / da of each layer, from the last
     for k in reversed(range(len(weights))):
-        of_layer = reduced(back[..., None, :] * inner[k][..., None, None, :, :])
-        blocks.append(np.moveaxis(of_layer, -1, -3))  # (*ensemble, outputs, samples, out, in)
+        of_layer = mod(back[..., None, :] * inner[k][..., None, None, :, :])
+        of_layer = np.moveaxis(of_layer, -1, -3)  # (*ensemble, outputs, samples, out, in)
+        blocks.append(of_layer.reshape(*ensemble, outputs * samples, -1))
         if k:
-            back = times(reduced(weights[k]).mT[..., None, :, :], back)
-            back = reduced(back * slopes[k - 1][..., None, :, :])
-    ensemble = weights[0].shape[:-2]
-    flat = [
-        np.broadcast_to(b, (*ensemble, *b.shape[-4:])).reshape(*ensemble, outputs * samples, -1)
-        for b in reversed(blocks)
-    ]
-    return np.concatenate(flat, axis=-1)
+            back = times(mod(weights[k]).mT[..., None, :, :], back)
+            back = mod(back * slopes[k - 1][..., None, :, :])
+    return np.concatenate(blocks[::-1], axis=-1)
 
 
 def exact_rank(matrices: np.ndarray, prime: int = PRIME) -> np.ndarray:
@@ -73,24 +66,17 @@ def exact_rank(matrices: np.ndarray, prime: int = PRIME) -> np.ndarray:
         raise ValueError(f"the prime is {prime}; wanted one below 2^31, for products in 64 bits")
     a = np.array(matrices, dtype=np.int64).reshape(-1, *np.shape(matrices)[-2:]) % prime
     a = a if a.shape[1] >= a.shape[2] else a.mT.copy()  # rank of the transpose, fewer columns
-    rank, every, rows = np.zeros(len(a), dtype=int), np.arange(len(a)), np.arange(a.shape[1])
-    for column in range(a.shape[2]):
-        head = np.where(rows >= rank[:, None], a[:, :, column], 0)
-        pivot, found = (head != 0).argmax(1), head.any(1)
-        row = np.minimum(rank, len(rows) - 1)
-        pivot = np.where(found, pivot, row)
-        lead = a[every, pivot, column:]
-        a[every, pivot, column:] = a[every, row, column:]
-        a[every, row, column:] = lead
-        head[every, pivot] = head[every, row]
-        head[every, row] = 0
-        changed = a[:, :, column:] * np.where(found, lead[:, 0], 1)[:, None, None] % prime
-        changed -= head[..., None] * lead[:, None] % prime
-        a[:, :, column:] = np.where(
-            rows[:, None] > rank[:, None, None], changed % prime, a[:, :, column:]
-        )
-        rank += found
-    return rank.reshape(np.shape(matrices)[:-2])
+    every, used = np.arange(len(a)), np.zeros(a.shape[:2], dtype=bool)  # rows that were pivots
+    while a.shape[2]:
+        head = np.where(used, 0, a[:, :, 0])
+        pivot = (head != 0).argmax(1)
+        lead = a[every, pivot]
+        used[every, pivot] |= head.any(1)
+        head[every, pivot] = 0
+        scale = np.where(head.any(1), lead[:, 0], 1)
+        a = a[:, :, 1:] * scale[:, None, None] % prime
+        a = (a - head[..., None] * lead[:, None, 1:] % prime) % prime
+    return used.sum(1).reshape(np.shape(matrices)[:-2])
 
 
 def draw_points(

@@ -13,7 +13,7 @@ from saddle_utils.networks import Linear, initial_units
 from saddle_utils.studies import initialization
 from saddle_utils.studies.figure2 import figure2_levels
 from saddle_utils.studies.initialization import measure
-from saddle_utils.theory.linear import linear_levels, projected_correlation
+from saddle_utils.theory.linear import escape_rates, linear_levels
 
 S = np.array([1.3, 0.6, 0.2])
 NET = Linear(np.diag(S), np.eye(3), float((S**2).sum()))
@@ -114,4 +114,4 @@ def test_the_growth_bound_bounds_perturbations():
         end = flows(NET, theta[None], arrival)[0].theta[-1]
         grown = np.linalg.norm(end[1:], 2) / np.linalg.norm(theta[1:], 2)
         assert np.log(grown) <= bound + 1e-4
-    assert projected_correlation(NET, 1).max() == pytest.approx(S[1])
+    assert escape_rates(NET, [0])[0] == pytest.approx(S[1])

@@ -20,7 +20,6 @@ from saddle_utils.theory.manifolds import (
     is_invariant,
     project,
     proportional,
-    reflected,
     silent,
     spanned,
 )
@@ -40,8 +39,8 @@ RELATIONS = {
     "only v": proportional(UNITS, 1, 0, 2, 1),
     "(4, 2)": proportional(UNITS, 0, 1, 4, 2),
     "(8, 2)": proportional(UNITS, 0, 1, 8, 2),
-    "mirror": reflected(UNITS, 0, 1, 1, -1),
-    "(-v, u)": reflected(UNITS, 0, 1, -1, 1),
+    "mirror": proportional(UNITS, 0, 1, 1, -1),
+    "(-v, u)": proportional(UNITS, 0, 1, -1, 1),
     "mixed": dependent(UNITS, 0, [0, 1, -0.5, 0, 0]),
 }
 
@@ -153,8 +152,6 @@ def test_mistakes_are_named():
             wrong()
     with pytest.raises(ValueError, match="0 for unit i"):
         dependent(3, 0, [1, 1, 0])
-    with pytest.raises(ValueError, match="signs"):
-        reflected(3, 0, 1, 2, 1)
     with pytest.raises(ValueError, match="independent"):
         spanned(np.ones((4, 2)))
     with pytest.raises(ValueError, match="orthonormal"):

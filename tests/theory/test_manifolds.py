@@ -19,7 +19,6 @@ from saddle_utils.theory.manifolds import (
     is_invariant,
     project,
     proportional,
-    reflected,
     silent,
     spanned,
 )
@@ -33,8 +32,8 @@ RELATIONS = {
     "only v": proportional(UNITS, 1, 0, 2, 1),
     "(4, 2)": proportional(UNITS, 0, 1, 4, 2),
     "(8, 2)": proportional(UNITS, 0, 1, 8, 2),
-    "mirror": reflected(UNITS, 0, 1, 1, -1),
-    "(-v, u)": reflected(UNITS, 0, 1, -1, 1),
+    "mirror": proportional(UNITS, 0, 1, 1, -1),
+    "(-v, u)": proportional(UNITS, 0, 1, -1, 1),
     "mixed": dependent(UNITS, 0, [0, 1, -0.5, 0, 0]),
 }
 TRUE = {  # by hand from theory, besides "equal" and "silent": degree 1, parity, linearity

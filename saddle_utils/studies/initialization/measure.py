@@ -110,11 +110,11 @@ def linear_waits(
     """When a linear network leaves the saddle of this rank, (seeds, perturbations), times its rate.
 
     From `low_rank_units`: the time at which the loss passes the middle between that saddle and the
-    next, nan if it does not, times the rate s~, the top singular value of
-    `projected_correlation`: the slope in ln(1 / perturbation) is to be 1, once a run arrives before
-    its perturbation can leave.  The second array, (seeds,), is `growth_on_the_way`.
+    next, nan if it does not, times the rate s~, the largest of its `escape_rates`: the slope in
+    ln(1 / perturbation) is to be 1, once a run arrives before its perturbation can leave.  The
+    second array, (seeds,), is `growth_on_the_way`.
     """
-    rate = np.linalg.norm(linear.projected_correlation(network, rank), 2)
+    rate = linear.escape_rates(network, list(range(rank)))[0]
     ends = (1.3 * np.log(1 / perturbations) + 50) / rate
     theta = low_rank_starts(network, width, rank, perturbations, seeds)
     pair = linear_levels(network)[rank : rank + 2]

@@ -19,7 +19,6 @@ from .saddles import (
     linear_saddle,
     mode_projector,
     path_leading_log_times,
-    projected_correlation,
     suppressed_norm,
     theorem4_exponent,
 )

@@ -30,7 +30,11 @@ def linear_saddle(network: Linear, modes: list[int], width: int, seed: int = 0) 
 
 
 def mode_projector(network: Linear, modes: list[int]) -> np.ndarray:
-    """Projector Pi_S on the eigenvectors e_k of these modes (from 0), (outputs, outputs)."""
+    """Projector Pi_S on the eigenvectors e_k of these modes (from 0), (outputs, outputs).
+
+    ValueError for a convolution.
+    """
+    refuse_convolution(network)
     e = np.linalg.eigh(best_map(network) @ network.syz.T)[1][:, ::-1][:, modes]
     return e @ e.T
 
@@ -38,8 +42,9 @@ def mode_projector(network: Linear, modes: list[int]) -> np.ndarray:
 def escape_rates(network: Linear, modes: list[int]) -> np.ndarray:
     """Rates s~_k at which dormant units escape when these modes are learned, descending, (rates,).
 
-    They are the singular values above rounding of the projected correlation (I - Pi_S) Syz.  The
-    negative eigenvalues of the Hessian are -s~_k, each once for every dormant unit (section 5.1).
+    They are the singular values above rounding of (I - Pi_S) Syz, which drives the dormant units
+    (Eq. 12).  The negative eigenvalues of the Hessian are -s~_k, each once for every dormant unit
+    (section 5.1).  ValueError for a convolution.
     """
     left = network.syz - mode_projector(network, modes) @ network.syz
     values = np.linalg.svd(left, compute_uv=False)
@@ -52,28 +57,16 @@ def linear_levels(network: Linear) -> np.ndarray:
     L_r = (tr Syy - sum_{k <= r} lambda_k) / 2, for any input covariance.  ValueError for a
     convolution.
     """
-    if network.patches != 1:
-        raise ValueError("a convolution has no such formula; use `narrow_level`")
+    refuse_convolution(network)
     values = np.linalg.eigvalsh(best_map(network) @ network.syz.T)[::-1]
     rank = min(network.syz.shape)
     return (network.syy - np.concatenate([[0], np.cumsum(values[:rank])])) / 2
 
 
-def projected_correlation(network: Linear, rank: int) -> np.ndarray:
-    """(I - Pi_S) Syz, which drives all dormant units at this saddle, (n_v, n_u) (Eq. 12).
-
-    S are the first `rank` modes; unless Szz is a multiple of I, their e_k are not the singular
-    vectors of Syz.  The singular values are the `escape_rates`.  ValueError for a convolution, a
-    rank above the smaller side of Syz, or a network that is not linear or has nothing to learn.
-    """
-    syz = correlation(network)
+def refuse_convolution(network: Linear) -> None:
+    """ValueError for a convolution, whose saddles have no closed form."""
     if network.patches != 1:
-        raise ValueError("the saddles of a convolution have no such formula; use `narrow_level`")
-    if not 0 <= rank <= min(syz.shape):
-        raise ValueError(
-            f"the rank is {rank}; this network has saddles of rank 0 to {min(syz.shape)}"
-        )
-    return syz - mode_projector(network, list(range(rank))) @ syz
+        raise ValueError("a convolution has no such formula; use `flow`, or `narrow_level`")
 
 
 def correlation(network: Network) -> np.ndarray:
@@ -119,12 +112,14 @@ def suppressed_norm(network: Linear, theta: np.ndarray) -> np.ndarray:
 def leading_log_times(network: Linear) -> np.ndarray:
     """Times of the drops over ln(1 / eps), to leading order as eps -> 0, (ranks,) (Eqs. 9 to 12).
 
-    The first drop comes at 1 / s_1 and the second (1 - s_2 / s_1) / s~_1 later, with the singular
-    values s~ of `projected_correlation`; in general see `log_race`.  ValueError as there.
+    The first drop comes at 1 / s_1 and the second (1 - s_2 / s_1) / s~_1 later, with the
+    `escape_rates` s~; in general see `log_race`.  ValueError for a convolution, or a network that
+    is not linear or has nothing to learn.
     """
     ranks = np.linalg.matrix_rank(correlation(network))
-    saddles = (projected_correlation(network, rank) for rank in range(ranks))
-    return log_race([np.linalg.svd(g, compute_uv=False)[:ranks] for g in saddles])
+    learned = (mode_projector(network, list(range(rank))) for rank in range(ranks))
+    left = (network.syz - projector @ network.syz for projector in learned)
+    return log_race([np.linalg.svd(g, compute_uv=False) for g in left])
 
 
 def log_race(rates: Sequence[np.ndarray]) -> np.ndarray:
@@ -166,8 +161,7 @@ def first_half_time(network: Linear, theta0: np.ndarray) -> np.ndarray:
     map rotates towards e_1.  theta0 has the shape (\\*ensemble, units, features).  ValueError for a
     convolution, or weights so large that a mode is half learned from the start.
     """
-    if network.patches != 1:
-        raise ValueError("a convolution has no such formula; use `flow`")
+    refuse_convolution(network)
     _, s, r = np.linalg.svd(correlation(network), full_matrices=False)
     theta0 = network.check(np.asarray(theta0, dtype=float))
     start = ((theta0 @ _top_pair(network)) ** 2).sum(-1) / 2 * (r[0] @ network.szz @ r[0])
