@@ -148,31 +148,19 @@ class DeepLinear(Backpropagation):
 
 
 @dataclass(frozen=True)
-class Completion(Backpropagation):
+class Completion(DeepLinear):
     """A deep linear network that is to fit some entries of a matrix: L = sum (M - W)^2 / 2 of them.
 
-    target : the matrix M (outputs, inputs)
+    syz : the entries of M (outputs, inputs) that are given, 0 for others; szz and syy belong to it
     seen : 1.0 for the entries that are given, else 0.0, in the same shape
     """
 
-    target: Array
     seen: Array
-    axes: ClassVar[dict[str, int]] = {"target": 2, "seen": 2}
-
-    @property
-    def inputs(self) -> int:
-        return self.target.shape[-1]
-
-    @cached_property
-    def columns(self) -> Array:
-        return np.eye(self.inputs)
+    axes: ClassVar[dict[str, int]] = {**DeepLinear.axes, "seen": 2}
 
     def residual(self, f: Array) -> Array:
-        return self.seen * (self.target - f)
+        return self.syz - self.seen * f
 
     def loss(self, theta: Array, forward: tuple | None = None) -> Array:
         r = (forward or self.forward(theta))[-1]
         return (r * r).sum((-2, -1)) / 2
-
-    def zero_loss(self) -> float:
-        return float(((self.seen * self.target) ** 2).sum() / 2)

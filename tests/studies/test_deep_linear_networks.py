@@ -84,7 +84,8 @@ def test_deep_completion_finds_the_matrix_from_small_weights_only():
 def test_the_gradient_of_completion_is_that_of_its_loss():
     rng = np.random.default_rng(0)
     target, seen = rng.standard_normal((3, 4)), (rng.random((3, 4)) < 0.6) * 1.0
-    net = Completion((4, 5, 3), ("identity",), (), target, seen)
+    moments = seen * target, np.eye(4), float(((seen * target) ** 2).sum())
+    net = Completion((4, 5, 3), ("identity",), (), *moments, seen)
     theta, step = rng.standard_normal((1, net.n_u)), 1e-6 * np.eye(net.n_u)[:, None]
     field = -(net.loss(theta + step) - net.loss(theta - step)) / 2e-6
     np.testing.assert_allclose(net.field(theta)[0], field, atol=1e-6)

@@ -78,14 +78,14 @@ def completion(depth: int, gamma: float, runs: int, width: int, seed: int) -> pd
     band = (np.subtract.outer(range(SIZE), range(SIZE)) % SIZE < GIVEN) * 1.0
     seen = np.array([band[rng.permutation(SIZE)][:, rng.permutation(SIZE)] for _ in range(runs)])
     sizes = (SIZE, *(width,) * (depth - 1), SIZE)
-    net = Completion(sizes, ("identity",) * (depth - 1), (), target, seen)
+    moments = seen * target, np.eye(SIZE), ((seen * target) ** 2).sum((1, 2))
+    net = Completion(sizes, ("identity",) * (depth - 1), (), *moments, seen)
     theta = initial_weights(net, np.full(runs, width ** (-gamma / 2)), rng)
     start = 2.0 ** (depth - 2) * width ** ((1 - gamma) * (depth - 1))  # of the kernel, about
     step = 0.5 / (depth * max(STRENGTH ** (2 - 2 / depth), start))
-    zero = ((seen * target) ** 2).sum((1, 2)) / 2
     for _ in range(30):
         run = descend(net, theta, step, 100, 100)
-        theta, left = run.core[-1], run.losses[-1] / zero
+        theta, left = run.core[-1], run.losses[-1] / net.zero_loss()
         if (left < 1e-5).all():
             break
     w, hidden = net.output(theta), 1 - seen
