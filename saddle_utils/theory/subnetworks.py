@@ -98,11 +98,9 @@ def draw_points(
             "in a hidden layer of two neurons or more"
         )
     shapes = [(count, b, a) for a, b in pairwise(sizes)]
-    if largest is None:
-        weights = [rng.integers(1, PRIME, shape) for shape in shapes]
-    else:
-        weights = [rng.integers(-largest, largest + 1, shape) for shape in shapes]
-        weights[-1] = np.where(weights[-1] == 0, 1, weights[-1])
+    low, high = (1, PRIME) if largest is None else (-largest, largest + 1)
+    weights = [rng.integers(low, high, shape) for shape in shapes]
+    weights[-1][weights[-1] == 0] = 1
     if kind == "no output":
         weights[layer][..., -1] = 0
     elif kind == "no input":
