@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..datasets import Panel, panel
@@ -80,16 +79,6 @@ def choice_figure(times: np.ndarray, distances: Mapping[str, np.ndarray]) -> Fig
     ax.set(yscale="log", ylim=(FLOOR / 5, 50), xlim=(0, times[-1]), xlabel="gradient-flow time")
     ax.set(ylabel="distance", yticks=(1e-16, 1e-8, 1))
     return fig
-
-
-def _bounds(
-    ax: Axes, times: np.ndarray, line: np.ndarray, factor: np.ndarray, entered: int
-) -> None:
-    """The growth bound of one line from the start, and again from the plateau."""
-    dashed(ax, times, line[0] * factor, 1.1)
-    again = line[entered] * factor[entered:] / factor[entered]
-    ax.plot(times[entered:], again, color=RED, lw=1.3, ls=DASHED)
-    ax.set(yscale="log", ylim=(line.min() / 8, 30))
 
 
 def manifolds_kept_picture(
@@ -182,29 +171,29 @@ def manifolds_near_picture(
     (left, right), relu, start = axes[0], relu.member(0), relu_entered[0]
     left.plot(run.times, np.linalg.norm(run.theta, axis=(-2, -1)), color=FAINT, lw=0.5, alpha=0.7)
     left.plot(run.times, away, color=BLUE, lw=0.5, alpha=0.5)
-    left.plot(run.times, away[:, 0], color=BLUE, lw=2.6, alpha=0.7)
-    _bounds(left, run.times, away[:, 0], bound[:, 0], entered[0])
-    left.set_title("linear: distance from the manifold of rank one")
-    bounds = [("bound, from the start", INK), ("bound, from the plateau", RED)]
-    words = [("size of all units", FAINT), ("distance from the manifold", BLUE), *bounds]
-    draw_words(left, words, top=0.38)
     norms = np.linalg.norm(relu.theta, axis=-1)
     largest = norms[start].argmax()
-    waits = norms[start] < 0.1 * norms[start, largest]
-    second = np.where(waits, norms[-1], 0).argmax()
+    second = np.where(norms[start] < 0.1 * norms[start, largest], norms[-1], 0).argmax()
     right.plot(relu.times, norms, color=FAINT, lw=0.6)
     right.plot(relu.times, norms[:, largest], color=GREEN, lw=2.6, alpha=0.8)
-    right.plot(relu.times, norms[:, second], color=BLUE, lw=2.6, alpha=0.7)
-    _bounds(right, relu.times, norms[:, second], relu_bound[:, 0], start)
+    for (top, loss), each, line, factor, k in (
+        (axes[:, 0], run, away[:, 0], bound[:, 0], entered[0]),
+        (axes[:, 1], relu, norms[:, second], relu_bound[:, 0], start),
+    ):
+        top.plot(each.times, line, color=BLUE, lw=2.6, alpha=0.7)
+        dashed(top, each.times, line[0] * factor, 1.1)
+        again = line[k] * factor[k:] / factor[k]
+        top.plot(each.times[k:], again, color=RED, lw=1.3, ls=DASHED)
+        top.set(yscale="log", ylim=(line.min() / 8, 30), xlim=(0, each.times[-1]))
+        loss.plot(each.times, each.losses / each.losses[0], color=BLUE, lw=1, alpha=0.7)
+        loss.set(ylim=(-0.04, 1.07), xlabel="gradient-flow time")
+    left.set_title("linear: distance from the manifold of rank one")
     right.set_title("ReLU: norms of the units")
+    bounds = [("bound, from the start", INK), ("bound, from the plateau", RED)]
+    words = [("size of all units", FAINT), ("distance from the manifold", BLUE)]
+    draw_words(left, words + bounds, top=0.38)
     words = [("a unit of the first ray", GREEN), ("a unit that waits", BLUE)]
     draw_words(right, [*words, ("the other units", FAINT), *bounds], top=0.58)
-    for (top, loss), each, style in zip(
-        axes.T, (run, relu), ({"lw": 0.7, "alpha": 0.6}, {}), strict=True
-    ):
-        loss.plot(each.times, each.losses / each.losses[0], color=BLUE, **style)
-        loss.set(ylim=(-0.04, 1.07), xlabel="gradient-flow time")
-        top.set_xlim(0, each.times[-1])
     axes[1, 0].set_ylabel("loss / initial")
     alt = (
         "Distance from the manifold of rank one on a linear network's way, and norms of the "

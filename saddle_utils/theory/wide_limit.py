@@ -78,17 +78,18 @@ def critical_mass(strengths: np.ndarray, flat: float = 0.1) -> np.ndarray:
 def half_drops(strengths: np.ndarray, mass: np.ndarray) -> np.ndarray:
     """Times at which the loss is half way between two saddles, (..., K), by bisection.
 
-    strengths (..., K) descend, mass is (...,).  Where drops are far apart, the strength of mode k
-    is 1 - 1 / sqrt 2 of its final one then.
+    strengths (..., K) descend, mass is (...,) or, where modes start from different ones, (..., K).
+    Where drops are far apart, the strength of mode k is 1 - 1 / sqrt 2 of its final one then.
     """
-    s, m = np.asarray(strengths, dtype=float), np.asarray(mass, dtype=float)[..., None]
+    s, m = np.asarray(strengths, dtype=float), np.asarray(mass, dtype=float)
+    m = m[..., None] if m.ndim < s.ndim else m
     left = np.cumsum((s**2)[..., ::-1], axis=-1)[..., ::-1] / 2  # L_0, ..., L_{K-1}
     middles = left - s**2 / 4
     low = 0 * (m + middles)
     high = low + times_at(s, m, 1 - 1e-3).max(-1, keepdims=True)
     for _ in range(50):
         half = (low + high) / 2
-        a = modes(s[..., None, :], m[..., None], half[..., None])
+        a = modes(s[..., None, :], m[..., None, :], half[..., None])
         above = ((s[..., None, :] - a) ** 2).sum(-1) / 2 > middles
         low, high = np.where(above, half, low), np.where(above, high, half)
     return high

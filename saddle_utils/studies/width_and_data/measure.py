@@ -11,12 +11,11 @@ from numpy.typing import ArrayLike
 from scipy.stats import chi2, kstest
 
 from ...datasets import figure2_network, power_law
-from ...dynamics import Trajectory, sweep_over
+from ...dynamics import sweep_over
 from ...networks import initial_units
-from ...observables import drop_times
 from ...theory import quadratic, wide_limit
 from ...theory.predictions import predict
-from ..figure2 import QUANTILES, figure2_levels, initial_ensemble
+from ..figure2 import QUANTILES, initial_ensemble
 
 SERVING = 3 / 8 + 1 / (4 * np.pi)  # E[(u + v)^2 / 2; u > 0, u + v > 0] of normal u and v
 
@@ -31,8 +30,9 @@ def linear_drops(kappas: ArrayLike, widths: ArrayLike, scales: ArrayLike) -> np.
     kappas, widths, scales = np.broadcast_arrays(*np.atleast_1d(kappas, widths, scales))
     free = widths[:, None] - np.arange(3)
     late = 1 - np.array(QUANTILES)[:, None, None]  # what starts large is early
-    masses = scales[:, None] ** 2 * chi2.ppf(late, np.maximum(free, 1))
-    return np.where(free > 0, [_logistic_drops(kappas, mass) for mass in masses], np.nan)
+    masses = scales[:, None] ** 2 * chi2.ppf(late, np.maximum(free, 1))  # (3, n, 3)
+    strengths = np.broadcast_to([power_law(kappa) for kappa in kappas], masses.shape)
+    return np.where(free > 0, wide_limit.half_drops(strengths, masses), np.nan)
 
 
 def relu_drops(kappas: ArrayLike, widths: ArrayLike, scales: ArrayLike) -> np.ndarray:
@@ -43,21 +43,10 @@ def relu_drops(kappas: ArrayLike, widths: ArrayLike, scales: ArrayLike) -> np.nd
     others, not entirely; without them all, a_k(0) is (5/8)^(k - 1) of that: the late bound.
     """
     kappas, widths, scales = np.broadcast_arrays(*np.atleast_1d(kappas, widths, scales))
-    mass = (SERVING * widths * scales**2)[:, None]
-    return np.array([_logistic_drops(kappas, mass * left ** np.arange(3)) for left in (1, 5 / 8)])
-
-
-def _logistic_drops(kappas: np.ndarray, mass: np.ndarray) -> np.ndarray:
-    """Drops (n, 3) of the loss sum_k (s_k - a_k)^2 / 2 of modes from a_k(0) = mass (n, 3) / 2."""
-    s = np.array([power_law(kappa) for kappa in kappas])
-    last = wide_limit.times_at(s, mass, 0.9).max(-1, keepdims=True)
-    grid = last * np.linspace(0, 1, 2001)
-    a = wide_limit.modes(s[:, None], mass[:, None], grid[..., None])
-    losses = ((s[:, None] - a) ** 2).sum(-1) / 2
-    runs = [Trajectory(*run) for run in zip(grid, losses, a, strict=True)]
-    return np.array(
-        [drop_times(r, figure2_levels("linear", k)) for r, k in zip(runs, kappas, strict=True)]
-    )
+    left = np.array([1, 5 / 8])[:, None, None] ** np.arange(3)
+    masses = left * (SERVING * widths * scales**2)[:, None]  # (2, n, 3)
+    strengths = np.broadcast_to([power_law(kappa) for kappa in kappas], masses.shape)
+    return wide_limit.half_drops(strengths, masses)
 
 
 def lone_waits(name: str, kappa: float, units: int = 20_000) -> np.ndarray:
