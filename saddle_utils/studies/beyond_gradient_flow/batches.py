@@ -5,7 +5,6 @@ networks are those of the saddles of section 5.1.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -20,25 +19,16 @@ from ...theory.stochastic import saddle_growth
 from .steps import progress
 
 WIDTH, SCALE = 20, 1e-6  # of the networks that are trained, unless said otherwise
+NOISE = 0.4  # standard deviation of the fresh label noise of the gallery
+Panel = tuple[str, np.ndarray, Sequence[float], float]
 
 
-class Curves(NamedTuple):
-    """A way of training: losses (T, runs) over steps, theory's levels, and flow at its pace.
-
-    `pace` is the gradient-flow time of a step, 0 where it has none.
-    """
-
-    title: str
-    losses: np.ndarray
-    levels: Sequence[float]
-    pace: float
-
-
-def train_gallery(seed: int, noise: float = 0.4) -> tuple[list[Curves], Trajectory]:
+def train_gallery(seed: int) -> tuple[list[Panel], Trajectory]:
     """One whitened linear regression of two modes, trained in eight ways, and by gradient flow.
 
-    Panels as `Curves`: learning rates of .05, .95 and 1.15 of the edge, batches of one
-    without and with fresh label `noise` (at .05), momentum, Adam, and Adam with an eps of 1.
+    Learning rates of .05, .95 and 1.15 of the edge, batches of one without and with fresh label
+    noise (at .05), momentum, Adam, and Adam with an eps of 1.  Of each the title, losses (T, runs)
+    over steps, theory's levels, and the gradient-flow time of a step, 0 where it has none.
     """
     data, runs = regression(seed, whiten=True), 6
     net, (s1, s2) = data.network, escape_rates(data.network, [])
@@ -50,7 +40,7 @@ def train_gallery(seed: int, noise: float = 0.4) -> tuple[list[Curves], Trajecto
         return sample_batches(data, 1, runs, np.random.default_rng(seed), label_noise)
 
     steady = [
-        saddle_growth(net, linear_saddle(net, modes, len(modes)), batches(noise), lr, 600, runs)[1]
+        saddle_growth(net, linear_saddle(net, modes, len(modes)), batches(NOISE), lr, 600, runs)[1]
         for modes in ([0], [0, 1])
     ]
     noisy = [levels[0], *np.mean(steady, axis=1)]
@@ -60,13 +50,13 @@ def train_gallery(seed: int, noise: float = 0.4) -> tuple[list[Curves], Trajecto
         ("95% of the edge", 0.95 / s1, 0.065 * n, levels, 0.95 / s1, {}),
         ("115% of the edge", 1.15 / s1, 0.09 * n, [*levels, *cycle], 1.15 / s1, {}),
         ("one sample a step", lr, 1.1 * n, levels, lr, {"batches": batches(0.0)}),
-        ("one sample, noisy labels", lr, 1.1 * n, noisy, lr, {"batches": batches(noise)}),
+        ("one sample, noisy labels", lr, 1.1 * n, noisy, lr, {"batches": batches(NOISE)}),
         ("momentum .9", lr / 10, 1.2 * n, levels, lr, {"rule": momentum()}),
         ("Adam", 1e-3, 250, levels, 0, {"rule": adam()}),
         ("Adam, its ε = 1", lr, n, levels, lr, {"rule": adam(eps=1.0)}),
     ]
     panels = [
-        Curves(title, descend(net, theta0, rate, int(steps), **how).losses, theory, pace)
+        (title, descend(net, theta0, rate, int(steps), **how).losses, theory, pace)
         for title, rate, steps, theory, pace, how in ways
     ]
     return panels, flow(net, theta0[0], 1.5 * end)

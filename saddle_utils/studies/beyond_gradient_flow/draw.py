@@ -15,28 +15,26 @@ from ...notebook.colours import BLUE, BROWN, DASHED, FAINT, GREEN, INK, ORANGE, 
 from ...notebook.look import dashed, draw_levels, draw_words, one_table
 from ...theory.finite_steps import slowdown, two_cycle
 from ...theory.linear import linear_levels
-from .batches import Curves
+from .batches import Panel
 from .steps import RULES, Waits
 
 LEFT = {"step": 0.085, "x": 0.04, "ha": "left", "zorder": 5, "bbox": {"color": "white", "pad": 1}}
 Points = tuple[np.ndarray, np.ndarray]
 
 
-def survival_picture(panels: Sequence[Curves], limit: Trajectory) -> Picture:
+def survival_picture(panels: Sequence[Panel], limit: Trajectory) -> Picture:
     """Losses of one task trained in many ways (`train_gallery`), a panel each, over its flow."""
     fig, axes = plt.subplots(2, len(panels) // 2, figsize=(8.6, 4.2), sharey=True)
     top = limit.losses[0]
-    for ax, panel in zip(axes.flat, panels, strict=True):
-        draw_levels(ax, np.divide(panel.levels, top), lw=0.8)
-        if panel.pace:
-            ax.plot(limit.times / panel.pace, limit.losses / top, color=FAINT, lw=2.5, alpha=0.5)
-        ax.plot(panel.losses / top, color=BLUE, lw=0.8)
-        ax.set_title(panel.title, loc="center")
-        ax.set(xlim=(0, len(panel.losses)), ylim=(-0.04, 1.12))
-    for ax in axes[-1]:
-        ax.set_xlabel("step")
-    for ax in axes[:, 0]:
-        ax.set_ylabel("loss / initial loss")
+    for ax, (title, losses, levels, pace) in zip(axes.flat, panels, strict=True):
+        draw_levels(ax, np.divide(levels, top), lw=0.8)
+        if pace:
+            ax.plot(limit.times / pace, limit.losses / top, color=FAINT, lw=2.5, alpha=0.5)
+        ax.plot(losses / top, color=BLUE, lw=0.8)
+        ax.set_title(title, loc="center")
+        ax.set(xlim=(0, len(losses)), ylim=(-0.04, 1.12))
+    plt.setp(axes[-1], xlabel="step")
+    plt.setp(axes[:, 0], ylabel="loss / initial loss")
     words = [("six runs", BLUE), ("gradient flow", FAINT), ("theory, dashed", INK)]
     draw_words(axes[0, 0], words, top=0.86)
     alt = (
@@ -44,7 +42,7 @@ def survival_picture(panels: Sequence[Curves], limit: Trajectory) -> Picture:
         "samples, noisy labels and momentum all show the two stairs, at the dashed levels; beyond "
         "the edge of stability the last one oscillates; Adam has none, unless its epsilon is 1."
     )
-    runs = one_table({"training": panel.title, "loss": panel.losses[:, 0]} for panel in panels)
+    runs = one_table({"training": title, "loss": losses[:, 0]} for title, losses, _, _ in panels)
     data = {"time": limit.times, "loss": limit.losses}
     return Picture(fig, "survival", alt, data, {"runs": runs})
 

@@ -70,13 +70,13 @@ def edge_of_stability(network: Network, theta: np.ndarray) -> float:
 
 
 def last_losses(
-    network: Network, theta0: np.ndarray, lrs: Sequence[float], steps: int = 300, last: int = 60
+    network: Network, theta0: np.ndarray, lrs: Sequence[float], last: int = 60
 ) -> np.ndarray:
-    """Losses of the last steps at each learning rate, (lrs, last); nan where a run diverges."""
+    """Losses of the last of 300 steps at each rate, (lrs, last); nan where a run diverges."""
 
     def end(lr: float) -> np.ndarray:
         try:
-            return descend(network, theta0, lr, steps).losses[-last:]
+            return descend(network, theta0, lr, 300).losses[-last:]
         except dynamics.RunFailedError:
             return np.full(last, np.nan)
 

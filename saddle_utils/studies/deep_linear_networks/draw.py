@@ -37,8 +37,7 @@ def transition_picture(curves: pd.DataFrame) -> Picture:
         below.invert_xaxis()
         above.set(title=f"L = {depth}", xlabel="γ")
         below.set(xlabel="$w^{\\,1-\\gamma}$")
-    for ax in axes[:, 0]:
-        ax.set_ylabel("distance to a minimum\nover that to a saddle")
+    plt.setp(axes[:, 0], ylabel="distance to a minimum\nover that to a saddle")
     alt = (
         "Distance of the initial weights to a global minimum divided by that to a saddle, for "
         "three depths and widths 8 to 1024: over gamma the curves steepen with the width and pass "

@@ -77,16 +77,16 @@ def limit(widths: Sequence[int], crossings: np.ndarray) -> tuple[float, float]:
     return float(meeting), float(slope)
 
 
-def collapse(curves: pd.DataFrame, narrow: int = 256, wide: int = 1024) -> float:
-    """Mean difference of ln(minimum / saddle) of two widths at the same w^(1 - gamma), gamma >= 1.
+def collapse(curves: pd.DataFrame) -> float:
+    """Mean difference of ln(minimum / saddle) of widths 256 and 1024 at the same w^(1 - gamma).
 
-    Averaged over the part that both reach; the largest of the depths.
+    Averaged over the gamma >= 1 that both reach; the largest of the depths.
     """
     gaps = []
     place = (curves["gamma"] - 1) * np.log(curves["width"])
     logs = np.log(curves["minimum"] / curves["saddle"])
     for depth in DEPTHS:
-        one, other = ((curves.depth == depth) & (curves.width == w) for w in (narrow, wide))
+        one, other = ((curves.depth == depth) & (curves.width == w) for w in (256, 1024))
         inside = one & (place >= 0) & (place <= place[other].max())
         gap = logs[inside] - np.interp(place[inside], place[other], logs[other])
         gaps.append(np.abs(gap).mean())

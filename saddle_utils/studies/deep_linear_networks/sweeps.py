@@ -15,23 +15,21 @@ STRENGTH, RANK, GIVEN = 5.0, 2, 7  # of the matrices to be completed; entries of
 GAMMAS, WIDTHS = np.linspace(0.4, 2.8, 25), (4, 6, 8, 11, 16, 20, 26, 32)
 
 
-def phases(seed: int, draws: int = 5) -> pd.DataFrame:
-    """Training of three layers, a row for each gamma and width, over `draws` runs.
+def phases(seed: int) -> pd.DataFrame:
+    """Training of three layers, a row for each gamma and width, over five runs.
 
     Columns: plateaus, the mean number of plateaus between the first and the last level; kernel, the
     median change of the kernel over its initial norm; second, the median sigma_2 / sigma_1 of the
     map when half of what the first mode takes of the loss is gone.
     """
-    runs = pd.concat(
-        sweep_over(_runs_of_width, WIDTHS, [seed] * len(WIDTHS), [draws] * len(WIDTHS))
-    )
+    runs = pd.concat(sweep_over(_runs_of_width, WIDTHS, [seed] * len(WIDTHS)))
     ways = {"plateaus": "mean", "kernel": "median", "second": "median"}
     return runs.groupby(["gamma", "width"], as_index=False).agg(ways)
 
 
-def _runs_of_width(width: int, seed: int, draws: int) -> pd.DataFrame:
+def _runs_of_width(width: int, seed: int) -> pd.DataFrame:
     """What `phases` averages, a row for each run."""
-    net, gammas = theory.whitened([4, width, width, 4], STRENGTHS), np.repeat(GAMMAS, draws)
+    net, gammas = theory.whitened([4, width, width, 4], STRENGTHS), np.repeat(GAMMAS, 5)
     start = initial_weights(net, width ** (-gammas / 2), np.random.default_rng([seed, width]))
     found = train(net, start, 1000, 5, 1e-3, map_values)
     before, after = kernel(net, start), kernel(net, found.theta)

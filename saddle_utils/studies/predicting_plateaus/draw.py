@@ -37,10 +37,8 @@ def predicted_curves_picture(examples: Sequence[dict], scales: np.ndarray) -> Pi
     axes[-1, -1].axis("off")
     words = [("colour: trained", FAINT), ("dashed: predicted,", INK), ("before training", INK)]
     draw_words(axes[-1, -1], words, 0.7, 0.12)
-    for ax in axes[:, 0]:
-        ax.set_ylabel("loss / initial loss")
-    for ax in [*axes[-1], axes[0, -1]]:
-        ax.set_xlabel("time")
+    plt.setp(axes[:, 0], ylabel="loss / initial loss")
+    plt.setp([*axes[-1], axes[0, -1]], xlabel="time")
     alt = (
         "Loss over time of seven random tasks, one of each kind, with up to three drops "
         "each; the loss curve predicted before training, dashed, lies on the trained one."
@@ -92,8 +90,7 @@ def predicted_levels_picture(table: pd.DataFrame) -> Picture:
     left.set(xlabel="level of a plateau, predicted", title="loss / initial loss")
     _draw_agreement(right, table, "duration")
     right.set(xlabel="duration of a plateau, predicted", title="time between two drops")
-    for ax in (left, right):
-        ax.set(ylabel="measured", aspect="equal")
+    plt.setp((left, right), ylabel="measured", aspect="equal")
     alt = (
         "Predicted against measured plateau levels (left) and durations (right): filled dots on "
         "the diagonal; hollow ones, where the theory doubts that there is a plateau, scatter."

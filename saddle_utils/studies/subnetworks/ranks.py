@@ -117,13 +117,11 @@ def counterexample() -> tuple[list[int], float]:
 
 def exact_errors(width: int, seed: int, draws: int = 100) -> int:
     """Wrong ranks by exact arithmetic where `floating_ranks` uses singular values."""
-    rng, degree = np.random.default_rng([seed, 9]), sufficient_degree(width)
-
-    def wrong(kind: str, rank: int) -> int:
+    rng, wrong = np.random.default_rng([seed, 9]), 0
+    for kind, rank in (("generic", 2 * width), ("redundant", 2 * width - 2)):
         points = draw_points([2, width, 1], draws, rng, kind)
-        return int((point_ranks(points, degree, rng) != rank).sum())
-
-    return wrong("generic", 2 * width) + wrong("redundant", 2 * width - 2)
+        wrong += int((point_ranks(points, sufficient_degree(width), rng) != rank).sum())
+    return wrong
 
 
 def floating_ranks(
@@ -153,17 +151,17 @@ def floating_ranks(
 
 
 def three_layers(
-    architectures: Sequence[Sequence[int]], degrees: Sequence[int], seed: int, draws: int = 5
+    architectures: Sequence[Sequence[int]], degrees: Sequence[int], seed: int
 ) -> pd.DataFrame:
     """Exact ranks of networks with two hidden layers, a row for each architecture and degree.
 
-    Columns: sizes, as "2-3-2-1"; degree; generic, the largest rank found; subnetwork, the largest
-    rank of a subnetwork of either layer; bound, `expected_dimension`.
+    Columns: sizes, as "2-3-2-1"; degree; generic, the largest rank of five points; subnetwork, the
+    largest rank of a subnetwork of either layer; bound, `expected_dimension`.
     """
     rng, rows = np.random.default_rng([seed, 4]), []
 
     def largest(sizes: Sequence[int], degree: int, kind: str = "generic", layer: int = 1) -> int:
-        points = draw_points([*sizes], draws, rng, kind, layer)
+        points = draw_points([*sizes], 5, rng, kind, layer)
         return int(point_ranks(points, degree, rng).max())
 
     for sizes, degree in product(architectures, degrees):

@@ -79,8 +79,9 @@ def embedded(degree: int, seed: int) -> tuple[float, int, int]:
 def full_rank_saddle(offset: float, init_scale: float) -> dict[str, np.ndarray]:
     """A single quadratic unit that starts near the weaker axis of 2 x_1^2 + x_2^2, and lingers.
 
-    Keys: times, losses over the first, second, the second singular value over the first, gradient
-    norms; start and end, the plateau between the two drops, and its middle.
+    Keys: times; losses, over the first; second, the second singular value over the first; gradient,
+    its norms; levels, of the plateaus; middle, the record in the middle of that between the drops;
+    index, the number of directions of descent there.
     """
     angles = np.pi * (np.arange(40) + 0.5) / 40
     x = np.sqrt(2) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
@@ -96,15 +97,13 @@ def full_rank_saddle(offset: float, init_scale: float) -> dict[str, np.ndarray]:
     }  # fmt: skip
 
 
-def volumes(
-    inputs: int, degree: int, eps: np.ndarray, seed: int, draws: int = 100_000
-) -> np.ndarray:
+def volumes(inputs: int, degree: int, eps: np.ndarray, seed: int) -> np.ndarray:
     """Volume of weights (v, u) of a neuron with excess loss below eps over the function 0, (eps,).
 
     As a share of |v| < 1, |u| < 1.  The loss is the mean square of the neuron at twelve random
     inputs; u is random, its length stratified, and the integral over v is exact.
     """
-    rng = np.random.default_rng([seed, 7, inputs, degree])
+    rng, draws = np.random.default_rng([seed, 7, inputs, degree]), 100_000
     direction = rng.standard_normal((draws, inputs))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     length = ((np.arange(draws) + rng.random(draws)) / draws) ** (1 / inputs)
@@ -113,14 +112,14 @@ def volumes(
     return np.array([np.minimum(np.sqrt(e / reach), 1).mean() for e in eps])
 
 
-def plateau_volumes(eps: np.ndarray, seed: int, draws: int = 400_000) -> np.ndarray:
+def plateau_volumes(eps: np.ndarray, seed: int) -> np.ndarray:
     """The same for a quadratic network of two units in the plane at the function of one, x_1^2.
 
     The first unit is free: it takes what it can, and leaves the smallest eigenvalue m of the
     matrix e_1 e_1' - v u u', an excess loss m^2.  The volume of first units with less than eps
     goes as the square of its radius, eps - m^2.
     """
-    rng = np.random.default_rng([seed, 8])
+    rng, draws = np.random.default_rng([seed, 8]), 400_000
     v, angle = rng.uniform(-0.5, 0.5, draws), 2 * np.pi * rng.random(draws)
     square = rng.random(draws)  # |u|^2 of a random point of the disc
     trace, determinant = 1 - v * square, -v * square * np.sin(angle) ** 2
