@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ...notebook import Explorer, Picture, Slider
 from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, RED, shades
-from ...notebook.look import dashed, draw_levels, draw_words, note, one_table
+from ...notebook.look import dashed, draw_band, draw_levels, draw_words, note, one_table
 from ...theory import deep_linear as theory
 from .runs import Descent, initial_weights, map_values, rank_losses, train
 
@@ -184,8 +184,7 @@ def completion_picture(found: pd.DataFrame) -> Picture:
     for depth, colour in zip(depths, DEPTHS, strict=True):
         for ax, key in ((left, "error"), (right, "rank")):
             band = bands.loc[depth, key]
-            ax.plot(band[0.5], "o-", color=colour, ms=4)
-            ax.fill_between(band.index, band[0.1], band[0.9], color=colour, alpha=0.2, lw=0)
+            draw_band(ax, band.index, band.to_numpy().T, colour)
     left.set(yscale="log", xlabel="γ", ylabel="error on the entries not given")
     right.set(xlabel="γ", ylabel="rank of the map found", ylim=(0, 10.5))
     right.axhline(2, **MARK)
