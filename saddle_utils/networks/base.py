@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 Array = Any  # a numpy array or a torch tensor
-STEP = 1e-30  # of the complex step of `jacobian`, which has no rounding error however small
+STEP = 1e-30  # of complex steps, whose derivatives have no rounding error however small it is
 
 
 class Network:

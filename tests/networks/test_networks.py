@@ -165,9 +165,9 @@ def test_derivatives_of_activations_are_differences(name):
     a = np.array([-3.1, -1.3, -0.4, 0.2, 0.9, 2.7])
     first = (act.f(a + step) - act.f(a - step)) / (2 * step)
     np.testing.assert_allclose(act.df(a, act.f(a)), first, atol=1e-8, rtol=1e-8)
-    if act.d2f is not None:
-        df = act.df(a + step, act.f(a + step)) - act.df(a - step, act.f(a - step))
-        np.testing.assert_allclose(act.d2f(a, act.f(a)), df / (2 * step), atol=1e-8, rtol=1e-8)
+    second = (act.df(a + step, act.f(a + step)) - act.df(a - step, act.f(a - step))) / (2 * step)
+    near = a + 1e-30j
+    np.testing.assert_allclose(act.df(near, act.f(near)).imag / 1e-30, second, atol=1e-8, rtol=1e-8)
 
 
 def test_what_follows_from_an_activation():
