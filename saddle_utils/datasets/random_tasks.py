@@ -8,19 +8,9 @@ import numpy as np
 from .. import networks
 from ..networks import Network, stacked
 
-DROPS = {  # number of drops of each kind of `prediction_tasks`
-    "linear, whitened": 3,
-    "linear": 2,
-    "linear conv": 2,
-    "quadratic": 3,
-    "attention": 2,
-    "ReLU": 2,
-    "ReLU conv": 2,
-}
-
 
 def prediction_tasks(seed: int, count: int) -> dict[str, Network]:
-    """`count` random tasks of each of the seven kinds of `DROPS`, stacked (`networks.stacked`).
+    """`count` random tasks of each of the seven `KINDS`, stacked (`networks.stacked`).
 
     Linear ones have three modes and whitened inputs, each strength .1 to .6 of the one before; or
     two modes and correlated inputs (`covariance_tasks`); or two patches of three inputs.  Quadratic
@@ -28,33 +18,15 @@ def prediction_tasks(seed: int, count: int) -> dict[str, Network]:
     tasks have a teacher of two units of norm 1 and .8.  All but the whitened ones have 30 to 200
     samples, and the quadratic and ReLU ones have labels with noise of standard deviation .1.
     """
-    rng = np.random.default_rng([seed, 14])
-    makers = [_whitened_task, None, _convolution_task, _quadratic_task, _attention_task, _ray_task]
-    tasks = {}
-    for kind, make in zip(DROPS, [*makers, partial(_ray_task, patches=2)], strict=True):
+    rng, tasks = np.random.default_rng([seed, 14]), {}
+    for kind, (_, make) in KINDS.items():
         drawn = [make(rng) for _ in range(count)] if make else covariance_tasks(seed, count)
         tasks[kind] = stacked(drawn)
     return tasks
 
 
-OTHER_DROPS = {  # number of drops of each kind of `other_tasks`
-    "linear, 6 correlated": 3,
-    "deep linear": 3,
-    "merged heads": 1,
-    "ReLU, 6 inputs": 2,
-    "ReLU, 3 outputs": 2,
-    "tanh": 1,
-    "sine": 1,
-    "gelu": 1,
-    "softplus": 1,
-    "x_tanh": 2,
-    "cubic": 2,
-    "rank-2 heads": 3,
-}
-
-
 def other_tasks(seed: int, count: int) -> dict[str, Network]:
-    """`count` random tasks of each of the kinds of `OTHER_DROPS`, stacked (`networks.stacked`).
+    """`count` random tasks of each of the kinds of `OTHERS`, stacked (`networks.stacked`).
 
     Linear tasks of 6 inputs with condition numbers 30 to 7e5, 4 outputs and noise; deep linear
     networks of three layers on correlated inputs; attention with merged key and query, or with
@@ -63,18 +35,8 @@ def other_tasks(seed: int, count: int) -> dict[str, Network]:
     activations, labels of unit variance with noise .1.
     """
     rng = np.random.default_rng([seed, 15])
-    makers = {
-        "linear, 6 correlated": correlated_task, "deep linear": _deep_task,
-        "merged heads": partial(_attention_task, build=networks.merged_attention),
-        "rank-2 heads": partial(_attention_task, build=partial(networks.attention, rank=2), d=3),
-        "ReLU, 6 inputs": partial(_teacher_task, inputs=6),
-        "ReLU, 3 outputs": partial(_teacher_task, inputs=4, outputs=3),
-    }  # fmt: skip
-    tasks = {}
-    for kind in OTHER_DROPS:
-        make = makers.get(kind, partial(_teacher_task, inputs=3, phi=kind))
-        tasks[kind] = stacked([make(rng) for _ in range(count)])
-    return tasks
+    makers = {kind: make for kind, (_, make) in OTHERS.items()}
+    return {kind: stacked([make(rng) for _ in range(count)]) for kind, make in makers.items()}
 
 
 def random_tasks(seed: int, draw: int = 0) -> dict[str, Network]:
@@ -183,3 +145,29 @@ def _teacher_task(
     net = networks.pointwise(x, np.zeros((60, outputs)), phi)
     y = net.output(np.concatenate([v, u], axis=1)).T
     return networks.pointwise(x, y / y.std() + 0.1 * rng.standard_normal(y.shape), phi)
+
+
+KINDS = {  # of `prediction_tasks`: number of drops, and what draws one
+    "linear, whitened": (3, _whitened_task),
+    "linear": (2, None),
+    "linear conv": (2, _convolution_task),
+    "quadratic": (3, _quadratic_task),
+    "attention": (2, _attention_task),
+    "ReLU": (2, _ray_task),
+    "ReLU conv": (2, partial(_ray_task, patches=2)),
+}
+OTHERS = {  # the same of `other_tasks`
+    "linear, 6 correlated": (3, correlated_task),
+    "deep linear": (3, _deep_task),
+    "merged heads": (1, partial(_attention_task, build=networks.merged_attention)),
+    "ReLU, 6 inputs": (2, partial(_teacher_task, inputs=6)),
+    "ReLU, 3 outputs": (2, partial(_teacher_task, inputs=4, outputs=3)),
+    "tanh": (1, partial(_teacher_task, inputs=3, phi="tanh")),
+    "sine": (1, partial(_teacher_task, inputs=3, phi="sine")),
+    "gelu": (1, partial(_teacher_task, inputs=3, phi="gelu")),
+    "softplus": (1, partial(_teacher_task, inputs=3, phi="softplus")),
+    "x_tanh": (2, partial(_teacher_task, inputs=3, phi="x_tanh")),
+    "cubic": (2, partial(_teacher_task, inputs=3, phi="cubic")),
+    "rank-2 heads": (3, partial(_attention_task, build=partial(networks.attention, rank=2), d=3)),
+}
+DROPS, OTHER_DROPS = ({kind: task[0] for kind, task in kinds.items()} for kinds in (KINDS, OTHERS))
