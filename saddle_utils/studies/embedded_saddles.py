@@ -6,6 +6,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.colors import LogNorm
 
 from .. import networks, observables
@@ -14,7 +15,7 @@ from ..dynamics import flow
 from ..networks import Linear, initial_units
 from ..notebook import Explorer, Picture, Slider
 from ..notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, RED, shades
-from ..notebook.look import draw_words, note
+from ..notebook.look import draw_map, draw_words, note
 from ..theory import saddles
 from ..theory.linear import escape_rates, linear_saddle, mode_projector
 from .figure1 import PanelRun
@@ -155,17 +156,14 @@ def theorem1_picture(
     nan where undefined; `allowed` says where Theorem 1 promises a fixed point; elsewhere the number
     is framed in red.
     """
-    import seaborn as sns  # here, for its import is slow
-
     fig, ax = plt.subplots(figsize=(7.4, 0.42 * len(names) + 0.9))
+    table = pd.DataFrame(np.maximum(gradients, 1e-18), names, constructions)
     style = {"norm": LogNorm(1e-17, 10), "cmap": shades(dark_first=True), "alpha": 0.85}
-    words = {"annot": gradients, "fmt": ".0e", "annot_kws": {"fontsize": 8.5, "weight": "bold"}}
-    labels = {"xticklabels": constructions, "yticklabels": names}
-    sns.heatmap(np.maximum(gradients, 1e-18), **style, **words, **labels, cbar=False, ax=ax)
+    draw_map(ax, table, np.vectorize("{:.0e}".format)(gradients), **style)
     for i, j in np.argwhere(np.isfinite(gradients) & (allowed == 0)):
         frame = plt.Rectangle((j + 0.03, i + 0.06), 0.94, 0.88, fill=False, ec=RED, lw=2)
         ax.add_patch(frame)
-    ax.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+    ax.tick_params(labeltop=True, labelbottom=False)
     ax.set_xlabel("gradient at the embedded point; framed: not promised by the theorem", fontsize=8)
     alt = (
         "Table of gradients at embedded points: rounding wherever Theorem 1 promises a fixed "

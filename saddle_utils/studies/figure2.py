@@ -8,21 +8,19 @@ between the saddles with k - 1 and k features learned; nan if it never does.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from .. import observables
 from ..datasets import figure2_network, power_law
 from ..dynamics import Trajectory, flows, sweep_over
 from ..networks import Linear, Network, initial_units, stacked
 from ..notebook import Picture
 from ..notebook.colours import shades
 from ..notebook.look import draw_levels, draw_words, one_table
-from ..observables import dense_loss
+from ..observables import count, dense_loss, drop_times
 from ..theory.quadratic import attention_levels
 
 Curves = Sequence[tuple[np.ndarray, np.ndarray]]
@@ -158,24 +156,19 @@ def sweep(
 ) -> Sweep:
     """An ensemble of gradient flows at each setting: when it drops, and how often."""
     settings = np.broadcast_arrays(*np.atleast_1d(kappas, widths, scales))
-    found = sweep_over(partial(_ensemble, name, seeds), *settings)
-    times, drops, curves = zip(*found, strict=True)
+
+    def ensemble(kappa: float, width: int, scale: float) -> tuple:
+        (runs,) = train_figure2(name, [kappa], int(width), [scale], seeds)
+        saddles = figure2_levels(name, kappa)
+        times = np.array([drop_times(run, saddles) for run in runs])
+        moments, losses = dense_loss(figure2_network(name, kappa), runs[_nearest(times)], finer=4)
+        moved = [i for i, run in enumerate(runs) if len(run.times) > 2]  # not all ReLUs dead
+        drops = np.zeros(len(runs), dtype=int)
+        drops[moved] = count([runs[i].times for i in moved], [runs[i].losses for i in moved]) - 1
+        return times, drops, (moments, losses / saddles[0])
+
+    times, drops, curves = zip(*sweep_over(ensemble, *settings), strict=True)
     return Sweep(np.array(times), np.array(drops), list(curves))
-
-
-def _ensemble(
-    name: str, seeds: Sequence[int], kappa: float, width: int, scale: float
-) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """Times (seeds, 3), drops (seeds,) and curve of a `Sweep` at one setting."""
-    (runs,) = train_figure2(name, [kappa], int(width), [scale], seeds)
-    saddles = figure2_levels(name, kappa)
-    times = np.array([observables.drop_times(run, saddles) for run in runs])
-    moments, losses = dense_loss(figure2_network(name, kappa), runs[_nearest(times)], finer=4)
-    moved = [i for i, run in enumerate(runs) if len(run.times) > 2]  # not all ReLUs dead
-    counts = observables.count([runs[i].times for i in moved], [runs[i].losses for i in moved])
-    drops = np.zeros(len(runs), dtype=int)
-    drops[moved] = counts - 1
-    return times, drops, (moments, losses / saddles[0])
 
 
 def _nearest(times: np.ndarray) -> int:

@@ -122,31 +122,27 @@ def manifolds_kept_picture(
     return Picture(fig, "manifolds_kept", alt, {"relation": list(among), **worst})
 
 
-def manifolds_rank_picture(
-    full_rank: Sequence[Trajectory], rank_two: Sequence[Trajectory], grid: np.ndarray,
-    values: np.ndarray, low: np.ndarray,
-) -> Picture:  # fmt: skip
+def manifolds_rank_picture(grid: np.ndarray, values: np.ndarray, low: np.ndarray) -> Picture:
     """Singular values of the units over time, from starts of full rank and of rank two.
 
-    Of the first run of each; dashed, their geometric mean.  values and low (runs, T, features) are
-    those of all runs on the time `grid`.
+    values and low (runs, T, features) on the time `grid`; drawn are those of the first run, and,
+    dashed, their geometric mean.
     """
     fig, axes = plt.subplots(1, 2, figsize=(9, 3))
     titles = ("a Gaussian start: full rank", "a start of rank two")
-    for ax, run, title in zip(axes, (full_rank[0], rank_two[0]), titles, strict=True):
-        found = np.linalg.svd(run.theta, compute_uv=False)
+    for ax, found, title in zip(axes, (values[0], low[0]), titles, strict=True):
         real = found[0] > 1e-12 * found[0, 0]
         for k, colour in enumerate(shades(found.shape[1], dark_first=True)):
             line, colour = np.maximum(found[:, k], FLOOR), colour if real[k] else FAINT
-            ax.plot(run.times, line, color=colour, lw=1.6 if real[k] else 0.7)
-            note(ax, rf"$\sigma_{k + 1}$" if real[k] else "", (run.times[-1], line[-1]), colour)
+            ax.plot(grid, line, color=colour, lw=1.6 if real[k] else 0.7)
+            note(ax, rf"$\sigma_{k + 1}$" if real[k] else "", (grid[-1], line[-1]), colour)
         if real.all():
             mean = np.exp(np.log(found).mean(1))
-            dashed(ax, run.times, mean)
-            note(ax, "geometric mean", (run.times[-1], mean[-1]))
+            dashed(ax, grid, mean)
+            note(ax, "geometric mean", (grid[-1], mean[-1]))
         else:
             draw_words(ax, [("all others: rounding", FAINT)], top=0.3)
-        ax.set(yscale="log", xlabel="gradient-flow time", xlim=(0, run.times[-1]), title=title)
+        ax.set(yscale="log", xlabel="gradient-flow time", xlim=(0, grid[-1]), title=title)
     axes[0].set_ylabel("singular values of the units")
     alt = (
         "Singular values of the units of a linear network over time. From a Gaussian start "

@@ -7,7 +7,6 @@ Theorem 4 (`theory.relu`).  The runs of Figure 1D are those of `figure1`.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from itertools import chain
 
 import matplotlib.pyplot as plt
@@ -174,23 +173,21 @@ def measure_first_drops(
     whether any unit aligns with the first direction.  And a row for each other direction: exponent
     in eps of the size of its units at that time, "predicted" 1 - U_k / U_1 and "measured".
     """
-    found = sweep_over(partial(_first_drop_of_task, seed, scales), range(count))
-    tasks, others = zip(*found, strict=True)
+
+    def first_drop(k: int) -> tuple[dict, list[dict]]:
+        rng = np.random.default_rng([seed, k])
+        net = pointwise(rng.standard_normal((40, 2)), rng.standard_normal(40))
+        theory = relu_directions(net)
+        times, norms = measure_first_drop(net, scales, seed=seed + k)
+        others = [
+            {"predicted": 1 - rate / theory.rates[0], "measured": -log_slope(scales, np.log(sizes))}
+            for rate, sizes in zip(theory.rates[1:], norms.T[1:], strict=True) if sizes.min() > 0
+        ]  # fmt: skip
+        slopes = {"predicted": theory.first_time, "measured": log_slope(scales, times)}
+        return {**slopes, "rival": 1 - theory.exponent, "served": norms[0, 0] > 0}, others
+
+    tasks, others = zip(*sweep_over(first_drop, range(count)), strict=True)
     return pd.DataFrame(tasks), pd.DataFrame([*chain(*others)])
-
-
-def _first_drop_of_task(seed: int, scales: Sequence[float], k: int) -> tuple[dict, list[dict]]:
-    """The rows of the random task k, and of its other directions."""
-    rng = np.random.default_rng([seed, k])
-    net = pointwise(rng.standard_normal((40, 2)), rng.standard_normal(40))
-    theory = relu_directions(net)
-    times, norms = measure_first_drop(net, scales, seed=seed + k)
-    others = [
-        {"predicted": 1 - rate / theory.rates[0], "measured": -log_slope(scales, np.log(sizes))}
-        for rate, sizes in zip(theory.rates[1:], norms.T[1:], strict=True) if sizes.min() > 0
-    ]  # fmt: skip
-    times = {"predicted": theory.first_time, "measured": log_slope(scales, times)}
-    return {**times, "rival": 1 - theory.exponent, "served": norms[0, 0] > 0}, others
 
 
 def measure_first_drop(

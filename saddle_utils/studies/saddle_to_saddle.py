@@ -13,7 +13,7 @@ from ..dynamics import Trajectory, flow
 from ..networks import Linear, initial_units
 from ..notebook import Explorer, Picture, Slider
 from ..notebook.colours import BLUE, INK, ORANGE, shades
-from .figure1 import PanelRun, draw_loss, draw_weights_at
+from .figure1 import PanelRun, draw_panel
 
 
 @dataclass(frozen=True)
@@ -168,8 +168,7 @@ def fig1_picture(
         left.text(0.06, 0.14 - 0.03 * row, text, color=colour, fontsize=8, fontweight="bold")
     for part, run, level in zip(right.subfigures(3, 2).ravel(), runs, levels, strict=True):
         axes = part.subplot_mosaic("LPE", width_ratios=(1.45, 1, 1))
-        draw_loss(axes["L"], run, level)
-        draw_weights_at(run, axes["L"], (axes["P"], axes["E"]))
+        draw_panel(axes, run, level)
         axes["L"].set(xlabel="epoch", ylabel="loss", xticks=(0, 1000, 2000))
         _letter(part, run.panel.name[-1].upper(), run.panel.title)
     alt = (

@@ -2,9 +2,8 @@
 
 from .claims import claim_against_paper, claim_limit, claim_seed_times, claim_seeds
 from .draw import (
-    draw_loss,
+    draw_panel,
     draw_weights,
-    draw_weights_at,
     escape_picture,
     limit_picture,
     panel_explorer,

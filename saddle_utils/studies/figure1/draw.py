@@ -1,6 +1,6 @@
 """Figures of the panels of Figure 1: loss, weights, effective width, limits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -32,14 +32,13 @@ def panel_picture(run: PanelRun, ensemble: PanelRun, levels: Sequence[float]) ->
     """
     fig = plt.figure(figsize=(9, 3.3))
     axes = fig.subplot_mosaic("LLPE;WWPE", height_ratios=(2.6, 1), width_ratios=(1, 1, 1.25, 1.25))
-    draw_loss(axes["L"], run, levels, ensemble)
+    draw_panel(axes, run, levels, ensemble)
     words = [("this run", BLUE), ("the paper, digitised", ORANGE), ("theory, dashed", INK)]
     words.append((f"{ensemble.losses.shape[1]} seeds", FAINT))
     draw_words(axes["L"], words, top=0.84)
     axes["L"].set_title(run.panel.title)
     axes["L"].tick_params(labelbottom=False)
     draw_widths(axes["W"], run)
-    draw_weights_at(run, axes["L"], (axes["P"], axes["E"]))
     epochs, widths = run.width_curve(every=1)
     curves = {"epoch": epochs.round().astype(int), "loss": run.losses, "effective_width": widths}
     units = [(word, run.units_at(at)[:, run.panel.shown].T) for word, at in moments_shown(run)]
@@ -119,18 +118,30 @@ def snapshot(run: PanelRun, progress: float, tau: float = 0.05) -> Figure:
     return fig
 
 
-def draw_loss(
-    ax: Axes, run: PanelRun, levels: Sequence[float], ensemble: PanelRun | None = None
-) -> None:
-    """The loss of a run over that of the paper and of other seeds, theory's levels dashed."""
-    end = run.epochs[-1]
-    paper = digitised(run.panel.name)
+def draw_panel(
+    axes: Mapping[str, Axes], run: PanelRun, levels: Sequence[float],
+    ensemble: PanelRun | None = None,
+) -> None:  # fmt: skip
+    """A run over the paper's and other seeds: its loss (L), its weights at plateau and end (P, E).
+
+    Theory's levels are dashed, and the two moments marked on the loss.
+    """
+    loss, last, end = axes["L"], run.epochs[-1], run.trajectory.theta[-1]
+    paper, shown = digitised(run.panel.name), run.panel.shown
     if ensemble is not None:
-        ax.plot(ensemble.epochs, ensemble.losses, color=FAINT, lw=0.5, alpha=0.45)
-    ax.plot(paper.epochs, paper.losses, color=ORANGE, lw=5, alpha=0.55)
-    draw_levels(ax, levels, end)
-    ax.plot(run.epochs, run.losses, color=BLUE)
-    ax.set(xlim=(0, end), ylim=(-0.04, 1.07), ylabel="loss / initial loss")
+        loss.plot(ensemble.epochs, ensemble.losses, color=FAINT, lw=0.5, alpha=0.45)
+    loss.plot(paper.epochs, paper.losses, color=ORANGE, lw=5, alpha=0.55)
+    draw_levels(loss, levels, last)
+    loss.plot(run.epochs, run.losses, color=BLUE)
+    loss.set(xlim=(0, last), ylim=(-0.04, 1.07), ylabel="loss / initial loss")
+    theirs = paper.weights_plateau, paper.weights_final
+    span = 1.1 * max(np.abs(dots).max() for dots in (*theirs, end[:, shown]))
+    for (word, epoch), name, dots in zip(moments_shown(run), "PE", theirs, strict=True):
+        now = run.units_at(epoch)
+        width = effective_width(run.panel.network, now, reference=end)
+        draw_weights(axes[name], now[:, shown], f"{word}: width {width}", dots, span)
+        here = run.losses[np.searchsorted(run.epochs, epoch - 1e-6)]
+        loss.plot(epoch, here, "o", color=BLUE, ms=5, mec="white", clip_on=False, zorder=5)
 
 
 def draw_weights(
@@ -148,19 +159,6 @@ def draw_weights(
     ax.set(xlim=(-span, span), ylim=(-span, span), aspect="equal", xticks=[], yticks=[])
     ax.set_title(title, fontsize=8.5, color=GREEN, fontweight="bold", loc="center")
     ax.spines[["left", "bottom"]].set_visible(False)
-
-
-def draw_weights_at(run: PanelRun, loss: Axes, axes: Sequence[Axes]) -> None:
-    """Weights at the plateau and at the end on two axes, the two moments marked on the loss."""
-    paper, moments = digitised(run.panel.name), moments_shown(run)
-    theirs, end = (paper.weights_plateau, paper.weights_final), run.trajectory.theta[-1]
-    span = 1.1 * max(np.abs(dots).max() for dots in (*theirs, end[:, run.panel.shown]))
-    for (word, epoch), ax, dots in zip(moments, axes, theirs, strict=True):
-        now = run.units_at(epoch)
-        width = effective_width(run.panel.network, now, reference=end)
-        draw_weights(ax, now[:, run.panel.shown], f"{word}: width {width}", dots, span)
-        here = run.losses[np.searchsorted(run.epochs, epoch - 1e-6)]
-        loss.plot(epoch, here, "o", color=BLUE, ms=5, mec="white", clip_on=False, zorder=5)
 
 
 def draw_widths(ax: Axes, run: PanelRun) -> None:

@@ -10,18 +10,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
-from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
-from scipy.interpolate import make_interp_spline
 
 from ...datasets import figure2_network, power_law
-from ...dynamics import Trajectory, flows
+from ...dynamics import flows
 from ...notebook import Explorer, Picture, Slider
 from ...notebook.colours import BLUE, DASHED, INK, ORANGE, RED, shades
 from ...notebook.look import dashed, draw_band, draw_levels, draw_words, write
 from ...theory import wide_limit
-from ...theory.linear import linear_levels
 from ..figure2 import Pair, draw_both, power
 from .measure import low_rank_units
 
@@ -136,29 +134,21 @@ def isotropic_start_picture(
     return Picture(fig, "isotropic_start", alt, {"scale": scales, **columns})
 
 
-def _edges(centres: np.ndarray) -> np.ndarray:
-    """Edges (n + 1,) of the cells around these centres."""
-    places = np.arange(len(centres))
-    return make_interp_spline(places, centres, k=1)(np.append(places, len(places)) - 0.5)
-
-
 def _map(
-    ax: Axes, x: np.ndarray, scales: np.ndarray, values: np.ndarray, cmap: LinearSegmentedColormap,
-    limits: tuple[float, float], xscale: str = "linear",
+    ax: Axes, x: Sequence[float], scales: np.ndarray, values: np.ndarray, low: float, high: float,
+    cmap: LinearSegmentedColormap = COUNTS,
 ) -> QuadMesh:  # fmt: skip
-    """Values (scales, x) in colour, the scales on a logarithmic axis."""
-    sides = _edges(x) if xscale == "linear" else np.exp(_edges(np.log(x)))
-    style = {"cmap": cmap, "norm": Normalize(*limits), "rasterized": True}
-    mesh = ax.pcolormesh(sides, np.exp(_edges(np.log(scales))), values, **style)
-    ax.set(xscale=xscale, yscale="log")
-    return mesh
+    """Values (scales, x) in colour over x and the logarithm of the scales."""
+    ax.set_ylabel("log₁₀ of the initial scale ε")
+    style = {"cmap": cmap, "vmin": low, "vmax": high, "rasterized": True}
+    return ax.pcolormesh(x, np.log10(scales), values, **style)
 
 
 def _boundary(
     ax: Axes, kappas: np.ndarray, scales: np.ndarray, values: np.ndarray, levels: Sequence[float]
 ) -> QuadContourSet:
     style = {"colors": INK, "linewidths": 1.2, "linestyles": [DASHED]}
-    return ax.contour(kappas, scales, np.log(values), np.log(levels), **style)
+    return ax.contour(kappas, np.log10(scales), np.log(values), np.log(levels), **style)
 
 
 def _draw_regions(ax: Axes, kappas: np.ndarray, scales: np.ndarray, calm: np.ndarray) -> None:
@@ -175,7 +165,7 @@ def _draw_regions(ax: Axes, kappas: np.ndarray, scales: np.ndarray, calm: np.nda
 
 def _name_count(ax: Axes, x: float, scale: float, count: int) -> None:
     colour = INK if count < 2 else "white"
-    write(ax, x, scale, str(count), colour, fontsize=12, fontweight="bold")
+    write(ax, x, np.log10(scale), str(count), colour, fontsize=12, fontweight="bold")
 
 
 def phases_linear_picture(
@@ -190,26 +180,25 @@ def phases_linear_picture(
     """
     fig, axes = plt.subplots(1, 3, figsize=(9, 3.5), sharey=True)
     grid, plateaus = (grid_kappas, grid_scales), found["plateaus"].mean(-1)
-    mesh = _map(axes[0], *grid, plateaus, COUNTS, (0, 3))
+    mesh = _map(axes[0], *grid, plateaus, 0, 3)
     fig.colorbar(mesh, ax=axes[0], orientation="horizontal", ticks=range(4), aspect=26)
     _draw_regions(axes[0], *grid, wide["calm"])
-    for ax, name, cmap, limits, levels in (
-        (axes[1], "distance", COUNTS.reversed(), (-3, 0), (1e-2, 1e-1)),
-        (axes[2], "movement", SIZES, (-3, 3), (1e-1, 1, 1e2)),
+    for ax, name, cmap, high, levels in (
+        (axes[1], "distance", COUNTS.reversed(), 0, (1e-2, 1e-1)),
+        (axes[2], "movement", SIZES, 3, (1e-1, 1, 1e2)),
     ):
-        mesh = _map(ax, *grid, np.log10(middle[name]), cmap, limits)
+        mesh = _map(ax, *grid, np.log10(middle[name]), -3, high, cmap)
         bar = fig.colorbar(mesh, ax=ax, orientation="horizontal", aspect=26, extend="both")
-        ticks = range(limits[0], limits[1] + 1)
+        ticks = range(-3, high + 1)
         bar.set_ticks(ticks, labels=[f"$10^{{{t}}}$" if t else "1" for t in ticks])
         lines = _boundary(ax, *grid, wide[name], levels)
         ax.clabel(lines, fmt=lambda v: f"{np.exp(v):.3g}", fontsize=8, inline_spacing=2)
-    rich, lazy = grid_scales[0] ** 0.5 * grid_scales[-1], 0.4 * grid_scales[-1]
-    write(axes[2], grid_kappas.mean(), rich, "rich: learning makes the kernel")
-    write(axes[2], grid_kappas.mean(), lazy, "lazy: the kernel stays")
+    write(axes[2], grid_kappas.mean(), -4, "rich: learning makes the kernel")
+    write(axes[2], grid_kappas.mean(), -0.4, "lazy: the kernel stays")
     titles = ("plateaus before the last", "distance from low rank", "movement of the kernel")
     for ax, title in zip(axes, titles, strict=True):
         ax.set(title=title, xlabel="κ, spread of the singular values")
-    axes[0].set_ylabel("initial scale ε")
+        ax.label_outer()
     alt = (
         "Phase diagram of the linear network over kappa and initial scale: number of "
         "plateaus, distance from low rank and movement of the kernel. Three plateaus at "
@@ -236,17 +225,17 @@ def phases_attention_picture(
     """
     fig, axes = plt.subplots(1, 2, figsize=(7.4, 3.3), sharey=True)
     shares = {"measured": shows.mean(-1), "predicted from the draw": told.mean(-1)}
-    boundaries = np.median(critical, axis=1).T
+    boundaries, places = np.median(critical, axis=1).T, range(len(tried))
     for ax, (title, share) in zip(axes, shares.items(), strict=True):
-        mesh = _map(ax, tried, few_scales, share, COUNTS, (0, 3), "log")
+        mesh = _map(ax, places, few_scales, share, 0, 3)
         ax.set(xlabel="heads", title=title)
-        ax.set_xticks(tried, labels=[str(width) for width in tried])
-        ax.minorticks_off()
+        ax.set_xticks(places, tried)
+        ax.label_outer()
         for line in boundaries:
-            dashed(ax, tried, line, 1.2)
+            dashed(ax, places, np.log10(line), 1.2)
         for count, end in ((0, -2), (3, 3)):
-            _name_count(ax, tried[len(tried) // 2], few_scales[end], count)
-    axes[0].set(ylabel="initial scale ε", ylim=axes[0].get_ylim())
+            _name_count(ax, len(tried) // 2, few_scales[end], count)
+    axes[0].set(ylim=(np.log10(few_scales[0]), np.log10(few_scales[-1])))
     bar = fig.colorbar(mesh, ax=axes, ticks=range(4), aspect=30)
     bar.set_label("plateaus before the last, mean over seeds")
     alt = (
@@ -263,34 +252,11 @@ def phases_attention_picture(
     return Picture(fig, "phases_attention", alt, data, {"boundaries": table})
 
 
-def _draw_here(
-    run: Trajectory, wide: np.ndarray, kappas: np.ndarray, scales: np.ndarray, calm: np.ndarray,
-    here: tuple[float, float],
-) -> Figure:  # fmt: skip
-    """The loss of a run over the wide limit's, `wide` (T,), beside its place on the phase diagram.
-
-    calm (scales, kappas, 3) as from `wide_limit.calm`; `here` is (kappa, scale) of the run.
-    """
-    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), width_ratios=(1.5, 1))
-    zero = linear_levels(figure2_network("linear", here[0]))[0]
-    left.plot(run.times, run.losses / zero, color=BLUE)
-    dashed(left, run.times, wide / zero)
-    left.set(ylim=(-0.04, 1.2), xlim=(0, run.times[-1]), xlabel="gradient-flow time")
-    left.set(ylabel="loss / loss of no unit")
-    draw_words(left, [("this run", BLUE), ("many small units, in closed form", INK)], 1.0)
-    _map(right, kappas, scales, (calm < 0.1).sum(-1), COUNTS, (0, 3))
-    _draw_regions(right, kappas, scales, calm)
-    right.plot(*here, "o", color=ORANGE, mec="white", ms=9, clip_on=False, zorder=5)
-    right.set(xlabel="κ", ylabel="initial scale ε", title="plateaus before the last")
-    right.set_yticks([1e-8, 1e-6, 1e-4, 1e-2, 1], ["1e-8", "1e-6", "1e-4", ".01", "1"])
-    right.minorticks_off()
-    return fig
-
-
 def explorer() -> Explorer:
     """The explorer of the phase diagram: a linear run from any scale, rank and spread of strengths.
 
-    `rank` units are large, all others of the initial scale.
+    Its loss over that of the wide limit, beside its place on the diagram.  `rank` units are large,
+    all others of the initial scale.
     """
     kappas, scales = np.linspace(0, 2, 21), np.logspace(-8, 0, 25)
     strengths = np.array([power_law(kappa) for kappa in kappas])
@@ -305,10 +271,25 @@ def explorer() -> Explorer:
         end = 1.2 * (wide_limit.times_at(s, mass, 0.5) + 5 / np.hypot(s, mass)).max()
         (run,) = flows(network, theta[None], end)
         wide = ((s - wide_limit.modes(s, mass, run.times[:, None])) ** 2).sum(1) / 2
-        return run, wide, kappas, scales, calm(width), (kappa, init_scale)
+        losses = np.array([run.losses, wide]) / network.zero_loss()
+        return run.times, losses, calm(width), (kappa, np.log10(init_scale))
+
+    def draw(found: tuple) -> Figure:
+        times, (loss, wide), flat, here = found
+        fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), width_ratios=(1.5, 1))
+        left.plot(times, loss, color=BLUE)
+        dashed(left, times, wide)
+        left.set(ylim=(-0.04, 1.2), xlim=(0, times[-1]), xlabel="gradient-flow time")
+        left.set(ylabel="loss / loss of no unit")
+        draw_words(left, [("this run", BLUE), ("many small units, in closed form", INK)], 1.0)
+        _map(right, kappas, scales, (flat < 0.1).sum(-1), 0, 3)
+        _draw_regions(right, kappas, scales, flat)
+        right.plot(*here, "o", color=ORANGE, mec="white", ms=9, clip_on=False, zorder=5)
+        right.set(xlabel="κ", title="plateaus before the last")
+        return fig
 
     return Explorer(
-        simulate, lambda found: _draw_here(*found),
+        simulate, draw,
         "Loss over time of a linear network beside its place on the phase diagram",
         {"one large unit": {"rank": 1}, "equal strengths": {"kappa": 0.0},
         "no plateau": {"init_scale": 1.0}},

@@ -9,12 +9,12 @@ from scipy.ndimage import maximum_filter, minimum_filter
 from ... import observables
 from ...datasets import figure2_network, power_law
 from ...dynamics import Trajectory, flows, sweep_over
-from ...networks import Attention, Linear, Network, initial_units, stacked
+from ...networks import Attention, Linear, Network, initial_units
 from ...observables import drop_times, standard_error
 from ...theory import linear, quadratic, wide_limit
 from ...theory.linear import linear_levels
 from ...theory.manifolds import growth_bound
-from ..figure2 import figure2_levels
+from ..figure2 import figure2_levels, initial_ensemble
 
 SIZE = 1.0  # norm of a large unit
 
@@ -180,16 +180,12 @@ def linear_phases(
     R of Theta = O R has the same map, singular values and kernel at all times, in a few units.
     """
     strengths = np.array([power_law(kappa) for kappa in kappas])
-    nets = stacked([figure2_network("linear", kappa) for kappa in kappas for _ in seeds])
-    draws = initial_units(figure2_network("linear"), width, 1.0, seeds)
-    levels = np.repeat(
-        [linear_levels(figure2_network("linear", kappa)) for kappa in kappas], len(seeds), 0
-    )
+    levels = np.repeat([figure2_levels("linear", kappa) for kappa in kappas], len(seeds), 0)
 
     def row(scale: float) -> tuple[np.ndarray, ...]:
+        nets, theta = initial_ensemble("linear", kappas, width, [scale] * len(kappas), seeds)
         mass = width * scale**2
         ends = wide_limit.times_at(strengths, mass, 0.5) + 4 / np.hypot(strengths, mass)
-        theta = np.tile(nets.reduce(scale * draws)[1], (len(kappas), 1, 1))
         runs = flows(nets, theta, np.repeat(1.2 * ends.max(1), len(seeds)))
         counts = observables.count([r.times for r in runs], [r.losses for r in runs], min_drop=1e-3)
         last_units = np.stack([run.theta[-1] for run in runs])
@@ -211,11 +207,10 @@ def attention_phases(
     network = figure2_network("attention", kappa)
 
     def plateaus(width: int) -> np.ndarray:
-        draws = initial_units(network, width, 1.0, seeds)
-        theta = (scales[:, None, None, None] * draws).reshape(-1, *draws.shape[1:])
-        last = quadratic.head_waits(network, draws).sum(-1)
+        nets, theta = initial_ensemble("attention", [kappa] * len(scales), width, scales, seeds)
+        last = quadratic.head_waits(network, initial_units(network, width, 1.0, seeds)).sum(-1)
         ends = 1.3 * last / scales[:, None] + 60
-        runs = flows(network, theta, ends.ravel(), rtol=1e-4)
+        runs = flows(nets, theta, ends.ravel(), rtol=1e-4)
         counts = observables.count([r.times for r in runs], [r.losses for r in runs])
         return counts.reshape(len(scales), -1) - 1
 

@@ -4,7 +4,6 @@ Settings and times are those of `figure2`.
 """
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -91,11 +90,10 @@ def drawn_drops(
 ) -> np.ndarray:
     """Times of all drops from the draws alone, by `predictions.predict`, (n, seeds, 3)."""
     settings = np.broadcast_arrays(*np.atleast_1d(kappas, widths, scales))
-    return np.array(sweep_over(partial(_drawn, name, seeds), *settings))
 
+    def drawn(kappa: float, width: int, scale: float) -> np.ndarray:
+        network, theta = initial_ensemble(name, [kappa], int(width), [scale], seeds)
+        with np.errstate(over="ignore"):  # after the last drop nothing is left to leave for
+            return predict(network, theta, 3).times
 
-def _drawn(name: str, seeds: Sequence[int], kappa: float, width: int, scale: float) -> np.ndarray:
-    """`drawn_drops` of one setting, (seeds, 3)."""
-    network, theta = initial_ensemble(name, [kappa], int(width), [scale], seeds)
-    with np.errstate(over="ignore"):  # after the last drop nothing is left to leave for
-        return predict(network, theta, 3).times
+    return np.array(sweep_over(drawn, *settings))
