@@ -105,7 +105,7 @@ def test_below_its_eps_adam_is_gradient_descent_and_above_it_is_not():
     waits = beyond_gradient_flow.measure_rule(
         net, draws, [1e-3, 1e-5, 1e-8, 3e-9], 1500, "Adam", 1e-3
     )
-    steps, flow = waits.steps[:, 0], waits.flow[:, 0] * 1e-8 / 1e-3
+    steps, flow = waits["steps"], waits["flow"] * 1e-8 / 1e-3
     assert abs(steps[1] - steps[0]) < 10 and flow[3] > 500
     np.testing.assert_allclose(steps[3] - steps[2], flow[3] - flow[2], rtol=0.05)
     tasks = [regression(seed).network for seed in (1, 2)]
@@ -113,4 +113,4 @@ def test_below_its_eps_adam_is_gradient_descent_and_above_it_is_not():
     plain = beyond_gradient_flow.measure_rule(
         stacked(tasks), units, [1e-6], 60, "gradient descent", 0.1
     )
-    assert plain.widths.tolist() == [[1, 1]]
+    assert plain["width"].tolist() == [1, 1]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -16,7 +17,7 @@ from ...notebook.look import dashed, draw_levels, draw_words, one_table
 from ...theory.finite_steps import slowdown, two_cycle
 from ...theory.linear import linear_levels
 from .batches import Panel
-from .steps import RULES, Waits
+from .steps import RULES
 
 LEFT = {"step": 0.085, "x": 0.04, "ha": "left", "zorder": 5, "bbox": {"color": "white", "pad": 1}}
 Points = tuple[np.ndarray, np.ndarray]
@@ -186,8 +187,8 @@ def _draw_third(ax: Axes, third: Mapping[int, tuple[np.ndarray, np.ndarray, floa
 
 
 def adam_picture(
-    first: np.ndarray, linear_rules: Mapping[str, Waits], pace: Mapping[str, float],
-    quadratic_rules: Mapping[str, Waits],
+    first: np.ndarray, linear_rules: Mapping[str, pd.DataFrame], pace: Mapping[str, float],
+    quadratic_rules: Mapping[str, pd.DataFrame],
 ) -> Picture:  # fmt: skip
     """Steps until half is learned over the initial scale, for each task and update rule.
 
@@ -201,13 +202,15 @@ def adam_picture(
     colours = {"gradient descent": BLUE, "momentum": PURPLE, "Adam": RED}
     fig, axes = plt.subplots(1, 2, figsize=(8.2, 3.3))
     for ax, (title, (rules, steps_in)) in zip(axes, tasks.items(), strict=True):
-        for name, run in rules.items():
-            dashed(ax, run.scales, (run.flow * steps_in[name]).mean(1), 0.9, zorder=3)
+        for name, table in rules.items():
+            factors = np.broadcast_to(steps_in[name], table["run"].max() + 1)
+            theory = (table["flow"] * factors[table["run"]]).groupby(table["scale"]).mean()
+            dashed(ax, theory.index, theory, 0.9, zorder=3)
             for single, face in ((True, colours[name]), (False, "white")):
-                shown = np.where((run.widths == 1) == single, run.steps, np.nan)
+                some = table[(table["width"] == 1) == single]
                 style = {"color": colours[name], "mfc": face, "ms": 4, "zorder": 2 - single}
-                ax.plot(run.scales, shown, "o", **style)
-        steps = np.concatenate([run.steps for run in rules.values()])
+                ax.plot(some["scale"], some["steps"], "o", **style)
+        steps = pd.concat(rules.values())["steps"]
         logarithmic = steps.max() > 1e3
         ax.set(xscale="log", yscale="log" if logarithmic else "linear")
         ax.set_ylim(0.5 * steps.min() if logarithmic else 0)
@@ -222,8 +225,9 @@ def adam_picture(
         "over the scale, Adam from 1e-8 on. Open circles, mostly Adam's, are runs that learn "
         "with several units at once."
     )
-    steps = {name: run.steps.mean(1) for name, run in linear_rules.items()}
-    return Picture(fig, "adam", alt, {"scale": linear_rules["Adam"].scales, **steps})
+    means = {name: table.groupby("scale")["steps"].mean() for name, table in linear_rules.items()}
+    data = pd.DataFrame(means)[::-1].reset_index()
+    return Picture(fig, "adam", alt, dict(data))
 
 
 def training_figure(found: tuple[Trajectory, Sequence[float], str]) -> Figure:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from ... import dynamics, observables
 from ...dynamics import descend, flow, flows, sweep_over
@@ -83,27 +84,17 @@ def last_losses(
     return np.array(sweep_over(end, lrs))
 
 
-class Waits(NamedTuple):
-    """Initial `scales` (n,); steps until half is learned, effective width then, and the time that
-    gradient flow takes, (n, runs) each.
-    """
-
-    scales: np.ndarray
-    steps: np.ndarray
-    widths: np.ndarray
-    flow: np.ndarray
-
-
 def measure_rule(
     network: Network, draws: np.ndarray, scales: Sequence[float], end: float, rule: str, lr: float
-) -> Waits:
+) -> pd.DataFrame:
     """Steps that one of `RULES` takes until half of what flow learns by its end is learned.
 
-    From `draws` (runs, units, features) times each scale; flow from the first scale is over at time
-    `end`, from the others in proportion.  `network` may be `datasets.stacked`, a task a run.
+    A row for each scale and run: scale, run; steps, effective width then, and the time that flow
+    takes.  From `draws` (runs, units, features) times each scale; flow from the first scale is over
+    at time `end`, from the others in proportion.  `network` may be `stacked`, a task a run.
     """
 
-    def at_scale(scale: float, last: float) -> tuple[np.ndarray, ...]:
+    def at_scale(scale: float, last: float) -> pd.DataFrame:
         limit = flows(network, scale * draws, last)
         level = (network.zero_loss() + np.array([run.losses[-1] for run in limit])) / 2
         pairs = zip(limit, level, strict=True)
@@ -115,10 +106,11 @@ def measure_rule(
             observables.effective_width(network, run.theta[k, i], reference=run.theta[-1, i])
             for i, k in enumerate(np.searchsorted(run.times, times))
         ]
-        return times / lr, np.array(widths), time
+        found = {"scale": scale, "steps": times / lr, "width": widths, "flow": time}
+        return pd.DataFrame(found).rename_axis("run").reset_index()
 
     found = sweep_over(at_scale, scales, horizons(network, scales, end))
-    return Waits(np.asarray(scales), *map(np.array, zip(*found, strict=True)))
+    return pd.concat(found, ignore_index=True)
 
 
 def horizons(network: Network, scales: Sequence[float], end: float) -> np.ndarray:

@@ -115,22 +115,24 @@ def staircase(depth: int, scale: float, seed: int, runs: int, steps: int = 6000)
     return train(net, theta, steps, 5, 1e-5, layer_values)
 
 
-def plateaus(times: np.ndarray, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where a loss curve (T,) is flattest between two drops: its levels over the first loss, and
-    the records, one for each rank below the target's, the first excepted."""
-    levels, losses = rank_losses(), losses / losses[0]
-    slope, middle = -np.diff(losses) / np.diff(times), (losses[1:] + losses[:-1]) / 2
-    edges, records = (levels[1:] + levels[:-1]) / 2, []
-    for high, low in pairwise(edges):
-        inside = np.flatnonzero((middle < high) & (middle > low))
-        records.append(inside[np.argmin(slope[inside])] if len(inside) else 0)
-    return middle[records], np.array(records)
+def plateaus(found: Descent) -> tuple[np.ndarray, np.ndarray]:
+    """Where curves are flattest between two drops: levels over the first loss, and the records.
+
+    (ranks - 1, runs) each, from rank 1 on.
+    """
+    levels, losses = rank_losses(), found.losses / found.losses[0]
+    slope = -np.diff(losses, axis=0) / np.diff(found.times, axis=0)
+    middle = (losses[1:] + losses[:-1]) / 2
+    spans = pairwise((levels[1:] + levels[:-1]) / 2)
+    flattest = [
+        np.where((middle < high) & (middle > low), slope, np.inf).argmin(0) for high, low in spans
+    ]
+    return np.take_along_axis(middle, np.array(flattest), 0), np.array(flattest)
 
 
 def plateau_errors(found: Descent) -> np.ndarray:
-    """Relative deviation of the plateaus of all runs from the rank-r losses, (runs, ranks - 1)."""
-    curves = zip(found.times.T, found.losses.T, strict=True)
-    return np.array([plateaus(*curve)[0] for curve in curves]) / rank_losses()[1:-1] - 1
+    """Relative deviation of the plateaus of all runs from the rank-r losses, (ranks - 1, runs)."""
+    return plateaus(found)[0] / rank_losses()[1:-1, None] - 1
 
 
 def alignment(depth: int, scales: np.ndarray, seed: int, runs: int = 10) -> np.ndarray:
@@ -138,9 +140,7 @@ def alignment(depth: int, scales: np.ndarray, seed: int, runs: int = 10) -> np.n
     out = []
     for scale in scales:
         found = staircase(depth, float(scale), seed, runs, 2500)
-        curves = zip(found.times.T, found.losses.T, strict=True)
-        chunks = [plateaus(*curve)[1][0] // 5 for curve in curves]
-        values = found.seen[chunks, :, range(runs)]
+        values = found.seen[plateaus(found)[1][0] // 5, :, range(runs)]
         out.append(np.median(values[..., 1] / values[..., 0], axis=0))
     return np.array(out)
 
