@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from ... import networks
 from ...datasets import panel
@@ -56,47 +57,37 @@ def train(
         steps = int(end / STEP)
         run = descend(net, theta, STEP, steps, max(1, steps // 600))
         runs = [run.member(i) for i in range(len(theta))]
-    settled = [np.argmax(r.losses < r.losses[-1] + 1e-3 * net.zero_loss()) for r in runs]
-    cut = [r.until(1.5 * r.times[k]) for r, k in zip(runs, settled, strict=True)]
-    return [LayeredRun(net, run, TAU) for run in cut]
+    return [LayeredRun(net, run, TAU).settled(1.5) for run in runs]
 
 
-def waits(net: Layered, starts: Sequence[np.ndarray], share: float = SHARE) -> np.ndarray:
-    """Time in which each start loses this share of its loss, (starts,); nan if it does not."""
-    theta = np.stack(starts)
-    return escapes(net, theta, (1 - share) * net.loss(theta), PATH if net.smooth else None)[0]
+def waits(net: Layered, theta: np.ndarray) -> np.ndarray:
+    """Time in which each start loses `SHARE` of its loss, (starts,); nan if it does not."""
+    return escapes(net, theta, (1 - SHARE) * net.loss(theta), PATH if net.smooth else None)[0]
 
 
-def escapes_with_skips(scales: np.ndarray, seeds: Sequence[int], width: int = 4) -> dict:
+def escapes_with_skips(scales: np.ndarray, seeds: Sequence[int], width: int = 4) -> pd.DataFrame:
     """Waiting times of four linear layers, a row for each skip, scale and seed (-1: balanced)."""
-    rows = []
+    tables = []
     for number, skips in enumerate(SKIPS.values()):
-        net, starts = network("linear", skips, width), []
-        for scale, seed in (settings := [*itertools.product(scales, (-1, *seeds))]):
-            theta = net.draw(np.random.default_rng(max(seed, 0)))
-            theta *= scale / np.linalg.norm(theta)
-            starts.append(deep.aligned_start(net, scale) if seed < 0 else theta)
-        times = waits(net, starts)
-        rows += [[number, *setting, t] for setting, t in zip(settings, times, strict=True)]
-    return dict(zip(("skip", "scale", "seed", "time"), np.array(rows).T, strict=True))
+        net = network("linear", skips, width)
+        settings, theta = deep.starts_of_norm(net, scales, seeds)
+        tables.append(pd.DataFrame({"skip": number, **settings, "time": waits(net, theta)}))
+    return pd.concat(tables, ignore_index=True)
 
 
-def skip_table(depths: Sequence[int], scales: np.ndarray, width: int = 3) -> dict:
+def skip_table(depths: Sequence[int], scales: np.ndarray, width: int = 3) -> pd.DataFrame:
     """Exponents of balanced linear networks by depth and by the layers that one skip jumps.
 
     The skip goes from the first hidden layer on.  Columns: depth, jumped, effective, the number of
     layers on the shortest path, and exponent, measured.
     """
     rows = []
-    for depth in depths:
-        for jumped in range(depth - 1):
-            skips = ((1, 1 + jumped),) if jumped else ()
-            net = network("linear", skips, width, depth)
-            times = waits(net, [deep.aligned_start(net, s) for s in scales])
-            effective = deep.effective_depth(depth, skips)
-            rows.append([depth, jumped, effective, exponent(scales, times)])
-    names = ("depth", "jumped", "effective", "exponent")
-    return dict(zip(names, np.array(rows).T, strict=True))
+    for depth, jumped in ((d, j) for d in depths for j in range(d - 1)):
+        skips = ((1, 1 + jumped),) if jumped else ()
+        net = network("linear", skips, width, depth)
+        times = waits(net, deep.starts_of_norm(net, scales, ())[1])
+        rows.append((depth, jumped, deep.effective_depth(depth, skips), exponent(scales, times)))
+    return pd.DataFrame(rows, columns=["depth", "jumped", "effective", "exponent"])
 
 
 def mixed_start(
@@ -110,33 +101,26 @@ def mixed_start(
 
 def critical_depth(
     depths: Sequence[int], seeds: Sequence[int], phis: Sequence[str] = PHIS, width: int = 10
-) -> dict:
+) -> pd.DataFrame:
     """Exponents of the wait with r of the layers small, a row for each phi, depth, seed and r.
 
     Which layers are small is drawn with the seed, and "degree" is theirs (`deep.small_degree`); nan
     where a run does not escape.  On 16 samples of a task in three dimensions.
     """
-    rng = np.random.default_rng(0)
+    rng, rows = np.random.default_rng(0), []
     x = rng.standard_normal((16, 3))
     y = x @ [1.0, -0.5, 0.3] + 0.3 * np.abs(x[:, 0])
-    rows: list[list] = []
     for phi, depth in itertools.product(phis, depths):
-        net, starts = networks.deep([3, *[width] * (depth - 1), 1], x, y, phi), []
+        net, starts, settings = networks.deep([3, *[width] * (depth - 1), 1], x, y, phi), [], []
         for seed, r in itertools.product(seeds, range(2, depth + 1)):
             small = np.random.default_rng([seed, depth, r]).choice(depth, r, replace=False)
-            degree = deep.small_degree(lowest_order(phi), depth, small)
-            rows.append([phi, depth, r, seed, degree])
-            starts += [mixed_start(net, small, s, np.random.default_rng(seed)) for s in _scales(r)]
-        times, here = waits(net, starts).reshape(-1, 3), rows[-len(starts) // 3 :]
-        for row, three in zip(here, times, strict=True):
-            row.append(exponent(_scales(row[2]), three))
-    names = ("phi", "depth", "small", "seed", "degree", "exponent")
-    return dict(zip(names, map(np.array, zip(*rows, strict=True)), strict=True))
-
-
-def _scales(small: int) -> np.ndarray:
-    """Three initial scales, smaller ones where the wait is a logarithm."""
-    return np.array([1e-2, 1e-3, 1e-4]) * (0.01 if small == 2 else 1)
+            scales = np.array([1e-2, 1e-3, 1e-4]) * (0.01 if r == 2 else 1)  # 2: a logarithm
+            starts += [mixed_start(net, small, s, np.random.default_rng(seed)) for s in scales]
+            settings.append((r, seed, deep.small_degree(lowest_order(phi), depth, small), scales))
+        times = waits(net, np.stack(starts)).reshape(-1, 3)
+        for (*setting, scales), three in zip(settings, times, strict=True):
+            rows.append((phi, depth, *setting, exponent(scales, three)))
+    return pd.DataFrame(rows, columns=["phi", "depth", "small", "seed", "degree", "exponent"])
 
 
 def imbalance_orders(phis: Sequence[str], seed: int, draws: int = 50) -> np.ndarray:
@@ -146,9 +130,8 @@ def imbalance_orders(phis: Sequence[str], seed: int, draws: int = 50) -> np.ndar
     layer of weights.  It is the root of the mean square over draws of the weights, for one draw
     may nearly cancel the lowest order.  nan where it vanishes to rounding.
     """
-    rng = np.random.default_rng(seed)
+    rng, found = np.random.default_rng(seed), []
     x, y = rng.standard_normal((9, 3)), rng.standard_normal((9, 2))
-    found = []
     for phi in phis:
         net = networks.deep([3, 4, 2], x, y, phi)
         theta = np.stack([net.draw(rng) for _ in range(draws)])
