@@ -151,7 +151,7 @@ def layers_figure(run: LayeredRun, layers: Mapping[str, Any], title: str) -> Fig
     run = run.settled(1.25)
     draw_layers(loss, width, run, layers, max(1, len(run.times) // 25))
     loss.set(title=title, xlim=(0, run.times[-1]))
-    draw_words(loss, [*layers.items()])
+    draw_words(loss, [*layers.items()], 0.6, x=0.02, ha="left")
     return fig
 
 

@@ -7,16 +7,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from ...datasets import Images, handwritten_digits
 from ...notebook import Choice, Explorer, Picture, Slider
-from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, RED, shades
-from ...notebook.look import dashed, draw_levels, draw_words, note, write
+from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, RED
+from ...notebook.look import dashed, draw_levels, draw_map, draw_words, note
 from ...theory.predictions import Prediction
 from .measure import PAIRS, Run, digit_task, directions, train_linear
 from .ten import TenDigits
 
-SINGULAR = (ORANGE, GREEN, RED)  # the first three singular values
+LABELS = ("loss", "first", "second", "third")  # of a run: its loss, and three singular values
+COLOURS = (BLUE, ORANGE, GREEN, RED)
 
 
 def fig3_picture(
@@ -24,28 +26,24 @@ def fig3_picture(
     theory: Prediction,
 ) -> Picture:  # fmt: skip
     """Figure 3: loss and top three singular values of both networks on each pair."""
-    fig, axes = plt.subplots(
-        2, len(pairs), figsize=(2.6 * len(pairs) + 0.6, 4.4), sharey=True, squeeze=False
-    )
+    size = (2.6 * len(pairs) + 0.6, 4.4)
+    fig, axes = plt.subplots(2, len(pairs), figsize=size, sharey=True, squeeze=False)
     table = {}
-    for k, (pair, ax) in enumerate(zip(pairs, axes.T, strict=True)):
-        name, row = "/".join(map(str, pair)), PAIRS.index(tuple(sorted(pair)))
-        for kind, run, panel in (("linear", linear[k], ax[0]), ("relu", relu[k], ax[1])):
-            draw_run(panel, run)
-            labels = ("loss", "first", "second", "third", "time")
-            for label, column in zip(labels, [*_curves(run), run.times], strict=True):
-                table |= {f"{name}_{kind}_{label}": pd.Series(column)}
-        dashed(ax[0], linear[k].times, theory.loss(row, linear[k].times) / theory.levels[row, 0])
-        ax[0].set_title(f"{pair[0]} against {pair[1]}", fontweight="bold")
+    for (a, b), ax, *both in zip(pairs, axes.T, linear, relu, strict=True):
+        for kind, run, panel in zip(("linear", "relu"), both, ax, strict=True):
+            columns = [*draw_run(panel, run), run.times]
+            for label, column in zip((*LABELS, "time"), columns, strict=True):
+                table |= {f"{a}/{b}_{kind}_{label}": pd.Series(column)}
+        row, times = PAIRS.index((min(a, b), max(a, b))), both[0].times
+        dashed(ax[0], times, theory.loss(row, times) / theory.levels[row, 0])
+        ax[0].set_title(f"{a} against {b}", fontweight="bold")
         ax[1].set_xlabel("time")
     axes[0, 0].set_ylabel("linear network\n(dashed: predicted)")
     axes[1, 0].set_ylabel("ReLU network")
-    for ax, run in zip(axes[:, -1], (linear[-1], relu[-1]), strict=True):
-        loss, *values = (curve[-1] for curve in _curves(run))
-        note(ax, "loss", (run.times[-1], loss), BLUE, (3, 6))
-        words = zip(("1st", "2nd", "3rd"), values, SINGULAR, (0, 0, -4), strict=True)
-        for text, value, colour, down in words:
-            note(ax, text, (run.times[-1], value), colour, (3, down))
+    for ax in axes[:, -1]:
+        words = zip(("loss", "1st", "2nd", "3rd"), COLOURS, (6, 0, 0, -4), ax.lines, strict=False)
+        for text, colour, up, line in words:
+            note(ax, text, line.get_xydata()[-1], colour, (3, up))
     fig.suptitle(f"{images.title}: loss / initial loss, and singular values / largest", fontsize=9)
     alt = (
         f"Figure 3 on {images.title}. Above a linear, below a ReLU network: the loss falls in two "
@@ -55,28 +53,24 @@ def fig3_picture(
     return Picture(fig, _name(images, "fig3"), alt, table)
 
 
-def draw_run(ax: Axes, run: Run) -> None:
-    """Loss of a run over its initial loss, and its singular values over the largest."""
-    loss, *values = _curves(run)
-    ax.plot(run.times, loss, color=BLUE, lw=2.6, alpha=0.75)
-    for column, colour in zip(values, SINGULAR, strict=True):
-        ax.plot(run.times, column, color=colour, lw=1.3)
+def draw_run(ax: Axes, run: Run) -> list[np.ndarray]:
+    """The curves of a run: loss over its initial loss, singular values over the largest of them."""
+    curves = [run.losses / run.losses[0], *(run.singular / run.singular.max()).T]
+    styles = ({"lw": 2.6, "alpha": 0.75}, *[{"lw": 1.3}] * 3)
+    for curve, colour, style in zip(curves, COLOURS, styles, strict=True):
+        ax.plot(run.times, curve, color=colour, **style)
     ax.set(xlim=(0, run.times[-1]), ylim=(-0.03, 1.06))
+    return curves
 
 
 def table1_picture(images: Images, table: pd.DataFrame) -> Picture:
     """Table 1: measured durations of all pairs, and four predictions of them."""
     fig, axes = plt.subplots(1, 4, figsize=(11.2, 3.3), layout="constrained")
-    grid = np.full((10, 10), np.nan)
+    grid = pd.DataFrame(np.nan, index=range(10), columns=range(10))
     for (a, b), row in zip(PAIRS, table.itertuples(), strict=True):
-        grid[a, b], grid[b, a] = row.measured, row.predicted
-    axes[0].imshow(grid, cmap=shades(), aspect="equal")
-    middle = np.nanmean(grid)
-    for a, b in [*PAIRS, *((b, a) for a, b in PAIRS)]:
-        colour = "white" if grid[a, b] > middle else INK
-        text = f"{grid[a, b]:.0f}" if middle > 5 else f"{grid[a, b]:.1f}"
-        write(axes[0], b, a, text, colour, fontsize=5.6)
-    axes[0].set(xticks=range(10), yticks=range(10))
+        grid.loc[a, b], grid.loc[b, a] = row.measured, row.predicted
+    words = grid.map(("{:.0f}" if table["measured"].mean() > 5 else "{:.1f}").format)
+    draw_map(axes[0], grid, words, square=True, annot_kws={"fontsize": 5.6})
     axes[0].set_xlabel("above the diagonal: measured,\nbelow: predicted")
     axes[0].set_title(f"plateaus, {images.title}", fontsize=8.5)
     columns = {
@@ -85,7 +79,18 @@ def table1_picture(images: Images, table: pd.DataFrame) -> Picture:
         "predicted": "predicted before training",
     }
     for ax, (column, title) in zip(axes[1:], columns.items(), strict=True):
-        _agreement(ax, table, column)
+        durations = table[[column, "measured", "relu"]]
+        ends = durations.min(axis=None) / 1.15, durations.max(axis=None) * 1.15
+        for kind, colour in (("relu", ORANGE), ("measured", BLUE)):
+            style = {"color": colour, "ms": 3.5, "mec": "white", "mew": 0.3}
+            ax.plot(table[column], table[kind], "o", **style)
+        dashed(ax, ends, ends, 0.9, zorder=0)
+        ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal")
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(FixedLocator((1, 2, 3, 5, 10, 20, 40)))
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_locator(NullLocator())
+        ax.set_xlabel("predicted")
         ax.set_title(title, fontsize=8.5)
     axes[1].set_ylabel("measured")
     draw_words(axes[1], [("linear", BLUE), ("ReLU", ORANGE)], 0.22)
@@ -95,21 +100,7 @@ def table1_picture(images: Images, table: pd.DataFrame) -> Picture:
         "s~1 it orders them almost perfectly; the prediction from initial weights lies on the "
         "diagonal for linear networks, and orders the ReLU networks too."
     )
-    return Picture(fig, _name(images, "table1"), alt, table.to_dict("list"))
-
-
-def _agreement(ax: Axes, table: pd.DataFrame, column: str) -> None:
-    x = table[column]
-    ax.plot(x, table["relu"], "o", color=ORANGE, ms=3.5, mec="white", mew=0.3)
-    ax.plot(x, table["measured"], "o", color=BLUE, ms=3.5, mec="white", mew=0.3)
-    both = pd.concat([table[column], table["measured"], table["relu"]])
-    ends = both.min() / 1.15, both.max() * 1.15
-    dashed(ax, ends, ends, 0.9, zorder=0)
-    ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal", xlabel="predicted")
-    ticks = [t for t in (1, 2, 3, 5, 10, 20, 40) if ends[0] < t < ends[1]]
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_ticks(ticks, [str(t) for t in ticks])
-        axis.set_ticks([], minor=True)
+    return Picture(fig, _name(images, "table1"), alt, table)
 
 
 def stages_picture(
@@ -120,10 +111,8 @@ def stages_picture(
     A row for each run, with its name.
     """
     x, y = images.of(pair)
-    fig, axes = plt.subplots(
-        len(runs), 5, figsize=(10.4, 2.2 * len(runs)), width_ratios=(1, 1, 1, 1.4, 1.7),
-        squeeze=False,
-    )  # fmt: skip
+    fig = plt.figure(figsize=(10.4, 2.2 * len(runs)))
+    axes = fig.subplots(len(runs), 5, width_ratios=(1, 1, 1, 1.4, 1.7), squeeze=False)
     table = {"digit": np.where(y[:, 0] == 1, *pair)}
     for row, name, run in zip(axes, names, runs, strict=True):
         draw_directions(row[:3], images, run, ("at the plateau", "at the end, first", "second"))
@@ -182,10 +171,8 @@ def ten_digits_picture(images: Images, ten: TenDigits) -> Picture:
     ax.set_title(title, fontsize=9)
     words = [("gradient flow", BLUE), ("mini-batches", ORANGE), ("dashed: predicted", INK)]
     draw_words(ax, [*words, (f"intervals: {2 * width.max():.0e} wide or less", RED)])
-    panels = lower.subplots(1, max(len(ranks), 2))
-    for panel in panels[len(ranks) :]:
-        panel.axis("off")
-    for panel, rank in zip(panels, ranks, strict=False):
+    panels = lower.subplots(1, len(ranks), squeeze=False)[0]
+    for panel, rank in zip(panels, ranks, strict=True):
         share, right = confusion(ten, rank)
         panel.imshow(share, cmap="Blues", vmin=0, vmax=1)
         panel.set(xticks=[0, 9], yticks=[0, 9])
@@ -210,8 +197,7 @@ def confusion(ten: TenDigits, rank: int) -> tuple[np.ndarray, float]:
     Also the share of all images that are classified correctly.
     """
     answers = ten.answers[np.flatnonzero(ten.widths == rank)[-1]]
-    counts = np.zeros((10, 10))
-    np.add.at(counts, (ten.truth, answers), 1)
+    counts = np.bincount(10 * ten.truth + answers, minlength=100).reshape(10, 10)
     return counts / counts.sum(1, keepdims=True), float((answers == ten.truth).mean())
 
 
@@ -223,11 +209,6 @@ def pair_figure(images: Images, pair: Sequence[int], run: Run, levels: np.ndarra
     axes[0].set(xlabel="time", title=f"{pair[0]} against {pair[1]}: loss, singular values")
     draw_directions(axes[1:], images, run, ("plateau", "end, first", "second"))
     return fig
-
-
-def _curves(run: Run) -> list[np.ndarray]:
-    """Loss over the initial loss, and the singular values over the largest of them."""
-    return [run.losses / run.losses[0], *(run.singular / run.singular.max()).T]
 
 
 def _name(images: Images, name: str) -> str:

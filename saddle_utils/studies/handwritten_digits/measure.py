@@ -56,20 +56,6 @@ class Run(NamedTuple):
     stairs: Staircase
 
 
-def learned_modes(network: Linear) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Eigenvalues lambda_k (outputs,), descending, and -vectors e_k (outputs, outputs), in columns,
-    of B = Syz Szz^-1 Syz' (Lemma 6), and Syz in the inputs that count, (outputs, n).
-
-    These are principal components (uncentred) of a variance above LEAST times the largest, so that
-    Szz is invertible: pixels that are black on all images are not, for example.
-    """
-    variances, axes = np.linalg.eigh(network.szz)
-    kept = variances > LEAST * variances[-1]
-    syz = network.syz @ axes[:, kept]
-    values, modes = np.linalg.eigh(syz / variances[kept] @ syz.T)
-    return values[::-1], modes[:, ::-1], syz
-
-
 def reachable_inputs(network: Linear, depth: int) -> np.ndarray:
     """Orthonormal basis (n_u, n) of the inputs that the gradient reaches, n <= outputs (depth + 1).
 
@@ -89,12 +75,19 @@ def reachable_inputs(network: Linear, depth: int) -> np.ndarray:
 
 
 def digit_task(images: Images, digits: Sequence[int], depth: int | None = None) -> Task:
-    """The `Task` of telling these digits apart (Eq. 9, Lemma 6)."""
+    """The `Task` of telling these digits apart (Eq. 9, Lemma 6).
+
+    Strengths and modes count the principal components of the inputs (uncentred) of a variance above
+    LEAST times the largest, so that Szz is invertible: pixels that are black on all images are not.
+    """
     network = networks.linear(*images.of(digits))
     basis = reachable_inputs(network, DEPTH.get(images.side, 14) if depth is None else depth)
     small = Linear(network.syz @ basis, basis.T @ network.szz @ basis, network.syy)
-    values, modes, syz = learned_modes(network)
-    first = modes[:, 0]
+    variances, axes = np.linalg.eigh(network.szz)
+    kept = variances > LEAST * variances[-1]
+    syz = network.syz @ axes[:, kept]
+    values, modes = np.linalg.eigh(syz / variances[kept] @ syz.T)  # of B = Syz Szz^-1 Syz'
+    values, first = values[::-1], modes[:, -1]
     q, strengths, _ = np.linalg.svd(syz, full_matrices=False)
     left = np.linalg.svd(syz - np.outer(first, first @ syz), compute_uv=False)[:-1]
     levels = (network.syy - np.append(0, np.cumsum(values))) / 2
@@ -187,15 +180,17 @@ def table(
     "turn" in degrees; durations of the plateau between the drops: "leading_log" and "whitened"
     (`leading_log`), "predicted", "measured" and "relu".
     """
-    rows = [
-        (f"{a}/{b}", *task.strengths[:2], task.left[0], 1 - task.modes[1] / task.modes[0],
-        task.turn, leading_log(task, init_scale), leading_log(task, init_scale, True))
-        for (a, b), task in zip(PAIRS, tasks, strict=True)
-    ]  # fmt: skip
-    names = ("pair", "s1", "s2", "left", "gap", "turn", "leading_log", "whitened")
     spans = {"predicted": theory.times, "measured": measured, "relu": relu}
-    found = {name: np.diff(times, axis=1)[:, 0] for name, times in spans.items()}
-    return pd.DataFrame(rows, columns=names).assign(**found)
+    return pd.DataFrame({
+        "pair": [f"{a}/{b}" for a, b in PAIRS],
+        "s1": [task.strengths[0] for task in tasks],
+        "s2": [task.strengths[1] for task in tasks],
+        "left": [task.left[0] for task in tasks],
+        "gap": [1 - task.modes[1] / task.modes[0] for task in tasks],
+        "turn": [task.turn for task in tasks],
+        "leading_log": [leading_log(task, init_scale) for task in tasks],
+        "whitened": [leading_log(task, init_scale, whitened=True) for task in tasks],
+    }).assign(**{name: np.diff(times, axis=1)[:, 0] for name, times in spans.items()})  # fmt: skip
 
 
 def rises(run: Run) -> np.ndarray:
