@@ -58,6 +58,8 @@ def compare(network: Network, theta0: np.ndarray, drops: int) -> pd.DataFrame:
         rows.append(pd.DataFrame(columns | _measured(net, run, theory, i, count, ends[i])))
     table = pd.concat(rows, ignore_index=True)
     gap = (table["time"] / table["predicted_time"] - 1).abs()
+    until = -table.groupby("run")[["time", "predicted_time"]].diff(-1)  # the next drop of the run
+    table[["duration", "predicted_duration"]] = until
     return table.assign(inside=gap <= table["width"])
 
 
@@ -110,7 +112,6 @@ def _expected(network: Network, theory: Prediction, i: int, count: int, end: flo
     return {
         "predicted_time": times,
         "predicted_level": np.where(theory.rests, levels[1:] / levels[0], np.nan),
-        "predicted_duration": np.append(np.diff(times), np.nan)[:count],
         "rival": rivals, "tearing": tearing,
         "doubt": np.select([*reasons.values()], [*reasons], "none"),
     }  # fmt: skip
@@ -137,8 +138,7 @@ def _measured(
             right[k] &= _right(network, saddle, path, theory.recruits[i, k])
         here, flat[k] = plateau(times, losses, bounds[k], bounds[k + 1])
         before = np.searchsorted(run.times, times[here])
-    duration = np.append(np.diff(half), np.nan)[:count]
-    return {"time": half, "level": flat / levels[0], "duration": duration, "right": right}
+    return {"time": half, "level": flat / levels[0], "right": right}
 
 
 def _right(network: Network, saddle: np.ndarray, path: np.ndarray, recruit: int) -> bool:
