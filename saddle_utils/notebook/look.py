@@ -93,6 +93,17 @@ def draw_band(ax: Axes, x: Sequence[float], band: np.ndarray, colour: Any) -> No
     ax.plot(x, band[1], "o-", color=colour, ms=3, lw=1.2)
 
 
+def draw_loss(
+    ax: Axes, times: np.ndarray, losses: np.ndarray, marks: Any = (), colour: Any = BLUE
+) -> None:
+    """Loss over gradient-flow time as a fraction of the initial one, with dots at times `marks`."""
+    ax.plot(times, losses, color=colour)
+    dots = {"color": colour, "mec": "white", "ms": 7, "clip_on": False}
+    ax.plot(marks, np.interp(marks, times, losses), "o", **dots)
+    ax.set(xlim=(0, times[-1]), ylim=(-0.04, 1.07))
+    ax.set(xlabel="gradient-flow time", ylabel="loss / initial loss")
+
+
 def draw_levels(ax: Axes, levels: Sequence[float], end: float | None = None, **style) -> None:
     """The levels that theory predicts, dashed, with their values at the right `end` if given."""
     for level in levels:

@@ -15,6 +15,8 @@ from ..notebook.look import dashed, draw_words, note
 from ..theory import manifolds
 from ..theory.manifolds import Relation
 
+FLOOR = 1e-18  # below this a distance is drawn here: a logarithmic axis has no zero
+
 
 def relations(units: int) -> dict[str, Relation]:
     """The relations among the first units that the notebook and its figure compare, by formula."""
@@ -62,23 +64,6 @@ def drift(
 
     # the manifold is a linear space, so the part of the field across it is the field's distance
     return run.times, away(run.theta), away(network.field(start))
-
-
-FLOOR = 1e-18  # below this a distance is drawn here: a logarithmic axis has no zero
-
-
-def choice_figure(times: np.ndarray, distances: Mapping[str, np.ndarray]) -> Figure:
-    """Distance from one relation over time for several activations, (T,) each; for the explorer."""
-    fig, ax = plt.subplots(figsize=(6.4, 3), layout="none")
-    fig.subplots_adjust(left=0.1, right=0.78, bottom=0.16, top=0.95)
-    colours = (BLUE, ORANGE, GREEN, PURPLE)
-    for line, colour in zip(distances.values(), colours, strict=True):
-        ax.plot(times, np.maximum(line, FLOOR), color=colour, lw=2)
-    words = list(zip(distances, colours, strict=True))
-    draw_words(ax, words, 0.95, 0.1, x=1.03, ha="left", fontsize=9)
-    ax.set(yscale="log", ylim=(FLOOR / 5, 50), xlim=(0, times[-1]), xlabel="gradient-flow time")
-    ax.set(ylabel="distance", yticks=(1e-16, 1e-8, 1))
-    return fig
 
 
 def manifolds_kept_picture(
@@ -245,11 +230,25 @@ def explorer() -> Explorer:
             distances[f"{name}: {word}"] = away[:, 0]
         return times, distances
 
+    def draw(found: tuple) -> Figure:
+        times, distances = found
+        fig, ax = plt.subplots(figsize=(6.4, 3), layout="none")
+        fig.subplots_adjust(left=0.1, right=0.78, bottom=0.16, top=0.95)
+        words = list(zip(distances, (BLUE, ORANGE, GREEN, PURPLE), strict=True))
+        for name, colour in words:
+            ax.plot(times, np.maximum(distances[name], FLOOR), color=colour, lw=2)
+        draw_words(ax, words, 0.95, 0.1, x=1.03, ha="left", fontsize=9)
+        ax.set(yscale="log", ylim=(FLOOR / 5, 50), xlim=(0, times[-1]), xlabel="gradient-flow time")
+        ax.set(ylabel="distance", yticks=(1e-16, 1e-8, 1))
+        return fig
+
     return Explorer(
-        simulate, lambda found: choice_figure(*found),
+        simulate, draw,
         "Distance over time from the relation chosen, for linear, ReLU, quadratic and tanh units",
-        {"equal units": {"gamma_v": 1.0, "gamma_u": 1.0}, "opposite units": {"gamma_v": -1.0,
-        "gamma_u": -1.0}, "two ratios": {"gamma_v": 3.0, "gamma_u": -0.5}},
-        gamma_v=Slider(2.0, -3.0, 3.0, 0.5, label="v₁ / v₂"), gamma_u=Slider(2.0, -3.0, 3.0, 0.5,
-        label="u₁ / u₂"), width=Slider(12, 2, 50), seed=Slider(0, 0, 100)
+        {"equal units": {"gamma_v": 1.0, "gamma_u": 1.0},
+        "opposite units": {"gamma_v": -1.0, "gamma_u": -1.0},
+        "two ratios": {"gamma_v": 3.0, "gamma_u": -0.5}},
+        gamma_v=Slider(2.0, -3.0, 3.0, 0.5, label="v₁ / v₂"),
+        gamma_u=Slider(2.0, -3.0, 3.0, 0.5, label="u₁ / u₂"),
+        width=Slider(12, 2, 50), seed=Slider(0, 0, 100),
     )  # fmt: skip

@@ -20,7 +20,7 @@ from ..dynamics import Trajectory, descend, flow, sweep_over
 from ..networks import Network, Pointwise, build, initial_units, pointwise
 from ..notebook import Explorer, Picture, Slider
 from ..notebook.colours import BLUE, FAINT, INK, RED
-from ..notebook.look import agreement_figure, draw_levels, draw_words
+from ..notebook.look import agreement_figure, draw_levels, draw_loss, draw_words
 from ..observables import Staircase, clusters, effective_width, first_times, log_slope, measure
 from ..theory.relu import ReluDirections, relu_directions
 from . import figure1
@@ -103,7 +103,8 @@ def relu_kinks_picture(
     fig = plt.figure(figsize=(9, 3.8))
     axes = fig.subplot_mosaic([["loss"] * len(names), names], height_ratios=(1, 1.15))
     draw_levels(axes["loss"], levels, run.times[-1])
-    _draw_loss(axes["loss"], network, run, stairs[0].middles)
+    losses = run.losses / network.zero_loss()
+    draw_loss(axes["loss"], run.times, losses, stairs[0].middles)
     draw_words(axes["loss"], [("dashed: the best network of 0, 1, 2, 3 units", INK)], top=0.85)
     for name, middle in zip(names, stairs[0].middles, strict=True):
         _draw_function(axes[name], network, run.at(middle), run.theta[-1])
@@ -111,18 +112,7 @@ def relu_kinks_picture(
         "Loss of a ReLU network that fits a zigzag, with four plateaus, and the learned "
         "function at each: flat, then with one, two and three kinks, ever closer to the data."
     )
-    data = {"time": run.times, "loss": run.losses / network.zero_loss()}
-    return Picture(fig, "relu_kinks", alt, data)
-
-
-def _draw_loss(ax: Axes, network: Network, run: Trajectory, marks: np.ndarray | float) -> None:
-    """Loss of a run over time, with dots at the times `marks`."""
-    losses = run.losses / network.zero_loss()
-    ax.plot(run.times, losses, color=BLUE)
-    dots = {"color": BLUE, "mec": "white", "ms": 7, "clip_on": False}
-    ax.plot(marks, np.interp(marks, run.times, losses), "o", **dots)
-    ax.set(xlim=(0, run.times[-1]), ylim=(-0.04, 1.07))
-    ax.set(xlabel="gradient-flow time", ylabel="loss / initial loss")
+    return Picture(fig, "relu_kinks", alt, {"time": run.times, "loss": losses})
 
 
 def _draw_function(ax: Axes, network: Network, now: np.ndarray, end: np.ndarray) -> None:
@@ -148,7 +138,7 @@ def line_explorer() -> Explorer:
     def draw(run: Trajectory, progress: float) -> Figure:
         fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3), width_ratios=(1.4, 1))
         k = round(progress * (len(run.times) - 1))
-        _draw_loss(left, network, run, run.times[k])
+        draw_loss(left, run.times, run.losses / network.zero_loss(), run.times[k])
         _draw_function(right, network, run.theta[k], run.theta[-1])
         return fig
 

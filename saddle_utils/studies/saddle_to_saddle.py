@@ -13,6 +13,7 @@ from ..dynamics import Trajectory, flow
 from ..networks import Linear, initial_units
 from ..notebook import Explorer, Picture, Slider
 from ..notebook.colours import BLUE, INK, ORANGE, shades
+from ..notebook.look import draw_loss
 from .figure1 import PanelRun, draw_panel
 
 
@@ -112,20 +113,6 @@ def draw_landscape(ax: Axes3D, scene: Landscape, run: Trajectory, mesh: int = 60
         axis.pane.set_edgecolor("#dddddd")
 
 
-def draw_run(scene_and_run: tuple[Landscape, Trajectory], angle: float) -> Figure:
-    """The landscape seen from an angle (degrees) beside the loss of the run; for the explorer."""
-    scene, run = scene_and_run
-    fig = plt.figure(figsize=(7.2, 3.2), layout="constrained")
-    left, right = fig.subfigures(1, 2, width_ratios=(1.2, 1))
-    ax = left.add_subplot(projection="3d")
-    draw_landscape(ax, scene, run, mesh=18)
-    ax.view_init(elev=33, azim=angle)
-    loss = right.subplots()
-    loss.plot(run.times, run.losses / run.losses[0], color=ORANGE)
-    loss.set(xlabel="gradient-flow time", ylabel="loss / initial loss", xlim=(0, run.times[-1]))
-    return fig
-
-
 def _letter(part: Figure, letter: str, title: str) -> None:
     part.suptitle(f"$\\bf{{{letter}}}$  {title}", x=0.02, ha="left", fontsize=10)
 
@@ -137,12 +124,22 @@ def explorer() -> Explorer:
         scene = Landscape((1.5, second))
         return scene, scene.train(init_scale, seed)
 
-    alt = "Loss surface of two linear units with a run on it, beside the run's loss over time"
+    def draw(found: tuple[Landscape, Trajectory], angle: float) -> Figure:
+        fig = plt.figure(figsize=(7.2, 3.2), layout="constrained")
+        left, right = fig.subfigures(1, 2, width_ratios=(1.2, 1))
+        ax = left.add_subplot(projection="3d")
+        draw_landscape(ax, *found, mesh=18)
+        ax.view_init(elev=33, azim=angle)
+        run = found[1]
+        draw_loss(right.subplots(), run.times, run.losses / run.losses[0], colour=ORANGE)
+        return fig
+
     return Explorer(
-        simulate, draw_run, alt,
+        simulate, draw,
+        "Loss surface of two linear units with a run on it, beside the run's loss over time",
         {"no plateau": {"init_scale": 0.5}, "a long plateau": {"second": 0.3}},
-        init_scale=Slider(1e-6, -8, -0.3, 0.1, log=True,
-        label="initial scale"), second=Slider(0.9, 0.3, 1.5, 0.05, label="second strength"),
+        init_scale=Slider(1e-6, -8, -0.3, 0.1, log=True, label="initial scale"),
+        second=Slider(0.9, 0.3, 1.5, 0.05, label="second strength"),
         seed=Slider(0, 0, 100), angle=Slider(-52, -90, 0, 2, view=True, label="view from"),
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from ...datasets import digitised, panel
 from ...notebook import Explorer, Picture, Slider
 from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, shades
-from ...notebook.look import agreement_figure, dashed, draw_levels, draw_words, one_table
+from ...notebook.look import agreement_figure, dashed, draw_levels, draw_loss, draw_words, one_table
 from ...observables import effective_width
 from .runs import PanelRun, first_drops, train_panel
 
@@ -28,7 +28,7 @@ WEIGHTS = {  # what the dots of a panel do, for its alt text
 def panel_picture(run: PanelRun, ensemble: PanelRun, levels: Sequence[float]) -> Picture:
     """A panel of Figure 1: a run, other seeds, and theory's levels; weights at plateau and end.
 
-    With the numbers of its curves, and of its dots.
+    Below the loss, the effective width at three thresholds, against the learned network.
     """
     fig = plt.figure(figsize=(9, 3.3))
     axes = fig.subplot_mosaic("LLPE;WWPE", height_ratios=(2.6, 1), width_ratios=(1, 1, 1.25, 1.25))
@@ -38,7 +38,13 @@ def panel_picture(run: PanelRun, ensemble: PanelRun, levels: Sequence[float]) ->
     draw_words(axes["L"], words, top=0.84)
     axes["L"].set_title(run.panel.title)
     axes["L"].tick_params(labelbottom=False)
-    draw_widths(axes["W"], run)
+    for tau, lw in ((0.02, 0.8), (0.1, 0.8), (0.05, 2.2)):
+        epochs, widths = run.width_curve(tau)
+        alpha = 0.5 if lw < 1 else 1
+        axes["W"].step(epochs, widths, where="post", lw=lw, color=GREEN, alpha=alpha)
+    top = max(2, int(widths.max()))
+    axes["W"].set(xlim=(0, run.epochs[-1]), ylim=(-0.25, top + 0.5), yticks=range(top + 1))
+    axes["W"].set(ylabel="effective\nwidth", xlabel="epoch")
     epochs, widths = run.width_curve(every=1)
     curves = {"epoch": epochs.round().astype(int), "loss": run.losses, "effective_width": widths}
     units = [(word, run.units_at(at)[:, run.panel.shown].T) for word, at in moments_shown(run)]
@@ -104,12 +110,8 @@ def snapshot(run: PanelRun, progress: float, tau: float = 0.05) -> Figure:
     """Loss over epochs beside the weights at `progress` (0 to 1) of the run; for explorers."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3), width_ratios=(1.7, 1))
     k = round(progress * (len(run.epochs) - 1))
-    left.plot(run.epochs, run.losses, color=BLUE)
-    left.plot(run.epochs[k], run.losses[k], "o", color=BLUE, mec="white", ms=7, clip_on=False)
-    left.set(
-        xlim=(0, run.epochs[-1]), ylim=(-0.04, 1.07), xlabel="epoch", ylabel="loss / initial loss",
-        title=run.panel.title,
-    )  # fmt: skip
+    draw_loss(left, run.epochs, run.losses, run.epochs[k])
+    left.set(xlabel="epoch", title=run.panel.title)
     now, end = run.trajectory.theta[k], run.trajectory.theta[-1]
     shown = run.panel.shown
     width = effective_width(run.panel.network, now, tau, end)
@@ -159,15 +161,6 @@ def draw_weights(
     ax.set(xlim=(-span, span), ylim=(-span, span), aspect="equal", xticks=[], yticks=[])
     ax.set_title(title, fontsize=8.5, color=GREEN, fontweight="bold", loc="center")
     ax.spines[["left", "bottom"]].set_visible(False)
-
-
-def draw_widths(ax: Axes, run: PanelRun) -> None:
-    """Effective width over the run, at three thresholds, against the learned network."""
-    for tau, lw in ((0.02, 0.8), (0.05, 2.2), (0.1, 0.8)):
-        epochs, widths = run.width_curve(tau)
-        ax.step(epochs, widths, where="post", lw=lw, color=GREEN, alpha=0.5 if lw < 1 else 1)
-    ax.set(xlim=(0, run.epochs[-1]), ylim=(-0.25, max(2, widths.max()) + 0.5))
-    ax.set(yticks=range(max(2, int(widths.max())) + 1), ylabel="effective\nwidth", xlabel="epoch")
 
 
 def moments_shown(run: PanelRun) -> list[tuple[str, float]]:
