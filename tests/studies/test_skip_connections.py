@@ -8,7 +8,7 @@ import pytest
 from saddle_utils import networks
 from saddle_utils.networks import ACTIVATIONS
 from saddle_utils.studies import skip_connections as study
-from saddle_utils.studies.skip_connections.claims import fits
+from saddle_utils.studies.skip_connections.measure import fits
 from saddle_utils.theory.activations import imbalance_order, lowest_order
 from saddle_utils.theory.deep import small_degree
 

@@ -43,6 +43,15 @@ def test_an_aligned_start_has_its_norm_and_is_balanced(skips):
         assert max(np.abs(d).max() for d in imbalance(net, theta)) < 1e-15
 
 
+def test_starts_of_a_norm_have_it_and_the_first_is_aligned():
+    net = target(4)
+    settings, theta = deep.starts_of_norm(net, [0.1, 0.01], [3, 4])
+    assert settings["seed"].tolist() == [-1, 3, 4] * 2
+    np.testing.assert_allclose(np.linalg.norm(theta, axis=(1, 2)), settings["scale"])
+    np.testing.assert_array_equal(theta[3], deep.aligned_start(net, 0.01))
+    np.testing.assert_allclose(theta[4], theta[1] / 10)  # the same draw at each
+
+
 def test_escape_agrees_with_gradient_flow_in_time():
     net = networks.deep([3, 5, 4, 2], X, Y, "tanh")
     theta = 0.1 * net.draw(np.random.default_rng(1))
