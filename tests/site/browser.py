@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from saddle_utils.site.page import NODE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -35,6 +37,19 @@ def chromium() -> Iterator[Browser]:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=QUIET.split())
         yield browser
         browser.close()
+
+
+def serious(window: Page, **options: object) -> list[tuple[str, str]]:
+    """What axe finds of a page that keeps readers out: rule and place, serious or critical.
+
+    It counts neither what passes nor how each place is selected, half of its time.
+    """
+    code = (NODE / "node_modules" / "axe-core" / "axe.min.js").read_text()
+    window.evaluate(code)
+    quick = {"resultTypes": ["violations"], "selectors": False, "preload": False}
+    found = window.evaluate("options => axe.run(options)", quick | options)["violations"]
+    grave = [rule for rule in found if rule["impact"] in ("serious", "critical")]
+    return [(rule["id"], rule["nodes"][0]["html"][:200]) for rule in grave]
 
 
 def patiently(connect: Callable[[], None], seconds: float = 60) -> None:
