@@ -110,7 +110,7 @@ def test_at_a_fixed_norm_wide_linear_networks_drop_at_the_same_time():
 
 @pytest.mark.parametrize("name", ["attention", "quadratic"])
 def test_the_law_of_the_first_of_many_units(name):
-    net, lone = figure2_network(name, 1.0), width_and_data.lone_waits(name, 1.0)
+    net, lone = figure2_network(name, 1.0), width_and_data.lone_waits(name, 1.0, 5000)
     draws = networks.initial_units(net, 8, 1.0, range(7000, 7400))
     first = escape_time(net, draws).min(-1)
     assert width_and_data.law_distance(lone, 8, first) < 0.1
