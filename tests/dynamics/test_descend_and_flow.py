@@ -177,13 +177,12 @@ def test_numpy_and_torch_agree():
 
 def test_one_thread_and_two_give_the_same_bits():
     code = (
-        "from saddle_utils.studies import figure1; from saddle_utils.datasets import panel;"
-        "from saddle_utils.dynamics import flow; from saddle_utils.networks import *;"
+        "from saddle_utils.datasets import panel; from saddle_utils.networks import initial_units;"
+        "from saddle_utils.dynamics import descend, flow;"
         "import hashlib, torch;"
         "p = panel('fig1b'); t = initial_units(p.network, 50, 1e-6, range(4));"
-        "a = figure1.train_panel(p, 0, n_seeds=4).trajectory.theta;"
+        "a = descend(p.network, t, p.step, p.epochs).theta;"
         "b = flow(p.network, t[0], 40.0).theta;"
-        "from saddle_utils.dynamics import descend;"
         "c = descend(p.network, torch.as_tensor(t), p.step, 50).theta;"
         "print([hashlib.sha256(x.tobytes()).hexdigest() for x in (a, b, c)])"
     )
