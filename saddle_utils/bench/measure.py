@@ -54,7 +54,7 @@ ENGINES: dict[str, Callable[[Task], Ready]] = {
     "descend": _descend,
     "flow": _flow,
 }
-NEEDS = {"jax": "jax", "Kvaerno5": "diffrax", "Dopri8": "diffrax"}
+NEEDS = {"plain": "torch._dynamo", "jax": "jax", "Kvaerno5": "diffrax", "Dopri8": "diffrax"}
 
 
 @cache
