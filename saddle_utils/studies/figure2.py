@@ -161,7 +161,10 @@ def sweep(
         (runs,) = train_figure2(name, [kappa], int(width), [scale], seeds)
         saddles = figure2_levels(name, kappa)
         times = np.array([drop_times(run, saddles) for run in runs])
-        moments, losses = dense_loss(figure2_network(name, kappa), runs[_nearest(times)], finer=4)
+        middle = quantile_band(times[None])[1, 0]
+        off = np.abs(times / middle - 1)[:, np.isfinite(middle)]
+        typical = runs[np.where(np.isnan(off), np.inf, off).sum(1).argmin()]
+        moments, losses = dense_loss(figure2_network(name, kappa), typical, finer=4)
         moved = [i for i, run in enumerate(runs) if len(run.times) > 2]  # not all ReLUs dead
         drops = np.zeros(len(runs), dtype=int)
         drops[moved] = count([runs[i].times for i in moved], [runs[i].losses for i in moved]) - 1
@@ -169,13 +172,6 @@ def sweep(
 
     times, drops, curves = zip(*sweep_over(ensemble, *settings), strict=True)
     return Sweep(np.array(times), np.array(drops), list(curves))
-
-
-def _nearest(times: np.ndarray) -> int:
-    """The run whose drops (seeds, drops) are nearest to the medians, where these are known."""
-    middle = quantile_band(times[None])[1, 0]
-    off = np.abs(times / middle - 1)[:, np.isfinite(middle)]
-    return int(np.where(np.isnan(off), np.inf, off).sum(1).argmin())
 
 
 def fig2_picture(

@@ -29,14 +29,6 @@ SIZES = LinearSegmentedColormap.from_list(
 )
 
 
-def _draw_rate(ax: Axes, times: np.ndarray, away: np.ndarray, rate: float) -> None:
-    """An exponential, dashed, beside a curve: through its point in the middle of the decades."""
-    middle = np.sqrt(1e-8 * 1e-2)
-    k = int(np.argmin(np.abs(np.log(away / middle))))
-    line = away[k] * np.exp(rate * (times - times[k]))
-    dashed(ax, times[line < 1], line[line < 1], zorder=4)
-
-
 def _draw_waits(ax: Axes, predicted: np.ndarray, measured: np.ndarray, in_time: np.ndarray) -> None:
     """Predicted against measured; hollow, runs that do not reach their saddle in time.
 
@@ -75,7 +67,10 @@ def low_rank_start_picture(
             row[1].semilogy(run.times, away, color=colour, lw=1.3)
         turn = int(away.argmin())  # of the last, with the smallest perturbation
         for rate, side in zip(panel["rates"], (slice(0, turn), slice(turn, None)), strict=False):
-            _draw_rate(row[1], run.times[side], away[side], rate)
+            times, curve = run.times[side], away[side]
+            k = int(np.argmin(np.abs(np.log(curve / 1e-5))))  # a line through its middle
+            line = curve[k] * np.exp(rate * (times - times[k]))
+            dashed(row[1], times[line < 1], line[line < 1], zorder=4)
         draw_levels(row[0], [level / zero])
         row[0].set(ylabel=f"{name}\n\nloss / loss of no unit", ylim=(-0.03, 1.1))
         row[1].set(ylim=(1e-10, 3), ylabel="|loss − saddle's|")

@@ -85,8 +85,7 @@ def exact_runs(
     network: Network, rank: int, seeds: Sequence[int], end: float, rtol: float = 1e-6
 ) -> list[Trajectory]:
     """Gradient flow from exactly this rank, of the large units alone: the others stay at zero."""
-    theta = [low_rank_units(network, rank, rank, 0, seed) for seed in seeds]
-    return flows(network, np.stack(theta), end, rtol)
+    return flows(network, low_rank_starts(network, rank, rank, [0], seeds), end, rtol)
 
 
 def growth_on_the_way(network: Linear, rank: int, runs: Sequence[Trajectory]) -> np.ndarray:
