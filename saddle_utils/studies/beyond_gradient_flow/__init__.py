@@ -9,4 +9,4 @@ from .batches import (
     train_gallery,
 )
 from .draw import adam_picture, explorer, learning_rate_picture, noise_picture, survival_picture
-from .steps import horizons, last_losses, measure_learning_rates, measure_rule
+from .steps import last_losses, measure_delays, measure_learning_rates, measure_rule

@@ -39,10 +39,6 @@ class LearningRates(NamedTuple):
         ratios = self.times / self.flow
         return np.outer(self.lrs, rates).ravel(), ratios[:, : len(rates)].ravel()
 
-    def delays(self) -> np.ndarray:
-        """Steps by which each half-drop of descent lags behind flow, (m, n)."""
-        return (self.times - self.flow) / self.lrs[:, None]
-
 
 def measure_learning_rates(
     network: Network, theta0: np.ndarray, end: float, fractions: Sequence[float], beta: float = 0.0
@@ -63,6 +59,22 @@ def measure_learning_rates(
         return drop_times(descend(network, theta0, lr, int(longest / lr) + 5, rule=rule), levels)
 
     return LearningRates(edge, lrs, waits, np.array(sweep_over(drops, lrs)))
+
+
+def measure_delays(
+    network: Network, draws: np.ndarray, scales: Sequence[float], end: float
+) -> np.ndarray:
+    """Steps by which the first half-drop lags behind flow, at a fifth of the edge, (runs, scales).
+
+    From `draws` (runs, units, features) times each scale; `end` as in `horizons`.
+    """
+
+    def delay(unit: np.ndarray, scale: float, last: float) -> float:
+        found = measure_learning_rates(network, scale * unit, last, [0.2])
+        return (found.times[0, 0] - found.flow[0]) / found.lrs[0]
+
+    settings = list(zip(scales, horizons(network, scales, end), strict=True))
+    return np.array([[delay(unit, *setting) for setting in settings] for unit in draws])
 
 
 def edge_of_stability(network: Network, theta: np.ndarray) -> float:
@@ -90,8 +102,8 @@ def measure_rule(
     """Steps that one of `RULES` takes until half of what flow learns by its end is learned.
 
     A row for each scale and run: scale, run; steps, effective width then, and the time that flow
-    takes.  From `draws` (runs, units, features) times each scale; flow from the first scale is over
-    at time `end`, from the others in proportion.  `network` may be `stacked`, a task a run.
+    takes.  From `draws` (runs, units, features) times each scale; flow is over at the `horizons`.
+    `network` may be `stacked`, a task a run.
     """
 
     def at_scale(scale: float, last: float) -> pd.DataFrame:
