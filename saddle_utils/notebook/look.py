@@ -98,8 +98,9 @@ def draw_loss(
 ) -> None:
     """Loss over gradient-flow time as a fraction of the initial one, with dots at times `marks`."""
     ax.plot(times, losses, color=colour)
-    dots = {"color": colour, "mec": "white", "ms": 7, "clip_on": False}
-    ax.plot(marks, np.interp(marks, times, losses), "o", **dots)
+    if np.size(marks):  # dots that are nowhere, and not clipped, upset the layout
+        dots = {"color": colour, "mec": "white", "ms": 7, "clip_on": False}
+        ax.plot(marks, np.interp(marks, times, losses), "o", **dots)
     ax.set(xlim=(0, times[-1]), ylim=(-0.04, 1.07))
     ax.set(xlabel="gradient-flow time", ylabel="loss / initial loss")
 
