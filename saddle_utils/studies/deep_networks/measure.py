@@ -91,7 +91,7 @@ def recruitment(seed: int, seeds: int) -> pd.DataFrame:
 
 
 def escapes_by_depth(
-    depths: Sequence[int], scales: np.ndarray, seeds: Sequence[int], width: int = 4
+    depths: Sequence[int], scales: np.ndarray, seeds: Sequence[int]
 ) -> pd.DataFrame:
     """Escape of deep linear networks from the origin, a row for each depth, scale and seed.
 
@@ -102,7 +102,7 @@ def escapes_by_depth(
     """
     tables = []
     for depth in depths:
-        net = whitened((2, *[width] * (depth - 1), 2), (1.0, 0.4))
+        net = whitened((2, *[4] * (depth - 1), 2), (1.0, 0.4))
         settings, theta = starts_of_norm(net, scales, seeds)
         times, ends = escapes(net, theta, net.zero_loss() - 0.25, 0.03)
         kept = zip(imbalance(net, theta), imbalance(net, ends), strict=True)

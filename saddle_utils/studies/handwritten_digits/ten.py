@@ -13,6 +13,7 @@ from .measure import RECORDS, Task, digit_task
 
 DIGITS = tuple(range(10))
 DEPTH = 3  # powers of Szz: 40 inputs
+DROPS = 9  # that are predicted
 
 
 class TenDigits(NamedTuple):
@@ -36,7 +37,7 @@ class TenDigits(NamedTuple):
 
 
 def train_ten(
-    images: Images, width: int, init_scale: float, seed: int, batch: int, runs: int, drops: int = 9
+    images: Images, width: int, init_scale: float, seed: int, batch: int, runs: int
 ) -> TenDigits:
     """Ten digits at once: predicted, by gradient flow, and by `runs` runs on mini-batches.
 
@@ -47,7 +48,7 @@ def train_ten(
     net, (x, y) = task.network, images.of(DIGITS)
     x = x @ task.basis
     core = net.reduce(initial_units(net, width, init_scale, seed))[1]
-    theory = predict(stacked([net]), core[None], drops)
+    theory = predict(stacked([net]), core[None], DROPS)
     end = 1.15 * theory.times[0, -1]
     exact = flow(net, core, end, rtol=1e-11)  # for an interval of 1e-6
     found = drop_times(Trajectory(*dense_loss(net, exact), exact.core[:0]), theory.levels[0])

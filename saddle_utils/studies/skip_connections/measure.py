@@ -66,17 +66,17 @@ def waits(net: Layered, theta: np.ndarray) -> np.ndarray:
     return escapes(net, theta, (1 - SHARE) * net.loss(theta), PATH if net.smooth else None)[0]
 
 
-def escapes_with_skips(scales: np.ndarray, seeds: Sequence[int], width: int = 4) -> pd.DataFrame:
+def escapes_with_skips(scales: np.ndarray, seeds: Sequence[int]) -> pd.DataFrame:
     """Waiting times of four linear layers, a row for each skip, scale and seed (-1: balanced)."""
     tables = []
     for number, skips in enumerate(SKIPS.values()):
-        net = network("linear", skips, width)
+        net = network("linear", skips, 4)
         settings, theta = deep.starts_of_norm(net, scales, seeds)
         tables.append(pd.DataFrame({"skip": number, **settings, "time": waits(net, theta)}))
     return pd.concat(tables, ignore_index=True)
 
 
-def skip_table(depths: Sequence[int], scales: np.ndarray, width: int = 3) -> pd.DataFrame:
+def skip_table(depths: Sequence[int], scales: np.ndarray) -> pd.DataFrame:
     """Exponents of balanced linear networks by depth and by the layers that one skip jumps.
 
     The skip goes from the first hidden layer on.  Columns: depth, jumped, effective, the number of
@@ -85,7 +85,7 @@ def skip_table(depths: Sequence[int], scales: np.ndarray, width: int = 3) -> pd.
     rows = []
     for depth, jumped in ((d, j) for d in depths for j in range(d - 1)):
         skips = ((1, 1 + jumped),) if jumped else ()
-        net = network("linear", skips, width, depth)
+        net = network("linear", skips, 3, depth)
         times = waits(net, deep.starts_of_norm(net, scales, ())[1])
         rows.append((depth, jumped, deep.effective_depth(depth, skips), exponent(scales, times)))
     return pd.DataFrame(rows, columns=["depth", "jumped", "effective", "exponent"])
@@ -101,7 +101,7 @@ def mixed_start(
 
 
 def critical_depth(
-    depths: Sequence[int], seeds: Sequence[int], phis: Sequence[str] = PHIS, width: int = 10
+    depths: Sequence[int], seeds: Sequence[int], phis: Sequence[str] = PHIS
 ) -> pd.DataFrame:
     """Exponents of the wait with r of the layers small, a row for each phi, depth, seed and r.
 
@@ -112,7 +112,7 @@ def critical_depth(
     x = rng.standard_normal((16, 3))
     y = x @ [1.0, -0.5, 0.3] + 0.3 * np.abs(x[:, 0])
     for phi, depth in itertools.product(phis, depths):
-        net, starts, settings = networks.deep([3, *[width] * (depth - 1), 1], x, y, phi), [], []
+        net, starts, settings = networks.deep([3, *[10] * (depth - 1), 1], x, y, phi), [], []
         for seed, r in itertools.product(seeds, range(2, depth + 1)):
             small = np.random.default_rng([seed, depth, r]).choice(depth, r, replace=False)
             scales = np.array([1e-2, 1e-3, 1e-4]) * (0.01 if r == 2 else 1)  # 2: a logarithm
@@ -124,7 +124,7 @@ def critical_depth(
     return pd.DataFrame(rows, columns=["phi", "depth", "small", "seed", "degree", "exponent"])
 
 
-def imbalance_orders(phis: Sequence[str], seed: int, draws: int = 50) -> np.ndarray:
+def imbalance_orders(phis: Sequence[str], seed: int) -> np.ndarray:
     """Order in the size of the weights of the imbalance that an activation makes, (phis,).
 
     Of two layers: the rate goes as c^(order + 1) when all weights go as c, for dL/dh_1 passes one
@@ -135,7 +135,7 @@ def imbalance_orders(phis: Sequence[str], seed: int, draws: int = 50) -> np.ndar
     x, y = rng.standard_normal((9, 3)), rng.standard_normal((9, 2))
     for phi in phis:
         net = networks.deep([3, 4, 2], x, y, phi)
-        theta = np.stack([net.draw(rng) for _ in range(draws)])
+        theta = np.stack([net.draw(rng) for _ in range(50)])
         sizes = [np.linalg.norm(deep.imbalance_rates(net, c * theta)) for c in (1e-3, 1e-4)]
         tiny = sizes[0] < 1e-12 * np.linalg.norm(deep.norm_rates(net, 1e-3 * theta)[:, 0])
         found.append(np.nan if tiny else np.log10(sizes[0] / sizes[1]) - 1)
@@ -176,30 +176,30 @@ def _claim_network(ledger: Ledger, kind: str, skip: str, runs: Sequence[LayeredR
         ledger.at_most(f"{tag}_levels", f"{words}: the plateau is at the level of a network of "
             "width one (median of seeds)", "Corollary 2", measured=np.median(off), bound=0.01),
         ledger.share(f"{tag}_widths", f"{words}: effective width of layers "
-            f"{width_words(kind, skip)} on the plateaus and at the end (share of seeds)",
+            f"{expected_widths(kind, skip)[2]} on the plateaus and at the end (share of seeds)",
             "Figure 6", holds=[fits(kind, skip, run.widths()) for run in runs]),
     ]  # fmt: skip
 
 
-def fits(kind: str, skip: str, widths: np.ndarray) -> bool:
-    """Whether widths (plateaus, layers) are those expected of a network of Figure 6.
+def expected_widths(kind: str, skip: str) -> tuple[list[int], list[int], str]:
+    """Least and largest width that layers of a network of Figure 6 add at a drop; and in words.
 
-    After k drops every layer has width k, and a branch that a skip over two layers makes idle 0.
-    ReLU layers that a skip over one layer joins hold up to three kinds of units where the layer
-    before has one (fed from below, through the jumped layer, or both).
+    Every layer adds one, and a branch that a skip over two layers makes idle none.  ReLU layers
+    that a skip over one layer joins hold up to three kinds of units where the layer before has one
+    (fed from below, through the jumped layer, or both).
     """
-    drops = np.arange(len(widths))[:, None]
-    low = drops * ([1, 0] if skip == "skips two layers" else np.ones(widths.shape[1], int))
-    mixed = kind == "ReLU" and skip == "skips one layer"
-    return bool((low <= widths).all() and (widths <= low * ([1, 3] if mixed else 1)).all())
-
-
-def width_words(kind: str, skip: str) -> str:
-    """What `fits` expects, in words."""
     if skip == "skips two layers":
-        return "0, 1, 2, and of the branch 0"
-    mixed = kind == "ReLU" and skip == "skips one layer"
-    return "0, 1, 2" + (" (joined ones up to 3 a unit)" if mixed else "")
+        return [1, 0], [1, 0], "0, 1, 2, and of the branch 0"
+    if kind == "ReLU" and skip == "skips one layer":
+        return [1, 1], [1, 3], "0, 1, 2 (joined ones up to 3 a unit)"
+    return [1], [1], "0, 1, 2"
+
+
+def fits(kind: str, skip: str, widths: np.ndarray) -> bool:
+    """Whether widths (plateaus, layers) are the `expected_widths`, of which the first is 0."""
+    low, high, _ = expected_widths(kind, skip)
+    drops = np.arange(len(widths))[:, None]
+    return bool((drops * low <= widths).all() and (widths <= drops * high).all())
 
 
 def claim_effective_depth(ledger: Ledger, table: pd.DataFrame, depths: pd.DataFrame) -> list[Claim]:
