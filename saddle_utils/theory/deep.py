@@ -14,22 +14,6 @@ from ..networks.pointwise import ACTIVATIONS
 from .saddles import minimise
 
 
-def escape_time(depth: int, strength: float, scale: np.ndarray) -> np.ndarray:
-    """Time in which balanced, aligned layers grow out of a small norm, shape of `scale`.
-
-    rho^{2-L} / ((L - 2) s*) with s* = s L^{-(L-2)/2}, or ln(1 / rho) / s for L = 2 (arXiv
-    2106.15933): rho is the norm of all weights, `scale`, s the largest singular value of the
-    target, `strength`.  ValueError for fewer than two layers.
-    """
-    if depth < 2:
-        raise ValueError(f"depth is {depth}; one layer of weights does not start at a saddle")
-    scale = np.asarray(scale, dtype=float)
-    if depth == 2:
-        return np.log(1 / scale) / strength
-    rate = strength * depth ** (-(depth - 2) / 2)
-    return scale ** (2 - depth) / ((depth - 2) * rate)
-
-
 def effective_depth(depth: int, skips: Sequence[tuple[int, int]]) -> int:
     """Number of layers on the shortest path from input to output, with skips of length 0."""
     best = [0]

@@ -38,12 +38,15 @@ def optimal_escape_rate(strength: float, depth: int) -> float:
     return strength * depth ** (-(depth - 2) / 2)
 
 
-def optimal_escape_time(norm: float, strength: float, depth: int) -> float:
-    """Time of the optimal escape from |theta| = `norm` to infinity, or to 1 for two layers."""
+def optimal_escape_time(norm: np.ndarray, strength: float, depth: int) -> np.ndarray:
+    """Time of the optimal escape from |theta| = `norm` to infinity, or to 1 for two layers.
+
+    In the shape of `norm`: norm^(2-L) / ((L - 2) s*), or ln(1 / norm) / s (arXiv 2106.15933).
+    """
     rate = optimal_escape_rate(strength, depth)
     if depth == 2:
-        return float(np.log(1 / norm) / rate)
-    return float(norm ** (2 - depth) / ((depth - 2) * rate))
+        return np.log(1 / norm) / rate
+    return norm ** (2.0 - depth) / ((depth - 2) * rate)
 
 
 def mode_time(start: float, strength: float, depth: int, share: float = 0.5) -> float:

@@ -12,6 +12,7 @@ from saddle_utils.dynamics import escape, escapes, flow
 from saddle_utils.networks import DeepLinear
 from saddle_utils.observables import first_times, imbalance, rank_ratios
 from saddle_utils.theory import deep
+from saddle_utils.theory.deep_linear import optimal_escape_time
 
 RNG = np.random.default_rng(6)
 X, Y = RNG.standard_normal((12, 3)), RNG.standard_normal((12, 2))
@@ -28,7 +29,7 @@ def test_aligned_layers_escape_when_theory_says(depth):
     time, end = escape(net, deep.aligned_start(net, 1e-5), net.zero_loss() - 0.1)
     # two layers have corrections of order one beside the logarithm
     assert time == pytest.approx(
-        float(deep.escape_time(depth, 1.0, 1e-5)), rel=0.1 if depth == 2 else 1e-4
+        optimal_escape_time(1e-5, 1.0, depth), rel=0.1 if depth == 2 else 1e-4
     )
     assert rank_ratios(net, end).max() < 1e-10
     assert max(np.abs(d).max() for d in imbalance(net, end)) < 1e-8
@@ -131,8 +132,3 @@ def test_the_effective_depth_is_that_of_the_shortest_path():
             return min([1 + shortest(layer + 1), *jumps])
 
         assert deep.effective_depth(depth, skips) == shortest(0)
-
-
-def test_a_single_layer_is_refused_in_words():
-    with pytest.raises(ValueError, match="does not start at a saddle"):
-        deep.escape_time(1, 1.0, 0.1)

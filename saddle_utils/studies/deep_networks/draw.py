@@ -22,7 +22,7 @@ from ...notebook.look import (
     one_table,
 )
 from ...observables import LayeredRun
-from ...theory.deep import escape_time
+from ...theory.deep_linear import optimal_escape_time
 from .measure import shown
 from .panels import DeepPanel, panels
 
@@ -115,7 +115,8 @@ def depth_picture(table: pd.DataFrame) -> Picture:
         drawn, aligned = here[here["seed"] >= 0], here[here["seed"] < 0].sort_values("scale")
         left.plot(drawn["scale"], drawn["time"], ".", color=colour, ms=4, alpha=0.6)
         left.plot(aligned["scale"], aligned["time"], "o", color=colour, mec="white", ms=6)
-        dashed(left, aligned["scale"], escape_time(depth, 1.0, aligned["scale"]), 0.9)
+        scales = aligned["scale"]
+        dashed(left, scales, optimal_escape_time(scales, 1.0, depth), 0.9)
         note(left, f"L = {depth}", aligned[["scale", "time"]].iloc[0], colour, (6, 4))
         right.plot(drawn["scale"], drawn["rank"], ".", color=colour, ms=6)
     left.set(xscale="log", yscale="log", xlabel="norm of the initial weights", ylabel="escape time")

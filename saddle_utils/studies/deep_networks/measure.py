@@ -11,8 +11,8 @@ from ...dynamics import descend, escapes, flows
 from ...networks import initial_units
 from ...notebook.ledger import Claim, Ledger
 from ...observables import LayeredRun, imbalance, rank_ratios, standard_error
-from ...theory.deep import escape_time, starts_of_norm
-from ...theory.deep_linear import whitened
+from ...theory.deep import starts_of_norm
+from ...theory.deep_linear import optimal_escape_time, whitened
 from .panels import DeepPanel, panels
 
 FRACTIONS = (1.5, 3.0, 6.0)  # of a panel's initial scale, for `recruitment`
@@ -213,7 +213,7 @@ def claim_depth(ledger: Ledger, table: pd.DataFrame) -> list[Claim]:
     (aligned, drawn), (_, ranks) = (slopes(table, column) for column in ("time", "rank"))
     depths, least = aligned.index[aligned.index > 2], table["scale"].min()
     start = table[(table["seed"] < 0) & (table["scale"] == least)].set_index("depth")["time"]
-    predicted = [escape_time(depth, 1.0, least) for depth in depths]
+    predicted = [optimal_escape_time(least, 1.0, depth) for depth in depths]
     return [
         ledger.close("depth_exponents", "the escape time goes as scale^(2 - L), L = 3 to 6 "
             "(balanced)", DEEP, measured=aligned[depths], predicted=2 - depths, atol=0.03),
