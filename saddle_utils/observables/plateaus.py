@@ -101,7 +101,7 @@ def _clean(x: np.ndarray, times: np.ndarray, losses: np.ndarray, rule: Rule) -> 
 def _noisy(x: np.ndarray, times: np.ndarray, losses: np.ndarray, rule: Rule) -> Staircase:
     """The staircase of a noisy curve: of the pieces that fit it, as far as there is proof of it."""
     most = int(np.clip(8 * np.ptp(x) / max(rule.min_duration, 1e-300), 400, 1600))
-    b = with_fit(blocks(x, times, losses, most, rule.least / 50), rule.least / 50)
+    b = with_fit(blocks(x, times, losses, most, rule.least / 50))
     spans = believed(b, rule.spans(b.x, b.times, b.fit), rule.least, log=x is not times)
     level = [level_and_fall(b, *span)[0] for span in spans]
     levels, errors = np.array(level).reshape(-1, 2).T

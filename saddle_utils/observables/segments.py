@@ -62,56 +62,35 @@ def blocks(x: np.ndarray, times: np.ndarray, losses: np.ndarray, most: int, leas
     return Blocks(*means[:3], counts, edges, noise, means[2])
 
 
-def with_fit(b: Blocks, least: float, rounds: int = 3) -> Blocks:
+def with_fit(b: Blocks) -> Blocks:
     """The same blocks with their losses fitted by pieces, and with the noise that these leave.
 
-    Noise that lasts longer than a block, as of a smoothed loss, is found in what the pieces leave,
-    and the pieces are sought again.
+    Noise that lasts longer than a block, as of a smoothed loss, makes more of long averages than
+    single blocks say.  So pieces are sought at 1, 2, 4, ... times that noise, for as long as what
+    they leave is the likelier, as noise in which each block remembers the one before (AR(1)), by
+    more than what the pieces cost.
     """
-    loud = b.noise > 2 * least
-    factor = max(1.0, _contrast(b, loud, 1))
-    if (slow := _contrast(b, loud, 4)) > 1.6 * factor:  # more than a few drops make of it
-        factor = slow
-    for _ in range(rounds):
-        noise = b.noise * np.where(loud, factor, 1)
-        cuts = partition(b.x, b.losses, noise)
-        fit = fit_pieces(b.x, b.losses, noise, cuts)
-        longer = _lasting((b.losses - fit) / b.noise, cuts, loud)
-        if longer <= 1.1 * factor:
-            break
-        factor = longer
-    return replace(b, noise=noise, fit=fit)
+    factor, best = 1.0, _fitted(b, 1.0)
+    while factor < 16 and (longer := _fitted(b, 2 * factor))[0] < best[0]:
+        factor, best = 2 * factor, longer
+    return replace(b, noise=b.noise * max(1, best[1]), fit=best[2])
 
 
-def _contrast(b: Blocks, loud: np.ndarray, h: int) -> float:
-    """Noise of averages over h blocks, over what that of single blocks makes of it; 0 if too few.
+def _fitted(b: Blocks, factor: float) -> tuple[float, float, np.ndarray]:
+    """Price of the best pieces at `factor` times the noise, the factor that they show, their fit.
 
-    From the median of |first - 2 second + third| of three averages in a row, where it is `loud`.
+    The price is that of `partition`, with twice the log likelihood of AR(1) noise of any strength.
     """
-    means, errors, sound = (
-        np.convolve(values, np.ones(h) / h, "valid") for values in (b.losses, b.noise**2 / h, loud)
-    )
-    sound = sound > 1 - 1e-9
-    off = means[: -2 * h] - 2 * means[h:-h] + means[2 * h :]
-    error = np.sqrt(errors[: -2 * h] + 4 * errors[h:-h] + errors[2 * h :])
-    sound = sound[: -2 * h] & sound[h:-h] & sound[2 * h :]
-    if sound.sum() <= max(10, 45 * (h - 1)):
-        return 0.0
-    return NORMAL * float(np.median(np.abs(off / error)[sound]))
-
-
-def _lasting(residuals: np.ndarray, cuts: list[int], loud: np.ndarray) -> float:
-    """How much larger the noise of long averages is than that of single blocks says."""
-    found = 1.0
-    for h in (2, 4, 8):
-        total, freedom = 0.0, 0
-        for a, b in pairwise(cuts):
-            if (k := (b - a) // h) >= 4 and loud[a:b].all():
-                means = residuals[a : a + k * h].reshape(k, h).mean(1)
-                total, freedom = total + h * (means**2).sum(), freedom + k - 1
-        if freedom >= 10:
-            found = max(found, float(np.sqrt(total / freedom)))
-    return found
+    cuts = partition(b.x, b.losses, factor * b.noise)
+    fit = fit_pieces(b.x, b.losses, factor * b.noise, cuts)
+    rest = (b.losses - fit) / b.noise
+    memory = np.clip((rest[1:] * rest[:-1]).sum() / max((rest**2).sum(), 1e-300), 0, 0.97)
+    news = np.append(np.sqrt(1 - memory**2) * rest[0], rest[1:] - memory * rest[:-1])
+    variance = max((news**2).mean(), 1e-300)
+    slopes = sum(fit[i] != fit[j - 1] for i, j in pairwise(cuts))
+    price = np.log(max(len(rest), 400)) * (JUMP * len(cuts) + BEND * slopes)
+    price += len(rest) * np.log(variance) - np.log(1 - memory**2)
+    return price, float(np.sqrt(variance) / (1 - memory)), fit
 
 
 def partition(
