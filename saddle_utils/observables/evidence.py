@@ -17,10 +17,11 @@ Span = tuple[int, int]
 
 # Chosen on tanh staircases, power laws, exponentials and constants in Gaussian noise; tested on
 # other kinds as well (tests/observables/test_any_curve.py).
-WHOLE = 22.0  # by how much the pieces fit the whole curve better than a loss that only slows down
-HERE = -5.5  # the same from one plateau to the next, where a convex curve also follows the noise
-BETWEEN, SMOOTH = -10.0, 4.0  # a plateau against curves with one drop in its place: any, and a tanh
-SHARE = 0.03, 0.1  # of what speaks against the tanh, and of the smaller drop's squared significance
+WHOLE = 3.0  # by how much all drops together fit the curve better than a loss that only slows down
+HERE = -5.5  # the pieces from one plateau to the next, where a convex curve also follows the noise
+TANHS = 9.0  # two tanh steps around a plateau, against one in its place
+BETWEEN, SHARE = 2.0, (0.03, 0.1)  # the same of any shape; and of the tanh's, of significance^2
+ASIDE = 5.0  # what a drop of any shape fits of the noise beyond a tanh
 CERTAIN = 3.5  # size of a drop in standard errors
 RISES = 1 / 3  # of all falls; a curve that rises more is no descent
 
@@ -36,12 +37,10 @@ def believed(b: Blocks, spans: list[Span], least: float, log: bool) -> list[Span
     spans = list(spans)
     if len(spans) < 2:
         return spans
-    if _over_one_drop(b, 0, len(b.x) - 1).gain < WHOLE:
-        return spans[-1:]
     step = np.diff(without_pulses(b.fit, max(1, len(b.x) // 50)))
     if np.maximum(step, 0).sum() > RISES * np.maximum(-step, 0).sum():
         return []
-    known: dict[tuple[int, ...], Comparison] = {}
+    known: dict[tuple, tuple[float, float]] = {}
     while len(spans) > 1:
         doubts = [d for k in range(len(spans) - 1) for d in _doubts(b, spans, k, least, known)]
         margin, k, merge = min(doubts)
@@ -51,9 +50,14 @@ def believed(b: Blocks, spans: list[Span], least: float, log: bool) -> list[Span
             spans[k : k + 2] = [(spans[k][0], spans[k + 1][1])]
         else:
             del spans[k]
-    if log and len(spans) > 1:
-        enough = WHOLE if len(spans) == 2 else 0
-        if _over_one_drop(b, 0, len(b.x) - 1, x=b.times).gain < enough:
+    ends = [0, *((i + j) // 2 for i, j in spans[1:-1]), len(b.x) - 1]
+    drops = [
+        _over_one_drop(b, *bounds, _steepest(b, *pair), known)
+        for bounds, pair in zip(pairwise(ends), pairwise(spans), strict=len(spans) > 1)
+    ]
+    left = sum(min(shaped + ASIDE, tanh) for shaped, tanh in drops)
+    for x in (b.x, b.times) if log else (b.x,):
+        if len(spans) > 1 and _over_convex(b, 0, len(b.x) - 1, x) - left < WHOLE:
             return spans[-1:]
     return spans
 
@@ -70,20 +74,25 @@ def _doubts(
         (significance - CERTAIN, k, True),
         (10 * (size / least - 1) if least else size, k, True),
         (5 * min([size, *before]) / max(fall, 1e-300) - 10, k, False),
-        (_remembered(known, b, first, last).gain - HERE, k, False),
+        (_over_convex(b, first, last, known=known) - HERE, k, False),
     ]
     if k + 2 < len(spans):
-        fastest = {at for pair in pairwise(spans[k : k + 3]) for at in _steepest(b, *pair)}
-        reach = (
-            spans[k + 2][0] - spans[k][1]
-        )  # what the outer plateaus do far away is no matter here
+        # What the outer plateaus do far away is no matter here.
+        reach = spans[k + 2][0] - spans[k][1]
         first, last = max(first, spans[k][1] - reach), min(spans[k + 2][1], spans[k + 2][0] + reach)
-        others = [_remembered(known, b, first, last, f) for f in fastest]
-        one = min(others, key=lambda comparison: comparison.gain)
-        smooth = one.over_sigmoid()
-        surest = min(significance, _step(b, *spans[k + 1 : k + 3])[1])
-        asked = BETWEEN + min(SHARE[0] * smooth, SHARE[1] * surest**2)
-        found += [(one.gain - asked, k + 1, False), (smooth - SMOOTH, k + 1, False)]
+        middle, pairs = sum(spans[k + 1]) // 2, [*pairwise(spans[k : k + 3])]
+        fastest = [_steepest(b, *pair) for pair in pairs]
+        one, tanh = _over_one_drop(b, first, last, fastest[0] + fastest[1], known)
+        before, behind = (
+            _over_one_drop(b, i, j, at, known)
+            for (i, j), at in zip(pairwise([first, middle, last]), fastest, strict=True)
+        )
+        surest = min(significance, _step(b, *pairs[1])[1])
+        asked = BETWEEN + min(SHARE[0] * tanh, SHARE[1] * surest**2)
+        found += [
+            (one - before[0] - behind[0] - asked, k + 1, False),
+            (tanh - before[1] - behind[1] - TANHS, k + 1, False),
+        ]
     return found
 
 
@@ -145,14 +154,25 @@ class Comparison:
         return float((self.w * z * z).sum() - explained.max() - self.left)
 
 
-def _remembered(known: dict, b: Blocks, i: int, j: int, fastest: int | None = None) -> Comparison:
-    key = (i, j, -1 if fastest is None else fastest)
+def _over_one_drop(
+    b: Blocks, i: int, j: int, fastest: tuple[int, ...], known: dict
+) -> tuple[float, float]:
+    """How much more squares a drop leaves than the pieces: the best of any shape, and a tanh."""
+    key = (i, j, *fastest)
     if key not in known:
-        known[key] = _over_one_drop(b, i, j, fastest)
+        found = [_compared(b, i, j, at) for at in fastest]
+        known[key] = min(c.gain for c in found), found[0].over_sigmoid()
     return known[key]
 
 
-def _over_one_drop(
+def _over_convex(b, i, j, x=None, known=None) -> float:
+    known = {} if known is None else known
+    if (i, j) not in known:
+        known[i, j] = _compared(b, i, j, x=x).gain
+    return known[i, j]
+
+
+def _compared(
     b: Blocks, i: int, j: int, fastest: int | None = None, x: np.ndarray | None = None
 ) -> Comparison:
     """Blocks i to j against the best decreasing curve, concave before `fastest` and then convex.
