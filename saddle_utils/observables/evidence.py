@@ -17,12 +17,12 @@ Span = tuple[int, int]
 
 # Chosen on tanh staircases, power laws, exponentials and constants in Gaussian noise; tested on
 # other kinds as well (tests/observables/test_any_curve.py).
-WHOLE = 3.0  # by how much all drops together fit the curve better than a loss that only slows down
+WHOLE = 4.5  # for each drop, by how much all fit better than a loss that only slows down
 HERE = -5.5  # the pieces from one plateau to the next, where a convex curve also follows the noise
-TANHS = 9.0  # two tanh steps around a plateau, against one in its place
-BETWEEN, SHARE = 2.0, (0.03, 0.1)  # the same of any shape; and of the tanh's, of significance^2
+TANHS = 10.0  # two tanh steps around a plateau, against one in its place
+BETWEEN, SHARE = 0.0, (0.03, 0.1)  # the same of any shape; and of the tanh's, of significance^2
 ASIDE = 5.0  # what a drop of any shape fits of the noise beyond a tanh
-CERTAIN = 3.5  # size of a drop in standard errors
+CERTAIN = 4.0  # size of a drop in standard errors
 RISES = 1 / 3  # of all falls; a curve that rises more is no descent
 
 GROUPS = 64  # a stretch is compared in at most so many groups of blocks
@@ -57,7 +57,7 @@ def believed(b: Blocks, spans: list[Span], least: float, log: bool) -> list[Span
     ]
     left = sum(min(shaped + ASIDE, tanh) for shaped, tanh in drops)
     for x in (b.x, b.times) if log else (b.x,):
-        if len(spans) > 1 and _over_convex(b, 0, len(b.x) - 1, x) - left < WHOLE:
+        if len(spans) > 1 and _over_convex(b, 0, len(b.x) - 1, x) - left < WHOLE * len(drops):
             return spans[-1:]
     return spans
 
@@ -73,7 +73,7 @@ def _doubts(
     found = [
         (significance - CERTAIN, k, True),
         (10 * (size / least - 1) if least else size, k, True),
-        (5 * min([size, *before]) / max(fall, 1e-300) - 10, k, False),
+        (5 * min([size, *before]) / max(fall, 1e-300) - 10, k, [size] < before),
         (_over_convex(b, first, last, known=known) - HERE, k, False),
     ]
     if k + 2 < len(spans):
