@@ -17,12 +17,12 @@ Span = tuple[int, int]
 
 # Chosen on tanh staircases, power laws, exponentials and constants in Gaussian noise; tested on
 # other kinds as well (tests/observables/test_any_curve.py).
-WHOLE = 4.5  # for each drop, by how much all fit better than a loss that only slows down
-HERE = -5.5  # the pieces from one plateau to the next, where a convex curve also follows the noise
-TANHS = 10.0  # two tanh steps around a plateau, against one in its place
-BETWEEN, SHARE = 0.0, (0.03, 0.1)  # the same of any shape; and of the tanh's, of significance^2
-ASIDE = 5.0  # what a drop of any shape fits of the noise beyond a tanh
-CERTAIN = 4.0  # size of a drop in standard errors
+WHOLE = 4.0  # by how much a drop fits better than a loss that only slows down: each, and the last
+HERE = -5.5  # the pieces against the same from one plateau to the next, where it follows the noise
+TANHS = 9.0  # two tanh steps around a plateau against one in its place
+SHARE = 0.03, 0.1  # the same of any shape: of the misfit of the tanh, and of the significance^2
+ASIDE = 5.0  # what a drop of any shape follows of the noise, more than a tanh does
+CERTAIN = 3.8  # size of a drop in standard errors
 RISES = 1 / 3  # of all falls; a curve that rises more is no descent
 
 GROUPS = 64  # a stretch is compared in at most so many groups of blocks
@@ -50,14 +50,15 @@ def believed(b: Blocks, spans: list[Span], least: float, log: bool) -> list[Span
             spans[k : k + 2] = [(spans[k][0], spans[k + 1][1])]
         else:
             del spans[k]
+    if len(spans) < 2:
+        return spans
     ends = [0, *((i + j) // 2 for i, j in spans[1:-1]), len(b.x) - 1]
     drops = [
-        _over_one_drop(b, *bounds, _steepest(b, *pair), known)
-        for bounds, pair in zip(pairwise(ends), pairwise(spans), strict=len(spans) > 1)
+        min(_over_one_drop(b, i, j, _steepest(b, *pair), known))
+        for (i, j), pair in zip(pairwise(ends), pairwise(spans), strict=True)
     ]
-    left = sum(min(shaped + ASIDE, tanh) for shaped, tanh in drops)
     for x in (b.x, b.times) if log else (b.x,):
-        if len(spans) > 1 and _over_convex(b, 0, len(b.x) - 1, x) - left < WHOLE * len(drops):
+        if _compared(b, 0, len(b.x) - 1, x=x).gain - sum(drops) < WHOLE * len(drops):
             return spans[-1:]
     return spans
 
@@ -68,32 +69,33 @@ def _doubts(
     """What speaks against drop k and the plateau behind it: margin, plateau, whether to merge."""
     first, last = spans[k][0], spans[k + 1][1]
     size, significance = _step(b, *spans[k : k + 2])
-    before = [_step(b, *spans[k - 1 : k + 1])[0]] if k else []
+    before = _step(b, *spans[k - 1 : k + 1])[0] if k else np.inf
     fall = _proven_fall(b, *spans[k])
+    slows = known.setdefault((first, last), (_compared(b, first, last).gain,))[0]
     found = [
         (significance - CERTAIN, k, True),
         (10 * (size / least - 1) if least else size, k, True),
-        (5 * min([size, *before]) / max(fall, 1e-300) - 10, k, [size] < before),
-        (_over_convex(b, first, last, known=known) - HERE, k, False),
+        (5 * min(size, before) / max(fall, 1e-300) - 10, k, size < before < np.inf),
+        (slows - HERE, k, False),
     ]
-    if k + 2 < len(spans):
-        # What the outer plateaus do far away is no matter here.
-        reach = spans[k + 2][0] - spans[k][1]
-        first, last = max(first, spans[k][1] - reach), min(spans[k + 2][1], spans[k + 2][0] + reach)
-        middle, pairs = sum(spans[k + 1]) // 2, [*pairwise(spans[k : k + 3])]
-        fastest = [_steepest(b, *pair) for pair in pairs]
-        one, tanh = _over_one_drop(b, first, last, fastest[0] + fastest[1], known)
-        before, behind = (
-            _over_one_drop(b, i, j, at, known)
-            for (i, j), at in zip(pairwise([first, middle, last]), fastest, strict=True)
-        )
-        surest = min(significance, _step(b, *pairs[1])[1])
-        asked = BETWEEN + min(SHARE[0] * tanh, SHARE[1] * surest**2)
-        found += [
-            (one - before[0] - behind[0] - asked, k + 1, False),
-            (tanh - before[1] - behind[1] - TANHS, k + 1, False),
-        ]
-    return found
+    if k + 2 == len(spans):  # no plateau between drops vouches for the last one
+        drop = _over_one_drop(b, first, last, _steepest(b, *spans[k:]), known)
+        return [*found, (slows - min(drop) - WHOLE, k, k > 0)]
+    # What the outer plateaus do far away is no matter here.
+    reach = spans[k + 2][0] - spans[k][1]
+    first, last = max(first, spans[k][1] - reach), min(spans[k + 2][1], spans[k + 2][0] + reach)
+    middle, pairs = sum(spans[k + 1]) // 2, [*pairwise(spans[k : k + 3])]
+    fastest = [_steepest(b, *pair) for pair in pairs]
+    shaped, tanh = _over_one_drop(b, first, last, fastest[0] + fastest[1], known)
+    parts = zip(pairwise([first, middle, last]), fastest, strict=True)
+    two = np.sum([_over_one_drop(b, i, j, at, known) for (i, j), at in parts], axis=0)
+    surest = min(significance, _step(b, *pairs[1])[1])
+    asked = min(SHARE[0] * tanh, SHARE[1] * surest**2)
+    return [
+        *found,
+        (shaped - two[0] + ASIDE - asked, k + 1, False),
+        (tanh - two[1] - TANHS, k + 1, False),
+    ]
 
 
 def _proven_fall(b: Blocks, i: int, j: int) -> float:
@@ -157,19 +159,12 @@ class Comparison:
 def _over_one_drop(
     b: Blocks, i: int, j: int, fastest: tuple[int, ...], known: dict
 ) -> tuple[float, float]:
-    """How much more squares a drop leaves than the pieces: the best of any shape, and a tanh."""
+    """How much more squares than the pieces a drop leaves: of any shape (+ `ASIDE`), and a tanh."""
     key = (i, j, *fastest)
     if key not in known:
         found = [_compared(b, i, j, at) for at in fastest]
-        known[key] = min(c.gain for c in found), found[0].over_sigmoid()
+        known[key] = min(c.gain for c in found) + ASIDE, found[0].over_sigmoid()
     return known[key]
-
-
-def _over_convex(b, i, j, x=None, known=None) -> float:
-    known = {} if known is None else known
-    if (i, j) not in known:
-        known[i, j] = _compared(b, i, j, x=x).gain
-    return known[i, j]
 
 
 def _compared(
