@@ -58,13 +58,11 @@ def believed(b: Blocks, spans: list[Span], least: float, log: bool) -> list[Span
         min(_over_one_drop(b, i, j, _steepest(b, *pair), known))
         for (i, j), pair in zip(pairwise(ends), pairwise(spans), strict=True)
     ]
-    if _compared(b, 0, len(b.x) - 1).gain - sum(drops) < WHOLE * len(drops):
-        return spans[-1:]
+    enough = sum(drops) + WHOLE * len(drops)
+    found = _compared(b, 0, ends[-1]).gain >= enough
     if log:  # several drops in log time are no power law, but one may be
-        enough = WHOLE + drops[0] if len(drops) == 1 else 0
-        if _compared(b, 0, len(b.x) - 1, x=b.times).gain < enough:
-            return spans[-1:]
-    return spans
+        found &= _compared(b, 0, ends[-1], x=b.times).gain >= (enough if len(drops) == 1 else 0)
+    return spans if found else spans[-1:]
 
 
 def _doubts(
@@ -74,12 +72,13 @@ def _doubts(
     first, last = spans[k][0], spans[k + 1][1]
     size, significance = _step(b, *spans[k : k + 2])
     before = _step(b, *spans[k - 1 : k + 1])[0] if k else np.inf
-    fall = _proven_fall(b, *spans[k])
+    _, (fall, error) = level_and_fall(b, *spans[k])
+    proven = abs(fall) - 2 * error
     slows = known.setdefault((first, last), (_compared(b, first, last).gain,))[0]
     found = [
         (significance - CERTAIN, k, True),
         (10 * (size / least - 1) if least else size, k, True),
-        (5 * min(size, before) / max(fall, 1e-300) - 10, k, size < before < np.inf),
+        (5 * min(size, before) / max(proven, 1e-300) - 10, k, size < before < np.inf),
         (slows - HERE, k, False),
     ]
     if k + 2 == len(spans):  # no plateau between drops vouches for the last one
@@ -100,12 +99,6 @@ def _doubts(
         (shaped - two[0] + ASIDE - asked, k + 1, False),
         (tanh - two[1] - TANHS, k + 1, False),
     ]
-
-
-def _proven_fall(b: Blocks, i: int, j: int) -> float:
-    """By how much the loss changes within a plateau, less two standard errors."""
-    _, (fall, error) = level_and_fall(b, i, j)
-    return abs(fall) - 2 * error
 
 
 def _step(b: Blocks, before: Span, after: Span) -> tuple[float, float]:
