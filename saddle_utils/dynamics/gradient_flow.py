@@ -44,6 +44,7 @@ def flow(
     times: np.ndarray | float,
     rtol: float = 1e-8,
     reduce: bool = True,
+    level: float = -np.inf,
 ) -> Trajectory:
     """Gradient flow dtheta/dt = -dL/dtheta (section 2) of one run, or of many at given times.
 
@@ -58,6 +59,7 @@ def flow(
     rtol : relative tolerance
     reduce : integrate a linear network in as many units as features, exactly (`Linear.reduce`);
         not where that is itself the claim (Theorem 3)
+    level : a run that takes its own steps ends before its end time where its loss falls so far
 
     Raises
     ------
@@ -73,7 +75,7 @@ def flow(
         raise ValueError("runs of an ensemble take steps of their own: use `dynamics.flows`")
     shape, starts = theta0.shape[:-2], theta0.reshape(-1, *theta0.shape[-2:])
     ends, grid = np.full(len(starts), grid[-1]), grid[: np.ndim(times) * grid.size]
-    runs = _all(network, starts, grid, ends, rtol, reduce)
+    runs = _all(network, starts, grid, ends, rtol, reduce, level)
     return Trajectory.together(runs, shape) if shape else runs[0]
 
 
@@ -111,6 +113,7 @@ def _all(
     ends: Sequence[float],
     rtol: float,
     reduce: bool,
+    level: float = -np.inf,
 ) -> list[Trajectory]:
     """The runs of all starts, at the times of a grid or their own, on all cores."""
     floors = rtol * np.sqrt(np.mean(starts**2, axis=(1, 2)))
@@ -122,12 +125,14 @@ def _all(
         basis = None if bases is None else bases[i]
         if data is None:
             net = network.runs(i)
-            return Trajectory(*by_scipy(net, cores[i], grid, ends[i], rtol, floors[i]), basis)
+            return Trajectory(
+                *by_scipy(net, cores[i], grid, ends[i], rtol, floors[i], level), basis
+            )
         limit, net = MAX_STEPS + len(grid), network.runs(i)
         if not cores[i].any() and not net.field(cores[i]).any():  # at the saddle itself
             found = np.append(grid[:1], 0.0)[:1], net.loss(cores[i])[None], cores[i][None]
             return Trajectory(*_rested(found, grid, ends[i]), basis)
-        done, *found = flow_one(data[i], columns[i], grid, ends[i], rtol, floors[i], limit)
+        done, *found = flow_one(data[i], columns[i], grid, ends[i], rtol, floors[i], limit, level)
         if not done and len(found[1]) and found[1][-1] < rtol**2 * net.zero_loss():
             found = _rested(found, grid, ends[i])  # the loss only falls: what is left is no more
         elif not done:
@@ -146,8 +151,9 @@ def _rested(found: Sequence[np.ndarray], grid: np.ndarray, end: float) -> list[n
 
 
 def by_scipy(
-    network: Network, theta0: np.ndarray, grid: np.ndarray, end: float, rtol: float, floor: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    network: Network, theta0: np.ndarray, grid: np.ndarray, end: float, rtol: float, floor: float,
+    level: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """Times, losses and units of one run by scipy, from a network's `field` and `jacobian`.
 
     For networks without a kernel, or so large that array code is faster.
@@ -161,6 +167,11 @@ def by_scipy(
             raise RunFailedError(f"gradient flow is stuck at time {time:.6g}: {FAR}")
         return network.field(flat.reshape(theta0.shape)).ravel()
 
+    def above(time: float, flat: np.ndarray) -> float:
+        return float(network.loss(flat.reshape(theta0.shape))) - level
+
+    above.terminal = True
+
     def jacobian(time: float, flat: np.ndarray) -> np.ndarray:
         return network.jacobian(flat.reshape(theta0.shape))
 
@@ -169,7 +180,14 @@ def by_scipy(
         solver = {"method": "LSODA", "jac": jacobian}
     times = grid if len(grid) else None
     solution = solve_ivp(
-        field, (0.0, end), theta0.ravel(), t_eval=times, rtol=rtol, atol=floor, **solver
+        field,
+        (0.0, end),
+        theta0.ravel(),
+        t_eval=times,
+        rtol=rtol,
+        atol=floor,
+        events=above if level > -np.inf else None,
+        **solver,
     )
     theta = solution.y.T.reshape(-1, *theta0.shape)
     if not solution.success or not np.isfinite(theta).all():

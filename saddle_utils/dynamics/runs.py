@@ -21,10 +21,10 @@ RECORDS = 256  # of a tape for the steps of a run; another one follows
 ROUNDING = 1e-11  # relative tolerance below which implicit steps only measure rounding
 
 
-def flow_one(data, start, grid, end, rtol, floor, limit):
-    """Gradient flow from units `start` (F, units) at time 0 to `end`: whether that was reached, and
-    times (T,), losses (T,) and units (T, units, F) at the times of the grid or, where it is empty,
-    at all steps of the solver."""
+def flow_one(data, start, grid, end, rtol, floor, limit, level):
+    """Gradient flow from units `start` (F, units) at time 0 to `end`, or to the first step at which
+    the loss has fallen to a `level`: whether it came to either, and times (T,), losses (T,) and
+    units (T, units, F) at the times of the grid or, where it is empty, at all steps."""
     f, units = start.shape
     work, spare = workspace(data, units), workspace(data, units)
     kinks, room = room_for_kinks(data, units), NO_ROOM
@@ -33,7 +33,7 @@ def flow_one(data, start, grid, end, rtol, floor, limit):
     tape = blank(grid.size or RECORDS, units, f)
     while True:
         flow_run(data, work, spare, kinks, room, places, rotation, now, marks, tape, grid, end,
-                 rtol, floor, limit)  # fmt: skip
+                 rtol, floor, limit, level)  # fmt: skip
         filled, _, _, stiff = marks
         if stiff and room is NO_ROOM:
             room = room_for_steps(data, units, f)
@@ -45,14 +45,14 @@ def flow_one(data, start, grid, end, rtol, floor, limit):
         else:
             break
     tapes.append([part[:filled] for part in tape])
-    whole = map(np.concatenate, zip(*tapes, strict=True)) if len(tapes) > 1 else tapes[0]
-    return now[0] >= end, *whole
+    whole = [np.concatenate(part) for part in zip(*tapes, strict=True)]
+    return now[0] >= end or whole[1][-1] <= level, *whole
 
 
 @kernel
 def flow_run(
     data, work, spare, kinks, room, places, rotation, now, marks, tape, grid, end, rtol, floor,
-    limit,
+    limit, level,
 ):  # fmt: skip
     """`flow_one` up to its end, the end of its tape, or the first step for which it has no room.
 
@@ -61,7 +61,7 @@ def flow_run(
     theta, new, error, point, aside = places[0], places[1], places[2], places[3], places[4]
     ks, crowd, weights, t, step = places[5:], now[2:5], now[5:], now[0], now[1]
     own, relu, filled, limited = grid.size == 0, kinks.on.shape[0] > 0, marks[0], marks[1]
-    stiff = marks[3] > 0
+    stiff, fallen = marks[3] > 0, False
     if marks[2] == 0:
         set_pattern(data, kinks, theta)
     loss = slide_field(data, work, kinks, theta, ks[0])
@@ -69,7 +69,7 @@ def flow_run(
         step = min(0.01 * root_mean_square(theta) / max(root_mean_square(ks[0]), 1e-300), end)
         if own or grid[0] == 0:
             filled = write(tape, filled, t, loss, theta, rotation)
-    while t < end and marks[2] < limit and (step >= 1e-14 * t or relu):
+    while t < end and not fallen and marks[2] < limit and (step >= 1e-14 * t or relu):
         if (own and filled == tape.times.size) or (stiff and room.x.size == 0):
             break
         marks[2] += 1
@@ -109,6 +109,7 @@ def flow_run(
         if limited >= PATIENCE:
             now[12], stiff, limited = now[12] if stiff else h / 2, not stiff, 0
         loss = settle(data, work, kinks, theta, ks[0], loss, changed)
+        fallen = loss <= level
         if own:
             filled = write(tape, filled, t, loss, theta, rotation)
     now[0], now[1], marks[0], marks[1], marks[3] = t, step, filled, limited, stiff

@@ -15,7 +15,7 @@ import numpy as np
 from ..dynamics import Trajectory, flow
 from ..networks import DeepLinear, Linear, pack
 from ..observables import dense_loss
-from .divergence import diverging_times, grown_units
+from .divergence import first_divergence
 from .linear.saddles import linear_levels
 from .waiting import best_map
 
@@ -48,23 +48,23 @@ def deep_drops(
             big[i], small[i] = split_ranks(nets[i], theta[i], rank[i])
             learned = modes[i][:, modes[i].shape[1] - rank[i] :]
             g[i] = nets[i].syz - learned @ (learned.T @ nets[i].syz)
-        frozen = replace(network, syz=g, szz=0 * network.szz)
-        ends, _, rates = (part[:, 0] for part in diverging_times(frozen.field, small, degree))
+        rests = [replace(net, syz=g[i]) for i, net in enumerate(nets)]
+        first = [first_divergence(net, row, degree) for net, row in zip(rests, small, strict=True)]
+        ends, rates = (np.array([getattr(run, of) for run in first]) for of in ("end", "pace"))
         maps = [mode[:, -1 - min(k, levels.shape[1] - 2)] @ best_map(net)
                 for mode, k, net in zip(modes, rank, shallow, strict=True)]  # fmt: skip
         strength = np.linalg.norm(maps, axis=-1)
         goal = START * np.sqrt(network.depth) * strength ** (1 / network.depth)
-        left = goal ** (1 - degree) / ((degree - 1) * np.maximum(rates, 1e-300))
+        left = goal ** (1 - degree) / ((degree - 1) * rates)
         wait = np.maximum(ends - left, 0)
         for i in list(live):
             if rank[i] >= drops or not np.isfinite(wait[i]):
                 after[i] = clock[i] + wait[i]
                 live.remove(i)
-        still = np.isin(np.arange(len(nets)), list(live))
-        start = big + grown_units(frozen.field, small, np.where(still, wait, 0), degree)
         for i in live:
             fold = 1 / (np.linalg.norm(g[i], 2) * strength[i] ** (1 - 2 / network.depth))
-            run = flow(nets[i], start[i], min(left[i], LONGEST * fold) + LONGEST * fold, rtol=1e-7)
+            start = big[i] + first[i].before(left[i])
+            run = flow(nets[i], start, min(left[i], LONGEST * fold) + LONGEST * fold, rtol=1e-7)
             last, middles = _rest(nets[i], run), (levels[i, 1:] + levels[i, :-1]) / 2
             times, losses = dense_loss(nets[i], run)
             shown = times <= run.times[last]

@@ -1,79 +1,122 @@
-"""Units that diverge: dtheta = F(theta), homogeneous of a degree p of 2 or more.
+"""Small units that diverge: dtheta = F(theta), homogeneous of a degree p of 2 or more.
 
-Such a unit takes a finite time t_inf, of order eps^(1 - p) from a start of size eps.  It is found
-by a clock of the unit's own, ds = r^(p - 1) dt with the norm r, in which the direction moves at a
-rate of order one and r grows exponentially: t_inf = int r^(1 - p) ds, exact at any eps.
+Such a unit takes a finite time t_inf, of order eps^(1 - p) from a start of size eps, and ends as
+dr = k r^p on a last direction, so that (p - 1) k (t_inf - t) = r^(1 - p).  F is the field of the
+network itself at sizes at which its output is nothing; and units of any size move as those do, in
+times scaled by size^(1 - p).  So a run is followed in parts, each from the same small size: then
+the clock of each part resolves its end, however long the parts before it were.
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.integrate import solve_ivp
 
-Force = Callable[[np.ndarray], np.ndarray]  # of units (\\*runs, units, features), each by itself
-GONE = 1e4  # how much less time is left than at the start when a unit is on its last direction
-RTOL = 1e-7  # of the integration
-STRETCH = 1.5  # of units: a force that does not scale as its degree asks, to RTOL, is rounding
-SPAN, SPANS = 10.0, 200  # e-folds between checks, and how often
+from ..dynamics import Trajectory, flow
+from ..networks import Network
+from .waiting import Escape, FirstEscape
+
+NOTHING = 1e-8  # part of what is learned, up to which the output of units is nothing
+TINY, HUGE = 1e-20, 1e10  # sizes at which a network has its lowest order alone, and its highest
+STRETCH = 1.5  # of units: a force that does not scale as its degree asks, to 1e-7, is rounding
+ROOM, PARTS = 1e-3, 20  # time left behind a part, over that before it; parts at most
+LONGEST = 1e6  # growth times of the first direction for which a unit is waited
+ENDED, STRAIGHT = 1e-6, 1 - 1e-6  # time left, over t_inf, and growth, over speed, at the last look
+RTOL = 1e-9  # of the integration
 
 
-def diverging_times(
-    force: Force, theta: np.ndarray, degree: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Times t_inf, inf if never; last directions, in the shape of theta; and their rates.
+@dataclass(frozen=True)
+class Divergence:
+    """The unit of one run that diverges first.
 
-    Times and rates are (\\*runs, units), for theta (\\*runs, units, features).  On its last
-    direction a unit obeys dr = k r^p with the rate k, so that (p - 1) k (t_inf - t) = r^(1 - p).
-    Units that take longer than the first of their run are given up, and have inf as well.
+    network, degree : homogeneous of this degree where units are no larger than `small`
+    parts : all units at the beginnings of the parts of the run, (units, features) each
+    left : times left then, descending, (parts,); empty if no unit diverges
+    recruit : index of the unit; way : its last direction, of norm 1; pace : its rate k there
     """
-    norm = np.linalg.norm(theta, axis=-1)
-    safe = np.where(norm > 0, norm, 1)
-    way = theta / safe[..., None]
-    pull, stretched = force(way), force(STRETCH * way)
-    rate = np.abs(pull).max((-2, -1), keepdims=True)
-    off = np.abs(stretched / STRETCH**degree - pull).max((-2, -1), keepdims=True)
-    rate = np.where(off < RTOL * rate, rate, np.inf)  # rounding moves no unit
-    slowness = safe ** (1 - degree) / rate[..., 0]  # of the clock
-    ends, ways, paces = np.full(norm.shape, np.inf), np.zeros_like(way), np.zeros(norm.shape)
-    state = np.concatenate([way, 0 * way[..., :2]], axis=-1)  # direction, ln r, time
 
-    def parts(now: np.ndarray) -> tuple[np.ndarray, ...]:
-        way = now[..., :-2]
-        way = way / np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), 1e-300)
-        pull = force(way) / rate
-        pace = (way * pull).sum(-1)
-        left = np.exp(np.clip((1 - degree) * now[..., -2], -300, 300))
-        return way, pull - pace[..., None] * way, pace, left
+    network: Network
+    degree: int
+    small: float
+    parts: list[np.ndarray]
+    left: np.ndarray
+    recruit: int
+    way: np.ndarray
+    pace: float
 
-    def field(_: float, flat: np.ndarray) -> np.ndarray:
-        _, turn, pace, left = parts(flat.reshape(state.shape))
-        return np.concatenate([turn, pace[..., None], left[..., None]], axis=-1).ravel()
+    @property
+    def end(self) -> float:
+        """The time t_inf, inf if no unit diverges."""
+        return float(self.left[0]) if len(self.left) else np.inf
 
-    for _ in range(SPANS):
-        run = solve_ivp(field, (0, SPAN), state.ravel(), method="DOP853", rtol=RTOL, atol=1e-9)
-        state = run.y[:, -1].reshape(state.shape)
-        state[..., :-2], turn, pace, left = parts(state)
-        gone = (np.linalg.norm(turn, axis=-1) < 1e-6 * pace) & (left < 1 / GONE)
-        end = state[..., -1] + left / np.where(gone, (degree - 1) * pace, 1)
-        new = gone & np.isinf(ends)
-        ends[new], ways[new] = (end * slowness)[new], state[..., :-2][new]
-        paces[new] = np.broadcast_to(rate[..., 0], pace.shape)[new] * pace[new]
-        waits = (norm > 0) & (state[..., -1] * slowness < ends.min(-1, keepdims=True))
-        if not (waits & ~gone & np.isfinite(rate[..., 0]) & pull.any(-1)).any():
+    def before(self, left: float) -> np.ndarray:
+        """All units (units, features) at a time before the end; the first where it is too long."""
+        part = max(int((self.left > left).sum()) - 1, 0)
+        theta = self.parts[part]
+        if not len(self.left) or left >= self.left[part]:
+            return theta.copy()
+        grown = (self.left[part] / left) ** (1 / (self.degree - 1))
+        wait, start = self.left[part] - left, self.small / grown
+        run, scale = _followed(self.network, theta, wait, self.degree, start)
+        return run.theta[-1] / scale
+
+
+def first_divergence(network: Network, theta: np.ndarray, degree: int) -> Divergence:
+    """The first of the units theta (units, features) of one run to diverge.
+
+    `network` is homogeneous of this degree where units are small.
+    """
+    way = theta / max(float(np.linalg.norm(theta, axis=-1).max()), 1e-300)
+    pull, stretched = (network.field(s * TINY * way) / (s * TINY) ** degree for s in (1, STRETCH))
+    most, energy = np.abs(pull).max(), 2 * network.loss(HUGE * way) / HUGE ** (2 * degree + 2)
+    small = (NOTHING * most / max(energy, 1e-300)) ** (1 / (degree + 1))
+    start, waits, parts = small * ROOM ** (1 / (degree - 1)), [], [theta]
+    moving = np.abs(stretched - pull).max() < 1e-7 * most  # rounding moves no unit
+    level = network.loss(0 * theta) - NOTHING * most**2 / max(energy, 1e-300)
+    while moving and len(parts) < PARTS:
+        longest = LONGEST / most * np.linalg.norm(theta, axis=-1).max() ** (1 - degree)
+        run, scale = _followed(network, theta, longest, degree, start, level=level)
+        if run.losses[-1] > level:
             break
-    return ends, ways, paces
+        theta = run.theta[-1] / scale
+        parts.append(theta)
+        waits.append(run.times[-1] * scale ** (degree - 1))
+        norms = np.linalg.norm(theta, axis=-1)
+        way = theta / np.where(norms > 0, norms, 1)[:, None]
+        force = network.field(start * way) / start**degree
+        pace, speed = (force * way).sum(-1), np.linalg.norm(force, axis=-1)
+        first = int((pace * norms ** (degree - 1)).argmax())
+        end = norms[first] ** (1 - degree) / ((degree - 1) * pace[first])
+        if end < ENDED * sum(waits) and pace[first] > STRAIGHT * speed[first]:
+            left = np.cumsum([end, *waits[::-1]])[::-1]
+            return Divergence(network, degree, small, parts, left, first, way[first], pace[first])
+    return Divergence(network, degree, small, parts[:1], np.empty(0), 0, 0 * theta[0], 1.0)
 
 
-def grown_units(force: Force, theta: np.ndarray, time: np.ndarray, degree: int) -> np.ndarray:
-    """Units theta (\\*runs, units, features) after a time (\\*runs,) at which none has diverged."""
-    scale = np.linalg.norm(theta, axis=-1).max(-1)[..., None, None]
-    pace = np.reshape(time, scale.shape) * scale ** (degree - 1)
-    if not pace.any():
-        return theta.copy()
+def _followed(
+    network: Network, theta: np.ndarray, wait: float, degree: int, start: float, **until: float
+) -> tuple[Trajectory, float]:
+    """The flow of units, scaled so that the largest has the size `start`; and the scale."""
+    scale = start / np.linalg.norm(theta, axis=-1).max()
+    return flow(network, scale * theta, wait * scale ** (1 - degree), RTOL, **until), scale
 
-    def field(_: float, flat: np.ndarray) -> np.ndarray:
-        return (pace * force(flat.reshape(theta.shape))).ravel()
 
-    begin = theta / np.where(scale > 0, scale, 1)
-    run = solve_ivp(field, (0, 1), begin.ravel(), method="DOP853", rtol=RTOL, atol=1e-10)
-    return run.y[:, -1].reshape(theta.shape) * scale
+def first_escape(network: Network, dormant: np.ndarray, degree: int) -> FirstEscape:
+    """The dormant unit (runs, units, features) that diverges, and so escapes, first.
+
+    `network` is the residual task at a saddle, homogeneous of this degree where units are small.
+    """
+    found = [first_divergence(network.runs(i), units, degree) for i, units in enumerate(dormant)]
+    runs, recruit = np.arange(len(dormant)), np.array([run.recruit for run in found])
+    end, pace = (np.array([getattr(run, of) for run in found]) for of in ("end", "pace"))
+
+    def at(size: np.ndarray) -> Escape:
+        left = np.maximum(size, 1e-100) ** (1 - degree) / ((degree - 1) * pace)
+        others = np.stack([run.before(wait) for run, wait in zip(found, left, strict=True)])
+        unit = others[runs, recruit][:, None].copy()
+        others[runs, recruit] = 0
+        largest = np.linalg.norm(others, axis=-1).max(-1)
+        rival = largest / np.maximum(np.linalg.norm(unit, axis=-1)[:, 0], 1e-300)
+        return Escape(end - left, unit, others, rival)
+
+    way, share = np.stack([run.way for run in found]), np.eye(dormant.shape[1])[recruit]
+    return FirstEscape(way[:, None], recruit, share, at)

@@ -9,71 +9,40 @@ have a mean: it is learned at once.
 """
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
 from ..dynamics import flows
-from ..networks import Linear, Pointwise, concat
+from ..networks import Linear, Pointwise
 from ..observables import dense_loss, passage_time
 from .activations import lowest_order, taylor
-from .divergence import diverging_times, grown_units
+from .divergence import TINY, first_escape
 from .linear.path import first_linear_escape
-from .waiting import Drop, Escape, FirstEscape, arrived, best_amplitude, impulse
+from .waiting import Drop, FirstEscape, arrived, best_amplitude, impulse
 
+POWERS = {2: "square", 3: "cubic"}  # activations of one order
 RAY = 1e-4  # size at which units of lowest order 1 are no longer followed as a linear network
 FOLDS = 30  # and for how many e-folds of the fastest mode they are, of which nine make up for RAY
 LONGEST = 1e3  # a drop is followed for so many times the growth time of its unit at the beginning
 
 
+def power_task(rest: Pointwise) -> Pointwise:
+    """What small units see of an activation of lowest order p: the network of c_p a^p.
+
+    c_p is a factor of the labels, which changes nothing but what the units can learn.
+    """
+    order = lowest_order(rest.phi)
+    return replace(rest, phi=POWERS[order], y=taylor(rest.phi)[order] * rest.y)
+
+
 def first_power_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
-    """The dormant unit that diverges first, for an activation of lowest order p >= 2 at zero.
-
-    `rest` is the residual task and `dormant` the units (runs, units, features).  A unit obeys
-    dtheta = F(theta), homogeneous of degree p, by itself.  Near the end its direction is constant,
-    and its norm r obeys dr = k r^p, so that (p - 1) k (t_inf - t) = r^(1 - p).
-    """
-    order, runs = lowest_order(rest.phi), np.arange(len(dormant))
-    force = partial(power_field, rest, order=order)
-    ends, ways = np.full(dormant.shape[:2], np.inf), np.zeros_like(dormant)
-    paces, some = np.zeros(dormant.shape[:2]), np.flatnonzero(dormant.any((1, 2)))
-    if len(some):
-        lone = partial(power_field, rest.runs(some), order=order)
-        ends[some], ways[some], paces[some] = diverging_times(lone, dormant[some], order)
-    recruit, end = ends.argmin(-1), ends.min(-1)
-    pace = np.where(np.isfinite(end), paces[runs, recruit], 1)
-    safe = np.where(np.isfinite(end), end, 0)
-
-    def at(size: np.ndarray) -> Escape:
-        left = np.maximum(size, 1e-100) ** (1 - order) / ((order - 1) * pace)
-        others = grown_units(force, dormant, np.maximum(safe - left, 0), order)
-        unit = others[runs, recruit][:, None].copy()
-        others[runs, recruit] = 0
-        largest = np.linalg.norm(others, axis=-1).max(-1)
-        rival = largest / np.maximum(np.linalg.norm(unit, axis=-1)[:, 0], 1e-300)
-        return Escape(np.where(np.isfinite(end), end - left, np.inf), unit, others, rival)
-
-    share = np.eye(dormant.shape[1])[recruit]
-    return FirstEscape(ways[runs, recruit][:, None], recruit, share, at)
+    """The unit that diverges first, of an activation of lowest order p >= 2 (`first_escape`)."""
+    return first_escape(power_task(rest), dormant, lowest_order(rest.phi))
 
 
-def power_field(rest: Pointwise, theta: np.ndarray, order: int) -> np.ndarray:
-    """Field F of dormant units by the lowest order c_p a^p of the activation, shape of theta.
-
-    dv = c_p E[r (u . x)^p] and du = p c_p v . E[r (u . x)^(p - 1) x], summed over patches.
-    """
-    v, _ = rest.split(theta)
-    a = rest.kinks(theta)
-    lead = taylor(rest.phi)[order]
-    slope = lead * a ** (order - 1)
-    phi, slope = slope * a, order * slope
-    v_rows = v.reshape(*v.shape[:-1], -1, rest.patches).mT
-    v_rows = v_rows.reshape(*v_rows.shape[:-3], -1, v_rows.shape[-1])
-    r = rest.y / rest.samples
-    by_patch = phi.reshape(*phi.shape[:-2], -1, rest.samples)
-    dv = (by_patch @ r.mT).reshape(*theta.shape[:-1], rest.patches, -1).mT
-    back = (v_rows @ r).reshape(a.shape) * slope
-    return concat([dv.reshape(*theta.shape[:-1], rest.n_v), back @ rest.flat_x])
+def power_field(rest: Pointwise, theta: np.ndarray) -> np.ndarray:
+    """Field of dormant units by the lowest order c_p a^p of the activation, shape of theta."""
+    return power_task(rest).field(TINY * theta) / TINY ** lowest_order(rest.phi)
 
 
 def power_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Drop:
@@ -84,13 +53,13 @@ def power_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Dr
     """
     order, moves = lowest_order(network.phi), start[:, -1].any(-1)
     size = np.maximum(np.linalg.norm(start[:, -1], axis=-1), 1e-300)
-    pull = np.abs(power_field(network, start[:, -1:] / size[:, None, None], order)).max((1, 2))
+    pull = np.abs(power_field(network, start[:, -1:] / size[:, None, None])).max((1, 2))
     fold = 1 / np.maximum(pull * size ** (order - 1), 1e-300)
     ends = np.where(moves, LONGEST * fold, 1e-9)  # the others stay where they are
     runs = flows(network, start, ends, rtol=1e-6 if order == 2 else 1e-8)
     nets = [network.runs(np.array([i])) for i in range(len(start))]
     kicks = [-impulse(net, run, net.output) for net, run in zip(nets, runs, strict=True)]
-    kicked = dormant + power_field(replace(network, y=np.stack(kicks)), dormant, order)
+    kicked = dormant + power_field(replace(network, y=np.stack(kicks)), dormant)
     curves = [dense_loss(net, run) for net, run in zip(nets, runs, strict=True)]
     arrival = np.array([run.times[arrived(net, run)] for net, run in zip(nets, runs, strict=True)])
     return Drop(np.stack([run.theta[-1] for run in runs]), kicked, 0 * size, arrival, curves)

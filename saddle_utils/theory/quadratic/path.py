@@ -8,44 +8,16 @@ from scipy.signal import find_peaks
 from ...dynamics import Trajectory, flows
 from ...networks import Quadratic
 from ...observables import dense_loss
-from ..waiting import Drop, Escape, FirstEscape, arrived, impulse, residual_task
-from . import escape
+from ..divergence import first_escape
+from ..waiting import Drop, FirstEscape, arrived, impulse, residual_task
 
 LONGEST = 1e3, 1e5  # a drop is followed for so many times the time scale; and that of units of rank
 SLIGHT = 0.1  # of the largest singular value of a unit: a direction that ends smaller has no drop
 
 
 def first_quadratic_escape(rest: Quadratic, dormant: np.ndarray) -> FirstEscape:
-    """The dormant unit that escapes from this saddle first (Proposition 5).
-
-    `rest` is the residual task there and `dormant` the units (runs, units, features).  The unit has
-    the smallest `escape_time`.  Near it v = 1 / (2 lambda (t_inf - t)) and |u|^2 = 2 v^2, with u
-    along the eigenvector of G of the largest eigenvalue lambda for v > 0, the smallest for v < 0.
-    """
-    runs = np.arange(len(dormant))
-    times = escape.escape_time(rest, dormant, patience=1)
-    recruit, end = times.argmin(-1), times.min(-1)
-    safe = np.where(np.isfinite(end), end, 0)
-    unit = dormant[runs, recruit][:, None]
-    up = escape.dormant_units(rest, unit, 0.999 * safe)[:, 0, 0] > 0
-    values, vectors = np.linalg.eigh(rest.matrix(rest.syz)[:, 0])
-    edge = np.where(up, len(values[0]) - 1, 0)
-    u = vectors[runs, :, edge]
-    direction = np.concatenate([np.where(up, 1, -1)[:, None], np.sqrt(2) * u], 1)[:, None]
-    rate = np.maximum(np.abs(values[runs, edge]), 1e-300)
-
-    def at(size: np.ndarray) -> Escape:
-        left = np.sqrt(3) / np.maximum(2 * rate * size, 1e-300)  # |v| = size / sqrt 3
-        begin = np.maximum(safe - left, 0)
-        others = escape.dormant_units(rest, dormant, begin)
-        unit = others[runs, recruit][:, None].copy()
-        others[runs, recruit] = 0
-        largest = np.linalg.norm(others, axis=-1).max(-1)
-        rival = largest / np.maximum(np.linalg.norm(unit, axis=-1)[:, 0], 1e-300)
-        return Escape(np.where(np.isfinite(end), end - left, np.inf), unit, others, rival)
-
-    share = np.eye(dormant.shape[1])[recruit]
-    return FirstEscape(direction / np.sqrt(3), recruit, share, at)
+    """The dormant unit that escapes from this saddle first (Proposition 5, `first_escape`)."""
+    return first_escape(rest, dormant, 2)
 
 
 def quadratic_drop(network: Quadratic, start: np.ndarray, dormant: np.ndarray) -> Drop:
