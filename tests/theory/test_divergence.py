@@ -4,85 +4,85 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
+from scipy.integrate import solve_ivp
 
-from saddle_utils.theory.divergence import diverging_times, grown_units
-
-SCALES = np.array([1e-4, 3e-4, 1e-3])
-
-
-@pytest.mark.parametrize("degree", [2, 3])
-def test_a_radial_field_diverges_as_its_closed_form(degree):
-    """dtheta = k |theta|^(p - 1) theta has t_inf = r^(1 - p) / ((p - 1) k), way kept."""
-    k, way = 0.7, np.array([0.6, -0.8])
-    theta = SCALES[:, None] * way
-
-    def force(theta):
-        return k * np.linalg.norm(theta, axis=-1, keepdims=True) ** (degree - 1) * theta
-
-    closed = SCALES ** (1.0 - degree) / ((degree - 1) * k)
-    ends, ways, rates = diverging_times(force, theta, degree)
-    assert ends[2] == pytest.approx(closed[2], rel=1e-6)
-    assert np.isinf(ends[:2]).all() or np.allclose(ends[:2], closed[:2], rtol=1e-6)  # given up
-    np.testing.assert_allclose(ways[2], way, atol=1e-9)
-    assert rates[2] == pytest.approx(k)
-    time = 0.9 * closed[2]
-    grown = np.linalg.norm(grown_units(force, theta, time, degree), axis=1)
-    norms = (SCALES ** (1.0 - degree) - (degree - 1) * k * time) ** (1 / (1 - degree))
-    np.testing.assert_allclose(grown, norms, rtol=1e-5)
+from saddle_utils import networks
+from saddle_utils.theory.divergence import first_divergence
+from saddle_utils.theory.pointwise_path import power_field, power_task
 
 
-def saddle(theta):
-    """dv = u^2, du = 2 u v, of degree 2: what Eq. 14 is for one input."""
-    v, u = theta[..., 0], theta[..., 1]
-    return np.stack([u**2, 2 * u * v], axis=-1)
+def one_input(strength: float, energy: float = 1.0) -> networks.Quadratic:
+    """dv = s u^2, du = 2 s u v, from moments; the energy does not matter near zero."""
+    return networks.Quadratic(np.array([[strength]]), np.array([[energy]]), 1.0)
 
 
-def test_times_are_those_of_a_brute_force_integration():
-    """Quadratic units in one dimension, from random starts, to where they are a million times as
-    large; there v = 1 / (2 (t_inf - t)).  One with v < 0, u^2 < 2 v^2 never gets away."""
-    theta = 1e-3 * np.array([[0.5, 1.0], [-1.0, 1.0]])
-    ends, _, _ = diverging_times(saddle, theta, 2)
-    assert ends[0] == pytest.approx(_until(theta[0], 10.0), rel=1e-5)
-    assert np.isinf(ends[1])
+def cubic(seed: int, size: float = 1.0) -> networks.Pointwise:
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((30, 3)), size * rng.standard_normal((30, 2))
+    return power_task(networks.pointwise(x, y, "cubic"))
 
 
-def _until(theta, size):
-    """t_inf of one unit by small steps in the clock of its size."""
-    time, step = 0.0, 1e-3
-    while theta[0] < size:
-        h = step / np.linalg.norm(theta)
-        middle = theta + h / 2 * saddle(theta)
-        theta, time = theta + h * saddle(middle), time + h
-    return time + 1 / (2 * theta[0])
+@pytest.mark.parametrize("scale", [1e-8, 1e-3])
+def test_a_unit_on_its_last_direction_diverges_as_its_closed_form(scale):
+    """With u = sqrt(2) v a quadratic unit has dv = 2 s v^2, so 1 / v falls from 1 / v_0 to 0."""
+    ray = np.array([1.0, np.sqrt(2)])
+    found = first_divergence(one_input(0.7), scale * np.stack([0.5 * ray, ray, 0 * ray]), 2)
+    assert found.recruit == 1
+    assert found.end == pytest.approx(1 / (1.4 * scale), rel=1e-7)
+    assert_allclose(found.way, ray / np.sqrt(3), atol=1e-7)
+    assert found.pace == pytest.approx(1.4 / np.sqrt(3))
+    for left in (0.9 * found.end, 1e-3 * found.end, 10.0, 1e-3):
+        rates = 1 / (1.4 * (left + np.array([1 / (1.4 * scale), 0])))  # v of both, from the end
+        assert_allclose(found.before(left)[:2], rates[:, None] * ray, rtol=1e-5)
+    assert_allclose(found.before(2 * found.end), scale * np.stack([0.5 * ray, ray, 0 * ray]))
 
 
-def test_no_time_changes_nothing_and_units_at_zero_stay():
-    theta = np.array([[0.0, 0.0], [1e-3, 1e-3]])
-    np.testing.assert_array_equal(grown_units(saddle, theta, 0.0, 2), theta)
-    ends, _, _ = diverging_times(saddle, theta, 2)
-    assert np.isinf(ends[0]) and np.isfinite(ends[1])
-    assert np.isinf(diverging_times(saddle, 0 * theta, 2)[0]).all()
+@pytest.mark.parametrize("seed", range(4))
+def test_units_of_degree_three_move_as_in_a_brute_force_integration(seed):
+    net = cubic(seed)
+    theta = 1e-3 * np.random.default_rng(seed).standard_normal((4, 5))
+    found = first_divergence(net, theta, 3)
+
+    def field(time, flat):
+        return 1e6 * power_field(net, flat.reshape(theta.shape)).ravel()
+
+    outgrown = lambda time, flat: np.abs(flat).max() - 0.1  # noqa: E731
+    outgrown.terminal = True
+    run = solve_ivp(field, (0, 1e6), theta.ravel(), "DOP853", rtol=1e-12, atol=0, events=outgrown)
+    units = run.y[:, -1].reshape(theta.shape)
+    assert found.recruit == np.linalg.norm(units, axis=1).argmax()
+    left = found.end - 1e6 * run.t[-1]
+    assert 0 < left < 1e-2 * found.end
+    assert_allclose(found.before(left), units, rtol=1e-4, atol=1e-6)
+
+
+def test_units_that_are_trapped_or_at_zero_never_diverge():
+    """With v < 0 and u^2 < 2 v^2 a unit shrinks to v < 0, u = 0."""
+    trapped, free = [-1.0, 1.0], [0.5, 1.0]
+    found = first_divergence(one_input(1.0), 1e-3 * np.array([trapped, free, [0.0, 0.0]]), 2)
+    assert found.recruit == 1 and np.isfinite(found.end)
+    for theta in (1e-3 * np.array([trapped, trapped]), np.zeros((2, 2))):
+        found = first_divergence(one_input(1.0), theta, 2)
+        assert found.end == np.inf and not found.way.any()
+        assert_allclose(found.before(1.0), theta)
 
 
 def test_data_of_any_size_give_the_same_times_in_their_units():
     theta = 1e-3 * np.array([[0.5, 1.0], [0.2, -0.7]])
-    ends, ways, rates = diverging_times(saddle, theta, 2)
-    for size in (1e-30, 1e12):
-        found = diverging_times(lambda theta, size=size: size * saddle(theta), theta, 2)
-        np.testing.assert_allclose(found[0] * size, ends, rtol=1e-5)
-        np.testing.assert_allclose(found[1], ways, atol=1e-6)
-        np.testing.assert_allclose(found[2] / size, rates, rtol=1e-5)
+    usual = first_divergence(one_input(1.0), theta, 2)
+    for size in (1e-12, 1e12):
+        found = first_divergence(one_input(size, size**2), theta, 2)
+        assert found.end * size == pytest.approx(usual.end, rel=1e-7)
+        assert found.pace / size == pytest.approx(usual.pace, rel=1e-7)
+        assert_allclose(found.way, usual.way, atol=1e-7)
 
 
 def test_forces_at_rounding_are_none():
-    """A jagged force of 1e-14, as of a residual orthogonal to all units: none ever diverges."""
-    theta = 1e-3 * np.array([[0.5, 1.0], [-1.0, 1.0]])
-    calls = []
-
-    def noise(theta):
-        calls.append(1)
-        return 1e-14 * np.sign(np.sin(1e9 * theta))
-
-    ends, ways, rates = diverging_times(noise, theta, 2)
-    assert np.isinf(ends).all() and not ways.any() and not rates.any()
-    assert len(calls) < 20_000
+    """Even labels have no part in odd units: what is left of the force is the rounding of a sum."""
+    x = np.random.default_rng(0).standard_normal((50, 3))
+    x = np.concatenate([x, -x])[np.random.default_rng(1).permutation(100)]
+    net = networks.pointwise(x, (x**2).sum(1, keepdims=True), "cubic")
+    theta = 1e-3 * np.random.default_rng(2).standard_normal((5, 4))
+    assert 0 < np.abs(power_field(net, theta / 1e-3)).max() < 1e-13
+    assert first_divergence(power_task(net), theta, 3).end == np.inf
