@@ -23,8 +23,8 @@ OPTIONS = {  # all of them, for what is left out a function has from the one tha
     "nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"},
 }  # fmt: skip
 KERNELS = (  # modules with kernels
-    "compiling", "descents", "fields", "implicit", "kinks", "parts", "problems", "records",
-    "resting", "runs", "steps", "tableaux",
+    "compiling", "deep_fields", "descents", "fields", "implicit", "kinks", "parts", "problems",
+    "records", "resting", "runs", "steps", "tableaux",
 )  # fmt: skip
 
 

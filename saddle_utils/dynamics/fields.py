@@ -13,8 +13,10 @@ from collections import namedtuple
 import numpy as np
 
 from .compiling import compiled, merged
+from .deep_fields import deep_curvature, deep_gradient, deep_map
 from .problems import (
     CUBIC,
+    DEEP,
     GELU,
     LINEAR,
     POINTWISE,
@@ -34,6 +36,8 @@ Work = namedtuple("Work", "m g rows")
 
 def workspace(data, units):
     """Scratch for `field`."""
+    if data.kind == DEEP:
+        return Work(np.empty(data.a.size), np.empty(data.a.size), np.empty((data.n_right, 1)))
     rows = 2 * data.patches + 1 if data.kind == POINTWISE else 2
     size = data.b.size if data.kind == POINTWISE else data.a.size
     return Work(np.empty(size), np.empty(size), np.empty((rows, units)))
@@ -52,6 +56,8 @@ def field(data, work, on, theta, out):
     m, g, vl, gr = work.m, work.g, work.rows[0], work.rows[1]
     units, n_right, columns = theta.shape[1], data.n_right, data.b.shape[0]
     c = 0
+    if data.kind == DEEP:
+        deep_map(data, work, theta)
     for o in range(data.n_v):
         for k in range(data.n_left):
             factor(data, theta, o, k, vl)
@@ -71,6 +77,8 @@ def field(data, work, on, theta, out):
                 g[o * columns + k] -= x * data.b[j, k]
         for k in range(columns):
             loss -= (data.a[o, k] + g[o * columns + k]) * m[o * columns + k]
+    if data.kind == DEEP:
+        deep_gradient(data, work, out)
     c = 0
     for o in range(data.n_v):
         for k in range(data.n_left):
@@ -214,6 +222,9 @@ def curvature(data, work, on, theta, blocks, d):
     f, units = theta.shape
     if data.kind == POINTWISE:
         pointwise_curvature(data, work, on, theta, blocks, d)
+        return
+    if data.kind == DEEP:
+        deep_curvature(data, work, theta, blocks[0], d)
         return
     for i in range(units):
         c, at, block = 0, i * f, blocks[i]

@@ -13,6 +13,7 @@ from .compiling import compiled, merged
 from .fields import clear, curvature, transpose
 from .kinks import hold_curvature
 from .problems import POINTWISE
+from .records import copy
 from .steps import carry_along, combine, invert_units, slide_field
 from .tableaux import GAMMA, RODAS_A, RODAS_C
 
@@ -204,26 +205,27 @@ def solve(room, rhs):
 
 @compiled
 def invert(matrix, out):
-    """The inverse of a square matrix into `out`, by elimination with pivots; `matrix` is lost."""
+    """The inverse of a square matrix into `out`, by elimination in its place, with pivots, which
+    are kept in the matrix: it is lost."""
     n = matrix.shape[0]
-    for i in range(n):
-        for k in range(n):
-            out[i, k] = 1.0 if i == k else 0.0
+    copy(matrix, out)
     for j in range(n):
         best = j
         for i in range(j + 1, n):
-            if abs(matrix[i, j]) > abs(matrix[best, j]):
+            if abs(out[i, j]) > abs(out[best, j]):
                 best = i
-        pivot = matrix[best, j]
         for k in range(n):
-            matrix[j, k], matrix[best, k] = matrix[best, k], matrix[j, k]
             out[j, k], out[best, k] = out[best, k], out[j, k]
+        matrix[0, j], pivot, out[j, j] = best, out[j, j], 1.0
         for k in range(n):
-            matrix[j, k] /= pivot
             out[j, k] /= pivot
         for i in range(n):
-            ratio = matrix[i, j]
+            ratio = out[i, j]
             if i != j and ratio != 0:
+                out[i, j] = 0.0
                 for k in range(n):
-                    matrix[i, k] -= ratio * matrix[j, k]
                     out[i, k] -= ratio * out[j, k]
+    for j in range(n - 1, -1, -1):
+        best = int(matrix[0, j])
+        for i in range(n):
+            out[i, j], out[i, best] = out[i, best], out[i, j]

@@ -7,7 +7,7 @@ from .compiling import compiled, kernel, merged
 from .fields import clear, field, workspace
 from .implicit import NO_ROOM, implicit, room_for_steps
 from .kinks import kink_after, let_go, remember, room_for_kinks, set_pattern, turn
-from .problems import BILINEAR, LINEAR
+from .problems import BILINEAR, DEEP, LINEAR
 from .records import blank, copy, write
 from .steps import between, explicit, slide_field
 
@@ -144,7 +144,8 @@ def other_way(data, work, theta, stiff, h, rate, edge, left):
     up, implicit steps are as short as explicit ones may be."""
     if stiff:
         return data.kind == BILINEAR and h < edge
-    return h * rate > EDGE and left > PAYS * (10 + min(work.g.size, theta.size)) * h
+    cost = theta.size**2 / 400 if data.kind == DEEP else min(work.g.size, theta.size)
+    return h * rate > EDGE and left > PAYS * (10 + cost) * h
 
 
 @compiled
