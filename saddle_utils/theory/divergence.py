@@ -18,9 +18,10 @@ from .waiting import Escape, FirstEscape
 NOTHING = 1e-8  # part of what is learned, up to which the output of units is nothing
 TINY, HUGE = 1e-20, 1e10  # sizes at which a network has its lowest order alone, and its highest
 STRETCH = 1.5  # of units: a force that does not scale as its degree asks, to 1e-7, is rounding
-ROOM, PARTS = 1e-3, 20  # time left behind a part, over that before it; parts at most
+ROOM, PARTS = 1e-3, 50  # time left behind a part, over that before it; parts at most
 LONGEST = 1e6  # growth times of the first direction for which a unit is waited
 ENDED, STRAIGHT = 1e-6, 1 - 1e-6  # time left, over t_inf, and growth, over speed, at the last look
+LARGE = 10.0  # of the size at which a unit learns most: nobody asks for units beyond
 RTOL = 1e-9  # of the integration
 
 
@@ -68,7 +69,8 @@ def first_divergence(network: Network, theta: np.ndarray, degree: int) -> Diverg
     way = theta / max(float(np.linalg.norm(theta, axis=-1).max()), 1e-300)
     pull, stretched = (network.field(s * TINY * way) / (s * TINY) ** degree for s in (1, STRETCH))
     most, energy = np.abs(pull).max(), 2 * network.loss(HUGE * way) / HUGE ** (2 * degree + 2)
-    small = (NOTHING * most / max(energy, 1e-300)) ** (1 / (degree + 1))
+    best = (most / max(energy, 1e-300)) ** (1 / (degree + 1))
+    small = NOTHING ** (1 / (degree + 1)) * best
     start, waits, parts = small * ROOM ** (1 / (degree - 1)), [], [theta]
     moving = np.abs(stretched - pull).max() < 1e-7 * most  # rounding moves no unit
     level = network.loss(0 * theta) - NOTHING * most**2 / max(energy, 1e-300)
@@ -86,7 +88,8 @@ def first_divergence(network: Network, theta: np.ndarray, degree: int) -> Diverg
         pace, speed = (force * way).sum(-1), np.linalg.norm(force, axis=-1)
         first = int((pace * norms ** (degree - 1)).argmax())
         end = norms[first] ** (1 - degree) / ((degree - 1) * pace[first])
-        if end < ENDED * sum(waits) and pace[first] > STRAIGHT * speed[first]:
+        settled = pace[first] > STRAIGHT * speed[first] or norms[first] > LARGE * best
+        if end < ENDED * sum(waits) and settled:
             left = np.cumsum([end, *waits[::-1]])[::-1]
             return Divergence(network, degree, small, parts, left, first, way[first], pace[first])
     return Divergence(network, degree, small, parts[:1], np.empty(0), 0, 0 * theta[0], 1.0)

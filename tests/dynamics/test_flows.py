@@ -108,18 +108,21 @@ def make_solve(data, work, kinks, room, theta, step, rhs, out):
     solve(room, rhs)
 
 
+DEEP = {"two": (3, 4, 2), "four": (3, 4, 2, 5, 2)}  # layers
 SMOOTH = [name for name, act in networks.ACTIVATIONS.items() if act.smooth]
 
 
-@pytest.mark.parametrize("name", ["fig1b", "fig1c", "fig1f", "fig1g", *SMOOTH])
+@pytest.mark.parametrize("name", ["fig1b", "fig1c", "fig1f", "fig1g", "two", "four", *SMOOTH])
 def test_kernels_have_the_field_and_the_hessian_of_the_network(name):
     """The field of the array code, and a solve with its Jacobian, by blocks and a low rank."""
     rng = np.random.default_rng(1)
     net = panel(name).network if name in PANELS else None
-    net = net or networks.pointwise(
-        rng.standard_normal((9, 2, 3)), rng.standard_normal((9, 2)), name
-    )
-    theta, rhs = initial_units(net, 5, 0.4, 1), rng.standard_normal((5, net.n_v + net.n_u))
+    x, y = rng.standard_normal((9, 2, 3)), rng.standard_normal((9, 2))
+    if name in DEEP:
+        net = networks.deep_linear(DEEP[name], x[:, 0], y)
+    net = net or networks.pointwise(x, y, name)
+    units = 1 if name in DEEP else 5
+    theta, rhs = initial_units(net, units, 0.4, 1), rng.standard_normal((units, net.n_v + net.n_u))
     data, columns = problem(net), theta.T.copy()
     np.testing.assert_allclose(
         one_step(data, columns, 0.0, False)[2].T, net.field(theta), atol=1e-14
@@ -157,6 +160,21 @@ def test_long_waits_behind_a_drop_cost_few_steps_and_are_exact():
         late = np.interp(-run.losses, np.maximum.accumulate(-exact.losses), exact.times)
         off = np.minimum(np.abs(late / end - run.times / end), np.abs(run.losses - exact.losses))
         assert off.max() < 1e-5 * run.losses[0]
+
+
+@pytest.mark.parametrize("phi", ["square", None])
+def test_a_run_ends_where_its_loss_has_fallen_to_a_level(phi):
+    """In the kernel and in scipy: the same records as of a longer run, up to the first below."""
+    rng = np.random.default_rng(2)
+    x, y = rng.standard_normal((20, 3)), rng.standard_normal((20, 1))
+    net = networks.pointwise(x, y, phi) if phi else networks.deep((3, 4, 1), x, y, "tanh")
+    theta = initial_units(net, 5 if phi else 1, 0.3, 1)
+    whole = flow(net, theta, 50.0)
+    level = (whole.losses[0] + whole.losses[-1]) / 2
+    run = flow(net, theta, 50.0, level=level)
+    assert run.times[-1] < 50 and run.losses[-2] > level
+    assert level * (1 - 0.05) < run.losses[-1] <= level * (1 + 1e-12)
+    np.testing.assert_array_equal(run.theta[:-1], whole.theta[: len(run.times) - 1])
 
 
 def test_a_stiff_linear_network_sees_its_slow_modes_grow():
