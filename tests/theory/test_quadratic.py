@@ -15,7 +15,7 @@ from saddle_utils.networks import initial_units
 from saddle_utils.observables import drop_times
 from saddle_utils.studies import initialization
 from saddle_utils.studies.figure2 import figure2_levels
-from saddle_utils.theory import quadratic, saddles
+from saddle_utils.theory import divergence, quadratic, saddles
 from saddle_utils.theory.predictions import predict
 from saddle_utils.theory.quadratic import attention
 
@@ -169,9 +169,11 @@ def test_units_alone_are_those_of_the_ode():
         for unit, result in zip(theta[k], found[k], strict=True):
             run = solve_ivp(field, (0, time[k]), unit, "LSODA", rtol=1e-10, atol=1e-14)
             np.testing.assert_allclose(result, run.y[:, -1], rtol=1e-5, atol=1e-9)
-    first = quadratic.escape_time(net, theta, patience=1)
-    assert (np.isfinite(first).sum(-1) >= 1).all()
-    np.testing.assert_allclose(first.min(-1), quadratic.escape_time(net, theta).min(-1), rtol=1e-12)
+    first = [divergence.first_divergence(net.runs(k), theta[k], 2) for k in range(2)]
+    units, times = quadratic.first_escape(net, theta)
+    assert [run.recruit for run in first] == units.tolist()
+    assert_allclose([run.end for run in first], times, rtol=1e-8)
+    assert_allclose([run.before(0.02 * run.end) for run in first], found, rtol=1e-5)
 
 
 def test_heads_wait_as_long_as_their_draw_says():

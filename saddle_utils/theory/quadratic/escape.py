@@ -29,13 +29,12 @@ def one_unit_profile(network: Quadratic, angles: np.ndarray) -> np.ndarray:
     return (network.syy - (psi @ network.syz[0]) ** 2 / energy) / 2
 
 
-def escape_time(network: Quadratic, theta: np.ndarray, patience: float = np.inf) -> np.ndarray:
+def escape_time(network: Quadratic, theta: np.ndarray) -> np.ndarray:
     """Escape times t_inf at which each unit by itself diverges by Eq. 14, (\\*ensemble, units).
 
     A unit that never escapes has inf: for S > 0, v < 0 and 2 v^2 > |u|^2.  theta (\\*ensemble,
     units, features) may have any size, t_inf(eps theta) = t_inf(theta) / eps, and the network may
-    have data for each run of the ensemble.  Units that take more than `patience` times as long as
-    the first of their run are given up, and have inf as well.  Eq. 14 is integrated over ds =
+    have data for each run of the ensemble.  Eq. 14 is integrated over ds =
     |theta| dt, in which a unit grows exponentially and a turning point of A is harmless.
     ValueError unless the network is quadratic with one output and theta fits.
     """
@@ -60,9 +59,7 @@ def escape_time(network: Quadratic, theta: np.ndarray, patience: float = np.inf)
         gone = (size > 1e7) & (state[1] * force > 0)
         end = state[2] + state[1] / force  # v = 1 / (2 lambda (t_inf - t))
         tau.ravel()[left[gone]] = (end * unit_of_time[left])[gone]
-        latest = np.repeat(patience * tau.min(-1), norm.shape[-1])  # (\\*ensemble units,)
-        on = ~gone & (state[2] * unit_of_time[left] <= latest[left])
-        left, state = left[on], state[:, on]
+        left, state = left[~gone], state[:, ~gone]
     return tau
 
 
