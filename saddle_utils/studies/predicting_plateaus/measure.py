@@ -16,7 +16,7 @@ SMALLEST = 0.05  # of the initial loss: what a predicted drop must take to be fo
 FLAT = 0.02  # of the initial loss: a plateau that comes so near to its level is there
 SETTLED = 3.0  # a plateau is looked at for so many times what its drop takes to settle
 RTOL = {  # of runs, by family, a tenth of what is claimed at the smallest scales; else 1e-8
-    "linear": 1e-10, "deep": 1e-10, "order 1": 1e-9, "order 2": 1e-6, "ReLU": 1e-7,
+    "linear": 1e-10, "order 1": 1e-9, "order 2": 1e-6, "ReLU": 1e-7,
 }  # fmt: skip
 LONGER = 1.2  # a run is trained for so many times what it is predicted to take
 
