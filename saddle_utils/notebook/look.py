@@ -247,6 +247,6 @@ def _csv(table: Mapping[str, Sequence]) -> bytes:
 
     frame = pd.DataFrame(dict(table))
     for column in frame.select_dtypes(float):
-        noise = 1e-9 * frame[column].abs().max()
-        frame[column] = frame[column].where(frame[column].abs() > noise, 0.0)
+        sizes = frame[column].abs()
+        frame.loc[sizes <= 1e-9 * sizes[sizes < np.inf].max(), column] = 0.0  # nan is no noise
     return frame.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()

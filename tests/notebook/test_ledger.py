@@ -103,6 +103,12 @@ def test_figures_are_the_same_bytes_twice_with_their_numbers(tmp_path):
     assert image._repr_mimebundle_()[1]["image/png"]["alt"] == "a line"
 
 
+def test_missing_and_infinite_numbers_are_saved_as_they_are():
+    """Only what is noise beside the largest number is a zero."""
+    text = look._csv({"loss": [1, np.nan, 1e-12, 2], "time": [3.0, np.inf, 1e-12, 1]}).decode()
+    assert text.split() == ["loss,time", "1,3", ",inf", "0,0", "2,1"]
+
+
 def drawn(folder, colour="C0", width=9.0, high=1.0):
     """A picture of 40 lines, saved; its bytes on disk and the picture as it is seen."""
     fig, ax = plt.subplots(figsize=(width, 3))
