@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 
 from ...notebook import Explorer, Picture, Slider
@@ -28,18 +29,22 @@ LEFT = {"x": 0.02, "ha": "left"}
 
 def draw_cells(ax: Axes, x: pd.Series, y: pd.Series, verdicts: pd.Series) -> None:
     """A cell around each (x, y), in the colour of its verdict."""
-    ax.barh(y, 0.94, 0.9, left=x - 0.47, color=verdicts.map(COLOURS), alpha=0.45)
+    cells = [plt.Rectangle(at, 0.94, 0.9) for at in zip(x - 0.47, y - 0.45, strict=True)]
+    ax.add_collection(PatchCollection(cells, color=verdicts.map(COLOURS), alpha=0.45, lw=0))
     ax.tick_params(length=0)
 
 
-def draw_verdicts(ax: Axes, table: pd.DataFrame) -> None:
-    """Verdicts of one number of inputs, degree over width, and the line d = 2H - 1."""
+def draw_verdicts(ax: Axes, table: pd.DataFrame, every: int = 1) -> None:
+    """Verdicts of one number of inputs, degree over width, and the line d = 2H - 1.
+
+    Some of the degrees have a tick, one of `every` so many.
+    """
     draw_cells(ax, table["width"], table["degree"], table["verdict"])
     widths = table["width"].unique()
     bounds = [theory.sufficient_degree(width) - 0.5 for width in widths]
     ax.hlines(bounds, widths - 0.5, widths + 0.5, color=INK, lw=2)
     ax.set(xlim=(widths[0] - 0.5, widths[-1] + 0.5), ylim=(0.4, 2 * widths[-1] + 1.6))
-    ax.set(xticks=widths, yticks=range(1, 2 * widths[-1] + 2), xlabel="width H")
+    ax.set(xticks=widths, yticks=range(1, 2 * widths[-1] + 2, every), xlabel="width H")
 
 
 def table_picture(table: pd.DataFrame) -> Picture:
@@ -241,11 +246,9 @@ def point_figure(row: Mapping[str, Any]) -> Figure:
         verdict({kind: theory.expected_rank(kind, inputs, h, d) for kind in theory.KINDS})
         for h, d in cells
     ]
-    draw_verdicts(left, says)
+    draw_verdicts(left, says, every=2)
     left.add_patch(plt.Rectangle((width - 0.5, degree - 0.5), 1, 1, fill=False, ec=INK, lw=2.5))
-    left.set(
-        ylabel="degree d", yticks=range(1, 2 * WIDTHS[-1] + 2, 2), title=f"{inputs} inputs, theory"
-    )
+    left.set(ylabel="degree d", title=f"{inputs} inputs, theory")
     words = [(WORDS[name], colour) for name, colour in COLOURS.items()]
     draw_words(left, words, 0.97, 0.07, **LEFT)
     ranks = [row[kind] for kind in theory.KINDS]
