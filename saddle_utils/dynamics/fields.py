@@ -37,7 +37,7 @@ Work = namedtuple("Work", "m g rows")
 def workspace(data, units):
     """Scratch for `field`."""
     if data.kind == DEEP:
-        return Work(np.empty(data.a.size), np.empty(data.a.size), np.empty((data.n_right, 1)))
+        return Work(np.empty(data.a.size), np.empty(data.a.size), np.empty((data.n_left, 1)))
     rows = 2 * data.patches + 1 if data.kind == POINTWISE else 2
     size = data.b.size if data.kind == POINTWISE else data.a.size
     return Work(np.empty(size), np.empty(size), np.empty((rows, units)))

@@ -121,24 +121,26 @@ def _all(
     largest = LARGE if network.smooth else KINKED
     data, columns = problems(network, cores, largest), np.ascontiguousarray(cores.swapaxes(1, 2))
 
+    limit, moves = MAX_STEPS + len(grid), cores.any((1, 2))
+
     def run(i: int) -> Trajectory:
         basis = None if bases is None else bases[i]
         if data is None:
             net = network.runs(i)
-            return Trajectory(
-                *by_scipy(net, cores[i], grid, ends[i], rtol, floors[i], level), basis
-            )
-        limit, net = MAX_STEPS + len(grid), network.runs(i)
-        if not cores[i].any() and not net.field(cores[i]).any():  # at the saddle itself
-            found = np.append(grid[:1], 0.0)[:1], net.loss(cores[i])[None], cores[i][None]
+            found = by_scipy(net, cores[i], grid, ends[i], rtol, floors[i], level)
+            return Trajectory(*found, basis)
+        if not moves[i] and not network.runs(i).field(cores[i]).any():  # at the saddle itself
+            loss = network.runs(i).loss(cores[i])
+            found = np.append(grid[:1], 0.0)[:1], loss[None], cores[i][None]
             return Trajectory(*_rested(found, grid, ends[i]), basis)
         done, *found = flow_one(data[i], columns[i], grid, ends[i], rtol, floors[i], limit, level)
-        if not done and len(found[1]) and found[1][-1] < rtol**2 * net.zero_loss():
-            found = _rested(found, grid, ends[i])  # the loss only falls: what is left is no more
-        elif not done:
-            reached, why = np.append(0.0, found[0])[-1], ROUNDING if network.smooth else KINK
-            raise RunFailedError(f"run {i} is stuck at time {reached:.6g}: {why}")
-        return Trajectory(*found, basis)
+        if done:
+            return Trajectory(*found, basis)
+        if len(found[1]) and found[1][-1] < rtol**2 * network.runs(i).zero_loss():
+            # the loss only falls: what is left is no more
+            return Trajectory(*_rested(found, grid, ends[i]), basis)
+        reached, why = np.append(0.0, found[0])[-1], ROUNDING if network.smooth else KINK
+        raise RunFailedError(f"run {i} is stuck at time {reached:.6g}: {why}")
 
     return in_threads(run, len(starts))
 

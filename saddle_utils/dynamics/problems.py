@@ -20,7 +20,7 @@ SMOOTH = {
 # n_left and n_right features; `low` and `high` the slopes of a ramp below and above 0.  The data
 # are a = Syz and b = Szz (and E|y|^2 = syy), or inputs a (patches * samples, n_u) and labels b.
 # Of a deep network `layers` says how its weights lie, see `deep_fields`; it has no n_v, and
-# n_right is the length of its scratch.
+# n_left is the length of its scratch.
 Data = namedtuple(
     "Data", "kind phi outputs patches n_v left right n_left n_right low high syy a b layers"
 )
@@ -64,7 +64,7 @@ def problem(network: Network) -> Data | None:
         kind, phi, low, high = DEEP, RAMP, 1.0, 1.0
         a, b, syy = network.syz, network.szz, float(network.syy)
         layers, scratch = deep_layers(network.sizes, a.shape[1], a.shape[0])
-        shape = (0, 0, 0, scratch)
+        shape = (0, 0, scratch, 0)
     else:
         return None
     if phi is None:

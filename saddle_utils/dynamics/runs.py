@@ -45,7 +45,7 @@ def flow_one(data, start, grid, end, rtol, floor, limit, level):
         else:
             break
     tapes.append([part[:filled] for part in tape])
-    whole = [np.concatenate(part) for part in zip(*tapes, strict=True)]
+    whole = tapes[0] if len(tapes) == 1 else [np.concatenate(p) for p in zip(*tapes, strict=True)]
     return now[0] >= end or whole[1][-1] <= level, *whole
 
 
