@@ -19,6 +19,7 @@ FRACTIONS = (1.5, 3.0, 6.0)  # of a panel's initial scale, for `recruitment`
 SMALLER = 0.1  # size of the layer that starts smaller than the others, there
 COARSER = 1.5  # times the step of a panel, there
 UNCLEAN = "D"  # where the second drop also splits units that were one
+SPLIT = "E"  # where two heads share the second direction now and then, in 1 of 34 seeds seen
 DEEP = "arXiv 2106.15933"  # the source of claims on deep linear networks
 
 
@@ -122,8 +123,12 @@ def claim_panel(
     narrow = panel.narrow_levels(1)
     off = [np.abs(narrow - run.staircase.levels[1]).min() for run in seen]
     ones = [(run.widths()[1] == 1).all() for run in seen]
-    counted = 2 if panel.letter == UNCLEAN else 3  # plateaus
-    end = "" if panel.letter == UNCLEAN else " and at the end"
+    counted = 2 if panel.letter in (UNCLEAN, SPLIT) else 3  # plateaus
+    end = " and at the end" if counted == 3 else ""
+    ends = [
+        ledger.share("fig5e_ends", "share of the seeds that end with two heads", source,
+            holds=[run.widths()[-1, 0] == 2 for run in seen], of=0.9),
+    ] if panel.letter == SPLIT else []  # fmt: skip
     return [
         ledger.equal(f"{tag}_widths", f"effective width of each layer on the plateaus{end}", source,
             predicted=[[k] * len(panel.layers) for k in range(counted)],
@@ -131,7 +136,7 @@ def claim_panel(
         ledger.at_most(f"{tag}_levels", "every plateau is at the level of a network of width one "
             "(worst seed)", "Corollary 2", measured=max(off), bound=tolerance),
         ledger.share(f"{tag}_seeds", "share of the plateaus on which every layer has width one",
-            source, holds=ones),
+            source, holds=ones), *ends,
     ]  # fmt: skip
 
 
