@@ -134,8 +134,8 @@ def within_the_goal(task: Task, call: Ready) -> dict[str, Any]:
 
 def gap(task: Task, curves: dict[str, list[Curve]]) -> float:
     """The largest difference of losses at the same steps from those of descend, over the first."""
-    gaps = []
-    for runs in curves.values():
+    gaps = [0.0]
+    for runs in (runs for name, runs in curves.items() if name != "descend"):
         for (times, losses), (_, others) in zip(curves["descend"], runs, strict=False):
             index = np.rint(times / task.step).astype(int)
             both = index < len(others)

@@ -82,6 +82,15 @@ def test_a_row_is_measured_whole(monkeypatch):
     assert plain["seconds"] == pytest.approx(3 * 12 * one, rel=0.8)
 
 
+def test_losses_are_compared_at_the_same_steps():
+    """Also where descent keeps one record in two, and a peer takes fewer steps."""
+    task = next(task for task in tasks.listed() if task.name.startswith("1B"))
+    losses = np.linspace(1, 0, 9)
+    half = (task.step * np.arange(0, 9, 2), losses[::2])
+    peer = (task.step * np.arange(5), losses[:5] + 1e-3)
+    assert measure.gap(task, {"descend": [half], "jax": [peer]}) == pytest.approx(1e-3)
+
+
 def test_steps_are_timed_for_about_as_long_whatever_their_size():
     by_hand = {("samples", 10**6): 3, ("digits", "relu"): 2}
     assert tasks.samples(10**6).count("plain") == by_hand["samples", 10**6]
