@@ -181,15 +181,10 @@ def by_scipy(
     if network.smooth and theta0.size <= DENSE:
         solver = {"method": "LSODA", "jac": jacobian}
     times = grid if len(grid) else None
+    if level > -np.inf:
+        solver["events"] = above
     solution = solve_ivp(
-        field,
-        (0.0, end),
-        theta0.ravel(),
-        t_eval=times,
-        rtol=rtol,
-        atol=floor,
-        events=above if level > -np.inf else None,
-        **solver,
+        field, (0.0, end), theta0.ravel(), t_eval=times, rtol=rtol, atol=floor, **solver
     )
     theta = solution.y.T.reshape(-1, *theta0.shape)
     if not solution.success or not np.isfinite(theta).all():

@@ -59,16 +59,11 @@ def flow_run(
     `places`, `now` and `marks` hold all that it needs when it is called again.
     """
     theta, new, error, point, aside = places[0], places[1], places[2], places[3], places[4]
-    ks, crowd, weights, t, step = places[5:], now[2:5], now[5:], now[0], now[1]
-    own, relu, filled, limited = grid.size == 0, kinks.on.shape[0] > 0, marks[0], marks[1]
-    stiff, fallen = marks[3] > 0, False
-    if marks[2] == 0:
-        set_pattern(data, kinks, theta)
-    loss = slide_field(data, work, kinks, theta, ks[0])
-    if marks[2] == 0:
-        step = min(0.01 * root_mean_square(theta) / max(root_mean_square(ks[0]), 1e-300), end)
-        if own or grid[0] == 0:
-            filled = write(tape, filled, t, loss, theta, rotation)
+    own, relu, ks = grid.size == 0, kinks.on.shape[0] > 0, places[5:]
+    recorded = own or grid[0] == 0
+    loss = begin(data, work, kinks, theta, ks[0], now, marks, tape, rotation, recorded, end)
+    crowd, weights, t, step = now[2:5], now[5:], now[0], now[1]
+    filled, limited, stiff, fallen = marks[0], marks[1], marks[3] > 0, False
     while t < end and not fallen and marks[2] < limit and (step >= 1e-14 * t or relu):
         if (own and filled == tape.times.size) or (stiff and room.x.size == 0):
             break
@@ -114,6 +109,20 @@ def flow_run(
             filled = write(tape, filled, t, loss, theta, rotation)
     now[0], now[1], marks[0], marks[1], marks[3] = t, step, filled, limited, stiff
     copy(theta, places[0])
+
+
+@compiled
+def begin(data, work, kinks, theta, out, now, marks, tape, rotation, recorded, end):
+    """The loss and field of the units; at the start of a run also the pattern, the first step, and
+    the first record, if there is one."""
+    if marks[2] == 0:
+        set_pattern(data, kinks, theta)
+    loss = slide_field(data, work, kinks, theta, out)
+    if marks[2] == 0:
+        now[1] = min(0.01 * root_mean_square(theta) / max(root_mean_square(out), 1e-300), end)
+        if recorded:
+            marks[0] = write(tape, 0, 0.0, loss, theta, rotation)
+    return loss
 
 
 @compiled

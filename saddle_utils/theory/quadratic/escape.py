@@ -34,8 +34,8 @@ def escape_time(network: Quadratic, theta: np.ndarray) -> np.ndarray:
 
     A unit that never escapes has inf: for S > 0, v < 0 and 2 v^2 > |u|^2.  theta (\\*ensemble,
     units, features) may have any size, t_inf(eps theta) = t_inf(theta) / eps, and the network may
-    have data for each run of the ensemble.  Eq. 14 is integrated over ds =
-    |theta| dt, in which a unit grows exponentially and a turning point of A is harmless.
+    have data for each run of the ensemble.  Eq. 14 is integrated over ds = |theta| dt, in which a
+    unit grows exponentially and a turning point of A is harmless.
     ValueError unless the network is quadratic with one output and theta fits.
     """
     theta, values, w = _modes(network, theta)
