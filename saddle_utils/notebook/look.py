@@ -12,7 +12,10 @@ import numpy as np
 import PIL.Image
 from IPython.display import Image
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from PIL import ImageChops, ImageStat
 
 from ..observables import LayeredRun
 from .colours import BLUE, DASHED, INK, RED, STYLE, shades
@@ -44,29 +47,39 @@ class Picture:
     def save(self, output_dir: str | Path | None = None) -> Image:
         """Write `name`.png and .svg and the tables; return the picture with its alt text.
 
-        Everything is computed before anything is written.  ValueError for a folder that cannot be
-        written.
+        Everything is computed before anything is written.  A picture that looks like the one that
+        is there is left as it is.  ValueError for a folder that cannot be written.
         """
         folder = output_folder(output_dir)
         csv = {"": self.data, **{f"_{key}": table for key, table in self.tables.items()}}
         files = {folder / "data" / f"{self.name}{key}.csv": _csv(t) for key, t in csv.items()}
         png, svg = folder / f"{self.name}.png", folder / f"{self.name}.svg"
-        files |= {png: self._drawn("png"), svg: _canonical(self._drawn("svg"))}
-        width = int(100 * self.figure.get_size_inches()[0])
+        image, width = _with_palette(self._image()), int(100 * self.figure.get_size_inches()[0])
+        if svg.exists() and png.exists() and _difference(image, PIL.Image.open(png)) < SEEN / 3:
+            files[png] = png.read_bytes()
+        else:
+            buffer = io.BytesIO()
+            image.save(buffer, "PNG", optimize=True)
+            files |= {png: buffer.getvalue(), svg: self._svg()}
         plt.close(self.figure)
-        if svg.exists() and png.exists() and _alike(png.read_bytes(), files[png]):
-            files |= {path: path.read_bytes() for path in (png, svg)}  # what is seen is unchanged
         for path, content in files.items():
             write_whole(path, content)
         return Image(files[png], alt=self.alt, width=width, metadata={"name": self.name})
 
-    def _drawn(self, kind: str) -> bytes:
-        buffer, inches = io.BytesIO(), self.figure.get_size_inches()[0]
-        metadata = {"Software": None} if kind == "png" else {"Date": None}
-        dpi = min(plt.rcParams["savefig.dpi"], PIXELS / inches)
-        self.figure.savefig(buffer, format=kind, metadata=metadata, dpi=dpi)
+    def _image(self) -> PIL.Image.Image:
+        """The picture in pixels; drawn once, where `savefig` draws twice."""
+        self.figure.set_dpi(
+            min(plt.rcParams["savefig.dpi"], PIXELS / self.figure.get_size_inches()[0])
+        )
+        canvas = FigureCanvasAgg(self.figure)
+        canvas.draw()
         self.figure.set_layout_engine("none")  # once laid out, it stays so
-        return _with_palette(buffer.getvalue()) if kind == "png" else buffer.getvalue()
+        return PIL.Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
+    def _svg(self) -> bytes:
+        buffer = io.BytesIO()
+        FigureCanvasSVG(self.figure).print_svg(buffer, metadata={"Date": None})
+        return _canonical(buffer.getvalue())
 
 
 def note(
@@ -207,23 +220,18 @@ def one_table(blocks: Iterable[Mapping[str, Any]]) -> dict[str, list]:
     return pd.concat([pd.DataFrame(dict(b)) for b in blocks], ignore_index=True).to_dict("list")
 
 
-def _with_palette(png: bytes) -> bytes:
+def _with_palette(full: PIL.Image.Image) -> PIL.Image.Image:
     """The picture in 256 colours, a third of the bytes, where nobody sees the difference."""
-    full = PIL.Image.open(io.BytesIO(png)).convert("RGB")
     few = full.quantize(256, dither=PIL.Image.Dither.NONE)
-    off = np.asarray(full, dtype=float) - np.asarray(few.convert("RGB"))
-    buffer = io.BytesIO()
-    (few if np.sqrt(np.mean(off**2)) < SEEN else full).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
+    return few if _difference(few, full) < SEEN else full
 
 
-def _alike(one: bytes, other: bytes) -> bool:
-    """Whether nobody sees a difference between two pictures (PNG)."""
-    a, b = (PIL.Image.open(io.BytesIO(png)).convert("RGB") for png in (one, other))
-    if a.size != b.size:
-        return False
-    off = np.asarray(a, dtype=float) - np.asarray(b, dtype=float)
-    return bool(np.sqrt(np.mean(off**2)) < SEEN / 3)
+def _difference(one: PIL.Image.Image, other: PIL.Image.Image) -> float:
+    """Root mean square of the difference of two pictures, of 255; inf for two sizes."""
+    if one.size != other.size:
+        return np.inf
+    off = ImageChops.difference(one.convert("RGB"), other.convert("RGB"))
+    return float(np.sqrt(np.mean(np.square(ImageStat.Stat(off).rms))))
 
 
 def _short(number: re.Match) -> bytes:
