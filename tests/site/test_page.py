@@ -83,7 +83,28 @@ def test_the_papers_settings_give_pythons_curves(opened, name):
     own = by_python(settings)
     np.testing.assert_allclose(run["losses"], own.losses, atol=1e-9, rtol=0)
     times = expected(own).times
-    np.testing.assert_allclose(run["predicted"], times, rtol=0.03)
+    np.testing.assert_allclose([drop["time"] for drop in run["predicted"]], times, rtol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "widths"),
+    [
+        ("fig1b", {"epochs": 500}, []),  # the first drop has begun and is not half done
+        ("fig1b", {"width": 2}, [1, 2]),  # the second is not done when the run ends
+        ("fig1b", {"knobs": [1.42, 2]}, [1, 2]),  # the best single rank is not the first one
+        ("fig1c", {"knobs": [1.55, 2]}, [2]),  # two kernels too near in strength for a plateau
+        ("fig1d", {"knobs": [1, -2]}, [2]),
+        ("fig1g", {"seed": 35}, [1, 2]),
+    ],
+)
+def test_the_page_predicts_the_drops_of_its_run(opened, name, change, widths):
+    window, _ = opened
+    settings = window.evaluate("name => saddle.paper(name)", name) | change
+    drops = window.evaluate("settings => saddle.run(settings)", settings)["predicted"]
+    assert [drop["width"] for drop in drops] == widths
+    seen = by_python(settings).staircase.half_drops
+    times = [drop["time"] for drop in drops][: len(seen)]
+    np.testing.assert_allclose(times, seen, rtol=0.005)
 
 
 def test_random_settings_give_pythons_curves(opened):

@@ -9,6 +9,7 @@ import { predict } from "./theory.js";
 import REFERENCE from "./reference.json";
 
 const PLAY = 7000; // milliseconds of a run played from start to end
+const STILL = 0.98; // of the initial loss: a run that ends above it has not left the origin
 const IDLE = 120; // milliseconds without a move after which theory is computed
 
 const element = (tag, attributes = {}, ...children) => {
@@ -124,9 +125,9 @@ export class Lab {
   #predict(net, start, step, epochs) {
     this.prediction = predict(net, start, { step, steps: epochs });
     this.loss.predict(this.prediction, this.panel.unit);
-    const { levels, times } = this.prediction;
-    const words = times.map((time, k) => `at epoch ${Math.round(time)} to ${levels[k + 1].toFixed(3)}`);
-    const story = words.length ? `Theory predicts drops ${words.join(", then ")}.` : "Theory predicts no drop.";
+    const words = this.prediction.drops.map(({ time, level }) => `at epoch ${Math.round(time)} to ${level.toFixed(3)}`);
+    const story = words.length ? `Theory predicts drops ${words.join(", then ")}.` : "Theory predicts no drop within these epochs.";
+    if (!words.length) this.said.textContent ||= story;
     this.loss.describe(`${this.panel.title}: loss over ${epochs} epochs, ending at ${this.run.losses.at(-1).toFixed(3)}. ${story}`);
     this.plane.describe(`First-layer weights of ${this.settings.width} units in the plane`);
   }
@@ -141,8 +142,8 @@ export class Lab {
     this.loss.at(epoch, losses[epoch]);
     this.plane.at(theta);
     this.scrub.show(this.progress);
-    const width = effectiveWidth(this.net, theta, thetas.at(-1));
-    this.readout.textContent = `epoch ${epoch} · loss ${losses[epoch].toFixed(3)} · effective width ${width}`;
+    const width = losses.at(-1) > STILL ? 0 : effectiveWidth(this.net, theta, thetas.at(-1));
+    this.readout.textContent = `epoch ${epoch} · loss ${Math.abs(losses[epoch]).toFixed(3)} · effective width ${width}`;
     if (!this.playing) this.play.textContent = "Play";
   }
 

@@ -41,6 +41,6 @@ window.saddle = {
     const start = initialUnits(net, settings.width, settings.scale, settings.seed), began = performance.now();
     const run = descend(net, start, { step, steps: settings.epochs });
     const milliseconds = performance.now() - began;
-    return { losses: [...run.losses], milliseconds, predicted: predict(net, start, { step, steps: settings.epochs }).times };
+    return { losses: [...run.losses], milliseconds, predicted: predict(net, start, { step, steps: settings.epochs }).drops };
   },
 };

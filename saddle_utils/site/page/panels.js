@@ -57,7 +57,7 @@ export const PANELS = {
   fig1g: {
     title: "Quadratic network", unit: "unit", lr: 0.04, scale: 0.005, seed: 7, width: 10, shown: 1,
     points: {},
-    knobs: { "second weight": { value: 1, low: -1, high: 2, step: 0.01 } },
+    knobs: { "weight 2": { value: 1, low: -1, high: 2, step: 0.01 } },
     network: (_, [second]) => {
       const x = gaussians(), y = x.map(([a, b]) => a * a + second * b * b);
       const size = Math.sqrt(y.reduce((sum, value) => sum + value * value, 0) / y.length);

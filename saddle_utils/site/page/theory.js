@@ -8,6 +8,7 @@
 import { descend, lossOf } from "./engine.js";
 
 const ESCAPED = 0.02; // of the initial loss: what passengers must be able to take from it
+const SLOW = 0.2; // of the steepest fall: a network that falls less has come to its plateau
 const ONE_RAY = 0.95; // cosine from which two ReLU units point one way
 
 // The passengers that escape, moved to the front: how many, and the initial weights in new order.
@@ -67,33 +68,47 @@ function topDirection(weights, units, size) {
   return left;
 }
 
-// Path of saddles of a run: `levels` (fractions of the initial loss, from 1 on), the steps of the
-// half-drops between them (`times`), and `curve`, the loss of the network that recruits them.
+// Path of saddles of a run: its `drops` in order, each with the step at which half of it is done
+// (`time`), the loss that it leads to, a fraction of the initial one (`level`), and the units
+// recruited until then (`width`).  Where the next units escape while a narrow network still falls
+// there is no plateau between the two drops, and they are one.
 export function predict(net, theta0, { step, steps, most = 4 }) {
-  let theta = Float64Array.from(theta0), active = 0;
-  const levels = [1];
-  for (let drop = 0; ; drop++) {
+  const size = net.nv + net.nu, saddles = [];
+  let theta = Float64Array.from(theta0), active = 0, escape = 0;
+  for (let width = 0; ; width++) {
     let now = null;
     const stop = (weights, loss, t) => {
       if (t % 5 || lossOf(net, weights) > loss - ESCAPED) return false;
       now = Float64Array.from(weights);
       return true;
     };
-    const alone = descend(net, theta, { step, steps, active, stop: drop < most ? stop : undefined });
-    if (now === null || alone.diverged !== undefined) return { levels, ...halfDrops(alone.losses, levels) };
-    if (drop > 0) levels.splice(-1, 1, alone.losses.at(-1)); // where the next escape found it
+    const alone = descend(net, theta, { step, steps, active, stop: width < most ? stop : undefined });
+    const last = saddles.at(-1), rests = restsAtEnd(alone.losses, escape);
+    if (last && rests) last.level = alone.losses.at(-1);
+    if (now === null || alone.diverged !== undefined) {
+      const narrow = theta.subarray(0, active * size);
+      if (last) last.level ??= descend(net, narrow, { step, steps: 2 * steps, every: Infinity }).losses.at(-1);
+      return { drops: dropsOf(alone.losses, saddles) };
+    }
+    if (last && !rests) saddles.pop();
+    escape = alone.stopped;
     [active, theta] = RECRUIT[net.kind](net, theta, now, active);
-    const settled = descend(net, theta, { step, steps, active });
-    levels.push(settled.losses.at(-1));
+    saddles.push({ width: width + 1 });
   }
 }
 
-// Steps at which a curve passes the middle between two levels.
-function halfDrops(curve, levels) {
-  const times = [];
-  for (let k = 1; k < levels.length; k++) {
-    const half = (levels[k - 1] + levels[k]) / 2, at = curve.findIndex((loss) => loss <= half);
-    if (at > 0) times.push(at - (half - curve[at]) / (curve[at - 1] - curve[at]));
-  }
-  return { times, curve };
+// Whether a curve is slow at its end, against its steepest fall since a step.
+function restsAtEnd(losses, since) {
+  let steepest = 0;
+  for (let t = since + 1; t < losses.length; t++) steepest = Math.max(steepest, losses[t - 1] - losses[t]);
+  return losses.at(-2) - losses.at(-1) < SLOW * steepest;
+}
+
+// Those of the saddles to which a curve drops, with the step at which half of the drop is done.
+function dropsOf(curve, saddles) {
+  const drops = saddles.map((saddle, k) => {
+    const half = ((saddles[k - 1]?.level ?? 1) + saddle.level) / 2, at = curve.findIndex((loss) => loss <= half);
+    return { ...saddle, time: at - (half - curve[at]) / (curve[at - 1] - curve[at]) };
+  });
+  return drops.filter(({ time }) => time > 0);
 }
