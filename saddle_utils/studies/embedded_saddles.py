@@ -1,6 +1,7 @@
 """Notebook 06: Theorem 1, narrow networks as saddles of wide ones, and runs between them."""
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -88,7 +89,7 @@ def hessian_prediction(seed: int, rank: int, width: int) -> list[float]:
     """
     net = random_tasks(seed)["linear"]
     modes = list(range(rank))
-    values, _ = saddles.spectrum(net, linear_saddle(net, modes, width, seed))
+    values = saddles.spectrum(net, linear_saddle(net, modes, width, seed))
     predicted = -np.repeat(escape_rates(net, modes), width - rank)
     negative = values[values < -1e-6]
     count = len(negative) - len(predicted)
@@ -114,24 +115,27 @@ def visited_modes(net: Linear, width: int, init_scale: float, seed: int) -> list
 def walk_of(run: PanelRun, tau: float = 0.02, every: int = 20) -> dict[str, Any]:
     """A run of Figure 1 as a walk between its fixed points of width 0, 1 and 2.
 
-    Keys: title, epochs (T,), gradient (T,), index (T,), gaps (T, 3), plateau (start, end), and
-    narrow_gradient, that of the plateau's fixed point merged to the network of its width
-    narrow_width; point_index, the saddle index at the three fixed points.
+    Keys: title, epochs (T,), saddle index (T,), gaps (T, 3), the distances from the fixed points as
+    fractions of the norm of the last, plateau (start, end); narrow_gradient, that of the plateau's
+    fixed point merged to the network of its width narrow_width; and point_index, the saddle index
+    at the three fixed points.
     """
     net, end, stairs = run.panel.network, run.trajectory.theta[-1], run.staircase
     points = [np.zeros_like(end)]
     for middle in stairs.middles[1:]:
         points.append(saddles.polish(net, saddles.collapse(net, run.units_at(middle), tau, end)))
     narrow = saddles.merge(net, points[1], tau, end)
-    gradient, index, gaps = saddles.walk(net, run.trajectory.theta[::every], points)
+    path, points = run.trajectory.theta[::every], np.stack(points)
+    gaps = np.linalg.norm(path[:, None] - points, axis=(2, 3)) / np.linalg.norm(points[-1])
     return {
-        "title": run.panel.title, "epochs": run.epochs[::every], "gradient": gradient,
-        "index": index, "gaps": gaps, "plateau": (stairs.starts[1], stairs.ends[1]),
-        "narrow_gradient": float(saddles.gradient_norm(net, narrow)), "narrow_width": len(narrow),
-        "point_index": [saddles.saddle_index(net, point) for point in points],
+        "title": run.panel.title, "epochs": run.epochs[::every], "gaps": gaps,
+        "index": saddles.saddle_index(net, path), "point_index": saddles.saddle_index(net, points),
+        "plateau": (stairs.starts[1], stairs.ends[1]), "narrow_width": len(narrow),
+        "narrow_gradient": float(saddles.gradient_norm(net, narrow)),
     }  # fmt: skip
 
 
+@cache  # what must fail is tried on the same
 def narrow_task(name: str, seed: int, draws: int = 20) -> tuple[networks.Network, np.ndarray]:
     """The first draw of a random task whose narrow network has a minimum off the kinks, and it.
 

@@ -15,6 +15,7 @@ from .linear import escape_unit
 
 CONSTRUCTIONS = ("copy", "silent", "scaled", "combined")  # cases (i) to (iv) of Theorem 1
 LEARNED = 1e-3  # of the initial loss, which a fixed point must have taken from it
+NEAR = 150  # steps of BFGS: to a minimum it takes a few dozen, and to infinity many hundreds
 
 
 def embed(
@@ -107,13 +108,13 @@ def polish(network: Network, theta: np.ndarray, steps: int = 60) -> np.ndarray:
 def fixed_point(network: Network, width: int, seed: int, tries: int = 40) -> np.ndarray:
     """A minimum of the narrow network, (width, features), with a gradient below 1e-10.
 
-    It is found by BFGS from random units, and `polish`.  Minima that learned nothing (as of a deep
-    ReLU network whose layer is dead), with a silent unit, or with weights on their way to infinity
-    are passed over.  ValueError if `tries` starts find none.
+    It is found by NEAR steps of BFGS from random units, and `polish`.  Minima that learned nothing
+    (as of a deep ReLU network whose layer is dead), with a silent unit, or with weights on their
+    way to infinity are passed over.  ValueError if `tries` starts find none.
     """
     for k in range(tries):
         start = network.draw(np.random.default_rng([seed, k]), width)
-        theta = polish(network, minimise(network, start)[0])
+        theta = polish(network, minimise(network, start, NEAR)[0])
         norms = [np.linalg.norm(part, axis=1) for part in network.split(theta) if part.size]
         sound = min(n.min() for n in norms) > 1e-3 and max(n.max() for n in norms) < 1e2
         sound &= float(network.loss(theta)) < (1 - LEARNED) * network.zero_loss()
@@ -122,26 +123,33 @@ def fixed_point(network: Network, width: int, seed: int, tries: int = 40) -> np.
     raise ValueError(f"no fixed point of width {width} found in {tries} tries; try another seed")
 
 
-def minimise(network: Network, start: np.ndarray) -> tuple[np.ndarray, float]:
-    """Units (units, features) to which BFGS leads from `start`, and their loss."""
-    found = minimize(
-        lambda flat: float(network.loss(flat.reshape(start.shape))),
-        start.ravel(),
-        jac=lambda flat: -network.field(flat.reshape(start.shape)).ravel(),
-    )
+def minimise(
+    network: Network, start: np.ndarray, steps: int | None = None
+) -> tuple[np.ndarray, float]:
+    """Units (units, features) to which BFGS leads from `start`, in so many steps, and their loss.
+
+    By default in as many as it takes, at most 200 for each weight.
+    """
+
+    def loss_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        theta = flat.reshape(start.shape)
+        forward = network.forward(theta)
+        return float(network.loss(theta, forward)), -network.field(theta, forward).ravel()
+
+    found = minimize(loss_and_gradient, start.ravel(), jac=True, options={"maxiter": steps})
     return found.x.reshape(start.shape), float(found.fun)
 
 
-def spectrum(network: Network, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues of the Hessian, ascending (n,), and eigenvectors (n, units, features)."""
-    values, vectors = np.linalg.eigh(-network.jacobian(theta))
-    return values, vectors.T.reshape(-1, *theta.shape)
+def spectrum(network: Network, theta: np.ndarray) -> np.ndarray:
+    """Eigenvalues of the Hessian, ascending, (\\*ensemble, weights)."""
+    return np.linalg.eigvalsh(-network.jacobian(theta))
 
 
-def saddle_index(network: Network, theta: np.ndarray, tolerance: float = 1e-3) -> int:
-    """Directions of descent: Hessian eigenvalues below -`tolerance` times the largest modulus."""
-    values, _ = spectrum(network, theta)
-    return int((values < -tolerance * np.abs(values).max()).sum())
+def saddle_index(network: Network, theta: np.ndarray, tolerance: float = 1e-3) -> np.ndarray:
+    """Directions of descent: Hessian eigenvalues below -`tolerance` times the largest modulus,
+    (\\*ensemble,)."""
+    values = spectrum(network, theta)
+    return (values < -tolerance * np.abs(values).max(-1, keepdims=True)).sum(-1)
 
 
 def collapse(
@@ -191,19 +199,6 @@ def merge(
         total = (v[members] * norm[members, None] ** network.degree).sum(0)
         rows.append(np.concatenate([total, lead / np.linalg.norm(lead)]))
     return np.array(rows)
-
-
-def walk(
-    network: Network, thetas: np.ndarray, fixed: list[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Gradient norm (T,), saddle index (T,) and distances from fixed points (T, points) of a run.
-
-    The run is `thetas` (T, units, features); distances are fractions of the norm of the last of the
-    points.
-    """
-    index = np.array([saddle_index(network, theta) for theta in thetas])
-    gaps = np.stack([np.linalg.norm(thetas - point, axis=(1, 2)) for point in fixed], axis=1)
-    return gradient_norm(network, thetas), index, gaps / np.linalg.norm(fixed[-1])
 
 
 def narrow_level(

@@ -53,6 +53,8 @@ def test_merged_units_compute_the_same_map_and_are_fixed_too():
         walk = embedded_saddles.walk_of(run)
         assert walk["narrow_width"] == 1 and walk["narrow_gradient"] < 1e-8
         assert (np.diff(walk["epochs"][walk["gaps"].argmin(0)]) > 0).all()
+        assert walk["gaps"][0, 2] == pytest.approx(1, abs=0.1) and walk["gaps"][-1, 2] < 0.1
+        assert walk["index"][-1] < walk["index"][0]
 
 
 def test_a_run_visits_the_strongest_modes_first():
