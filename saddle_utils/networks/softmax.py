@@ -1,6 +1,7 @@
 """Softmax self-attention on in-context regression, with keys and queries of any rank."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -34,21 +35,28 @@ class Softmax(Network):
     def subset(self, index: np.ndarray) -> "Softmax":
         return replace(self, x=self.x[index], y=self.y[index])
 
+    @cached_property
+    def context(self) -> tuple[Array, Array]:
+        """Tokens (tokens, d, prompts) and labels (tokens, prompts), without the query: sums over
+        tokens then run along prompts, which are many."""
+        x, y = self.x[:, :-1].transpose(1, 2, 0), self.y[:, :-1].T
+        return np.ascontiguousarray(x), np.ascontiguousarray(y)
+
     def forward(self, theta: Array) -> tuple[Array, ...]:
-        """v and K; attention p (\\*ensemble, units, prompts, tokens); phi, y - f; and Q' x_q.
+        """v and K; attention p (\\*ensemble, units, tokens, prompts); phi, y - f; and Q' x_q.
 
         phi is (\\*ensemble, units, prompts), Q' x_q (\\*ensemble, units, rank, prompts).
         """
         v, u = self.split(theta)
         v, columns = v[..., 0], u.reshape(*u.shape[:-1], 2, self.rank, -1)
         k, q = columns[..., 0, :, :], columns[..., 1, :, :]
+        x, y = self.context
         asked = q @ self.x[:, -1].T
-        sought = asked.swapaxes(-1, -2)[..., None, :] * 1  # (units, prompts, 1, rank)
-        direction = (sought @ k[..., None, :, :])[..., 0, :]  # K Q' x_q (units, prompts, d)
-        scores = (self.x[:, :-1] @ direction[..., None])[..., 0]
-        weights = np.exp(scores - scores.real.max(-1, keepdims=True))
-        p = weights / weights.sum(-1, keepdims=True)
-        phi = (p * self.y[:, :-1]).sum(-1)
+        direction = k.swapaxes(-1, -2) @ asked  # K Q' x_q (units, d, prompts)
+        scores = (x * direction[..., None, :, :]).sum(-2)
+        weights = np.exp(scores - scores.real.max(-2, keepdims=True))
+        p = weights / weights.sum(-2, keepdims=True)
+        phi = (p * y).sum(-2)
         r = self.y[:, -1] - (v[..., None] * phi).sum(-2)
         return v, k, p, phi, r, asked
 
@@ -65,12 +73,12 @@ class Softmax(Network):
 
     def field(self, theta: Array, forward: tuple | None = None) -> Array:
         v, k, p, phi, r, asked = forward or self.forward(theta)
-        r = r[..., None, :] / self.samples
+        r, (x, y) = r[..., None, :] / self.samples, self.context
         dv = (r * phi).sum(-1)[..., None]
-        slopes = p * (self.y[:, :-1] - phi[..., None])  # of phi with respect to the scores
-        along = (slopes[..., None, :] @ self.x[:, :-1])[..., 0, :]  # (units, prompts, d)
-        pull = (v[..., None] * r)[..., None] * along
-        dk = asked @ pull
-        dq = k @ pull.swapaxes(-1, -2) @ self.x[:, -1]
+        slopes = p * (y - phi[..., None, :])  # of phi with respect to the scores
+        along = (slopes[..., None, :] * x).sum(-3)  # (units, d, prompts)
+        pull = (v[..., None] * r)[..., None, :] * along
+        dk = asked @ pull.swapaxes(-1, -2)
+        dq = k @ pull @ self.x[:, -1]
         flat = (part.reshape(*part.shape[:-2], -1) for part in (dk, dq))
         return concat([dv, *flat])

@@ -124,6 +124,20 @@ def time_scale(degree: float | None) -> str:
     return {-1: "immediate", 0: "logarithmic", 1: "1/eps"}.get(power, f"1/eps^{power}")
 
 
+def unit_levels(network: Pointwise, pairs: bool = False) -> np.ndarray:
+    """Losses of the best single unit of each direction in the plane, over the first, (120,).
+
+    The length of u is the best of 60 from .2 to 30, v a regression of the labels on sigma(u . x)
+    or, with `pairs`, on sigma(u . x) + sigma(-u . x): two units with one v.
+    """
+    angles, lengths = np.arange(120) * np.pi / 60, np.geomspace(0.2, 30, 60)
+    a = lengths[:, None, None] * (np.stack([np.cos(angles), np.sin(angles)], 1) @ network.flat_x.T)
+    sigma = activation(network.phi).f
+    f = sigma(a) + sigma(-a) if pairs else sigma(a)
+    gains = ((f @ network.y.T) ** 2).sum(-1) / (f * f).sum(-1)
+    return 1 - gains.max(0) / (network.y**2).sum()
+
+
 @dataclass(frozen=True)
 class Prediction:
     """What the order that the task sees predicts of small initial weights (paper, section 6).

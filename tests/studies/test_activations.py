@@ -12,8 +12,15 @@ from saddle_utils.networks import initial_units
 from saddle_utils.observables import first_times
 from saddle_utils.studies import activations as study
 from saddle_utils.studies.activations.measure import NAMES, SCALES, SECOND, TASKS, network
-from saddle_utils.studies.activations.panels import expected, ring
-from saddle_utils.theory.activations import lowest_degree, predict, seen_degree, time_scale
+from saddle_utils.studies.activations.panels import FLOWS, expected
+from saddle_utils.studies.figure1 import train_panel
+from saddle_utils.theory.activations import (
+    lowest_degree,
+    predict,
+    seen_degree,
+    time_scale,
+    unit_levels,
+)
 from saddle_utils.theory.saddles import narrow_level
 
 
@@ -93,11 +100,27 @@ def test_the_idle_heads_of_softmax_attention_are_one(rank):
     assert expected(figure4_panel("softmax")).relation == "equal"
 
 
-def test_the_ring_contains_the_best_single_unit():
-    p = figure4_panel("x_tanh")
-    low, high = ring(p)
-    assert low == pytest.approx(narrow_level(p.network, 1) / p.network.zero_loss(), abs=2e-3)
-    assert high > low + 0.05
+def test_the_best_units_by_direction():
+    """Against BFGS: of single units, and of pairs, where labels are even and two units are one."""
+    ring = unit_levels(figure4_panel("x_tanh").network)
+    net = figure4_panel("x_tanh").network
+    assert ring.min() == pytest.approx(narrow_level(net, 1) / net.zero_loss(), abs=2e-3)
+    assert ring.max() > ring.min() + 0.05
+    gelu = network("gelu", "even", 0)
+    best = narrow_level(gelu, 2) / gelu.zero_loss()
+    assert best - 1e-9 < unit_levels(gelu, pairs=True).min() < best + 0.01
+    sigmoid = figure4_panel("sigmoid").network  # of two outputs
+    best = narrow_level(sigmoid, 1) / sigmoid.zero_loss()
+    assert unit_levels(sigmoid).min() == pytest.approx(best, abs=2e-3)
+
+
+def test_gradient_flow_drops_when_descent_does():
+    for name in FLOWS:
+        panel = figure4_panel(name)
+        by_steps = train_panel(panel, 3, n_seeds=2).members()
+        for one, other in zip(by_steps, study.train((name,), 3, 2)[name], strict=True):
+            drops, flowed = (run.staircase.half_drops[:1] for run in (one, other))
+            np.testing.assert_allclose(drops, flowed, rtol=0.02)
 
 
 def test_panels_and_their_reference():

@@ -1,20 +1,17 @@
 """Figure 4 composed, the table of classes, and the confusion of time scales."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...datasets import FIGURE4, digitised, figure4_panel
-from ...datasets.figure4 import DIGITISED, LETTERS
+from ...datasets import FIGURE4, figure4_panel
+from ...datasets.figure4 import LETTERS
 from ...notebook import Choice, Explorer, Picture, Slider
 from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE
-from ...notebook.look import dashed, draw_levels, draw_map, one_table
-from ...observables import effective_width
+from ...notebook.look import dashed, draw_map, one_table
 from ...theory.activations import time_scale
 from ..figure1 import PanelRun, train_panel
 from ..figure1 import draw as figure1
@@ -36,7 +33,10 @@ def fig4_picture(runs: dict[str, PanelRun], others: Ensembles, levels: dict[str,
     *parts, last = fig.subfigures(3, 4).ravel()
     for part, (name, run) in zip(parts, runs.items(), strict=True):
         axes = part.subplot_mosaic("LPE", width_ratios=(1.6, 1, 1))
-        draw_panel(axes, run, others[name], levels[name])
+        figure1.draw_panel(
+            axes, run, [levels[name]], others[name], shown(run), TAU, "{word}: {width}"
+        )
+        axes["L"].set(xlabel="epoch", ylabel="loss", xticks=np.linspace(0, run.epochs[-1], 3))
         letter, words = LETTERS.get(name, "·"), class_words(expected(run.panel))
         title = f"$\\bf{{{letter}}}$  {run.panel.title}\n{words}"
         part.suptitle(title, x=0.03, ha="left", fontsize=9)
@@ -51,52 +51,25 @@ def fig4_picture(runs: dict[str, PanelRun], others: Ensembles, levels: dict[str,
     curves = {name: np.interp(epochs, run.epochs, run.losses) for name, run in runs.items()}
     units = [
         (name, word, run.units_at(epoch)[:, run.panel.shown].T) for name, run in runs.items()
-        for word, epoch in zip(("first", "end"), shown(run), strict=True)
+        for word, (_, epoch) in zip(("first", "end"), shown(run), strict=True)
     ]  # fmt: skip
     weights = one_table({"panel": n, "at": word, "u1": u[0], "u2": u[1]} for n, word, u in units)
     return Picture(fig, "fig4", alt, {"epoch": epochs, **curves}, {"weights": weights})
 
 
-def draw_panel(
-    axes: dict[str, Axes], run: PanelRun, others: Sequence[PanelRun], level: float
-) -> None:
-    """Loss of a run among other seeds on axes L, weights at two moments on P and E."""
-    loss, dots = axes["L"], (None, None)
-    for other in others:
-        loss.plot(other.epochs, other.losses, color=FAINT, lw=0.5, alpha=0.5)
-    if run.panel.name in DIGITISED.values():
-        paper = digitised(run.panel.name)
-        loss.plot(paper.epochs, paper.losses, color=ORANGE, lw=5, alpha=0.55)
-        dots = (paper.weights_plateau, paper.weights_final)
-    draw_levels(loss, [level], run.epochs[-1])
-    loss.plot(run.epochs, run.losses, color=BLUE)
-    loss.set(xlim=(0, run.epochs[-1]), ylim=(-0.04, 1.07), xlabel="epoch", ylabel="loss")
-    loss.set(xticks=np.linspace(0, run.epochs[-1], 3))
-    end = run.trajectory.theta[-1]
-    span = 1.15 * np.abs(end[:, run.panel.shown]).max()
-    first = "plateau" if expected(run.panel).kept else "drop"
-    for key, word, epoch, theirs in zip("PE", (first, "end"), shown(run), dots, strict=True):
-        now = run.units_at(epoch)
-        width = int(effective_width(run.panel.network, now, TAU, end))
-        title, here = f"{word}: {width}", np.searchsorted(run.epochs, epoch - 1e-6)
-        figure1.draw_weights(axes[key], now[:, run.panel.shown], title, theirs, span)
-        dot = {"color": BLUE, "ms": 5, "mec": "white", "clip_on": False, "zorder": 5}
-        loss.plot(run.epochs[here], run.losses[here], "o", **dot)
-
-
 def classes_picture(table: pd.DataFrame) -> Picture:
     """Predicted against measured class: factors by which plateaus lengthen (`class_table`)."""
-    groups = [*table.groupby(["phi", "task"], sort=False)]
+    groups = [*table.groupby(["phi", "task"], sort=False)][::-1]
     fig, ax = plt.subplots(figsize=(8, 0.21 * len(groups) + 1))
-    for y, (_, rows) in enumerate(reversed(groups)):
-        first = rows.iloc[0]
-        colour = BLUE if first.kept else ORANGE
-        for factor, asked in zip(rows["lengthening"], rows["second"] | ~rows["kept"], strict=True):
-            ax.plot(factor, y, "o", color=colour if asked else "none", ms=5,
-                    mec="white" if asked else colour, mew=0.4 if asked else 1)  # fmt: skip
-        words = f"order {first.order}, {first.relation}"
+    for y, (_, rows) in enumerate(groups):
+        words = f"order {rows['order'].iloc[0]}, {rows['relation'].iloc[0]}"
         ax.annotate(words, (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=7.5)
-    names = [f"{phi}, {task}" for (phi, task), _ in reversed(groups)]
+    drawn = pd.concat([rows.assign(y=y) for y, (_, rows) in enumerate(groups)])
+    for (kept, second), rows in drawn.groupby(["kept", "second"]):
+        colour, asked = BLUE if kept else ORANGE, second or not kept
+        style = {"mec": "white", "mew": 0.4} if asked else {"mfc": "none"}
+        ax.plot(rows["lengthening"], rows["y"], "o", color=colour, ms=5, **style)
+    names = [f"{phi}, {task}" for (phi, task), _ in groups]
     ax.set_yticks(range(len(groups)), names, fontsize=7.5)
     dashed(ax, [LONGER, LONGER], [-1, len(groups)])
     ax.set(

@@ -13,13 +13,12 @@ import numpy as np
 import pandas as pd
 
 from ... import networks
-from ...dynamics import escapes, flows, sweep_over
+from ...dynamics import escapes, flow, flows, sweep_over
 from ...networks import ACTIVATIONS, Deep, Network, Pointwise, initial_units
 from ...networks.pointwise import activation
 from ...notebook.ledger import Claim, Ledger
 from ...observables import exponent
-from ...theory.activations import lowest_degree, predict, seen_degree, time_scale
-from ...theory.saddles import narrow_level
+from ...theory.activations import lowest_degree, predict, seen_degree, time_scale, unit_levels
 
 NAMES = tuple(name for name in ACTIVATIONS if name != "identity")
 TASKS = ("teacher", "centred", "even", "odd, no linear part")
@@ -92,33 +91,24 @@ def first_drops(
     """Times (scales,) at which the loss is down to `DROPPED` of its first value; nan for never.
 
     The same draw of weights at every scale, the first of those from `seed` on that is not dead (of
-    output 0).  Where sigma(0) != 0 the field is stiff, and a run is followed in time, to 1000,
-    1000 / eps and 1000 / eps^2, whatever is predicted; elsewhere along its path.
+    output 0).  A run is followed in time, to 1000 / eps^2 whatever is predicted; that of a deep
+    network with sigma(0) = 0, which may wait much longer, along its path.
     """
     rows, phi = (1, network.phis[0]) if isinstance(network, Deep) else (width, network.phi)
     draws = (initial_units(network, rows, 1.0, s) for s in itertools.count(seed))
     units = next(theta for theta in draws if network.output(theta).any())
     starts = np.asarray(scales)[:, None, None] * units
     levels = DROPPED * np.minimum(network.loss(starts), network.zero_loss())
-    if activation(phi).vanishes:
+    if isinstance(network, Deep) and activation(phi).vanishes:
         return escapes(network, starts, levels, STEP)[0]
     times = np.full(len(levels), np.nan)
     for k, (start, scale, level) in enumerate(zip(starts, scales, levels, strict=True)):
-        times[k] = _in_time(network, start, scale, level)
-        if np.isnan(times[k]):  # nor will it from smaller weights
+        end = 1000 / scale**2
+        run = flow(network, start, end, 1e-5, level=level)
+        if run.times[-1] >= end:  # nor will it fall from smaller weights
             break
+        times[k] = run.times[-2] + escapes(network, run.theta[[-2]], level)[0][0]
     return times
-
-
-def _in_time(network: Network, start: np.ndarray, scale: float, level: float) -> float:
-    """Time at which a run from `start` falls to a level, found by ever longer runs; nan if not."""
-    for power in range(STIFF - 1):
-        run = flows(network, start[None], 1000 / scale**power, 1e-5)[0]
-        below = run.losses < level
-        if below.any():
-            last = int(np.argmax(below)) - 1
-            return float(run.times[last] + escapes(network, run.theta[[last]], level)[0][0])
-    return np.nan
 
 
 def lengthening(
@@ -152,10 +142,8 @@ def scale_table(combos: Sequence[tuple[str, str, int, int]]) -> pd.DataFrame:
     "naive" is predicted by the order of phi and the depth alone, "seen" by the degree that the task
     sees, and "measured" is what the times at three scales show, of exponent "exponent".
     """
-    table, nets = (
-        pd.DataFrame(combos, columns=["phi", "task", "seed", "depth"]),
-        [network(*combo) for combo in combos],
-    )
+    table = pd.DataFrame(combos, columns=["phi", "task", "seed", "depth"])
+    nets = [network(*combo) for combo in combos]
     scales = [SCALES if depth == 2 else CLOSER for depth in table["depth"]]
     times = sweep_over(first_drops, nets, table["seed"], scales)
     powers = [exponent(*pair) for pair in zip(scales, times, strict=True)]
@@ -183,9 +171,9 @@ def class_table(seed: int, n_seeds: int, init_scale: float = 1e-4, width: int = 
         found = predict(net)
         if found.order is None:
             continue
-        units = 1 + (task == "even" and found.order == 1)
-        rows.append((phi, task, seed + k, found.order, found.relation, found.kept, units))
-        best.append(narrow_level(net, units, 4) / net.zero_loss())
+        pair = task == "even" and found.order == 1
+        rows.append((phi, task, seed + k, found.order, found.relation, found.kept, 1 + pair))
+        best.append(unit_levels(net, pair).min())
         small, large = (init_scale, 1e-6 * init_scale), (1e2 * init_scale, init_scale)
         settings.append((net, seed + k, small if found.order < 2 else large, width))
     factors, last = np.array(sweep_over(lengthening, *zip(*settings, strict=True))).T

@@ -8,13 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from ...datasets import digitised, panel
+from ...datasets import PANELS, digitised, panel
+from ...datasets.figure4 import DIGITISED
 from ...notebook import Explorer, Picture, Slider
 from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, shades
 from ...notebook.look import agreement_figure, dashed, draw_levels, draw_loss, draw_words, one_table
 from ...observables import effective_width
 from .runs import PanelRun, first_drops, train_panel
 
+READ_OFF = (*PANELS, *DIGITISED.values())  # panels whose curves in the paper are known
 WEIGHTS = {  # what the dots of a panel do, for its alt text
     "fig1b": "the weights lie on one line at the plateau and fill the plane at the end",
     "fig1c": "the kernels lie on one line at the plateau and fill the plane at the end",
@@ -32,7 +34,7 @@ def panel_picture(run: PanelRun, ensemble: PanelRun, levels: Sequence[float]) ->
     """
     fig = plt.figure(figsize=(9, 3.3))
     axes = fig.subplot_mosaic("LLPE;WWPE", height_ratios=(2.6, 1), width_ratios=(1, 1, 1.25, 1.25))
-    draw_panel(axes, run, levels, ensemble)
+    draw_panel(axes, run, levels, [ensemble])
     words = [("this run", BLUE), ("the paper, digitised", ORANGE), ("theory, dashed", INK)]
     words.append((f"{ensemble.losses.shape[1]} seeds", FAINT))
     draw_words(axes["L"], words, top=0.84)
@@ -122,26 +124,31 @@ def snapshot(run: PanelRun, progress: float, tau: float = 0.05) -> Figure:
 
 def draw_panel(
     axes: Mapping[str, Axes], run: PanelRun, levels: Sequence[float],
-    ensemble: PanelRun | None = None,
+    others: Sequence[PanelRun] = (), moments: Sequence[tuple[str, float]] = (), tau: float = 0.05,
+    title: str = "{word}: width {width}",
 ) -> None:  # fmt: skip
-    """A run over the paper's and other seeds: its loss (L), its weights at plateau and end (P, E).
+    """A run over the paper's and other seeds: its loss (L), its weights at two moments (P, E).
 
-    Theory's levels are dashed, and the two moments marked on the loss.
+    Theory's levels are dashed, and the moments, `moments_shown` if not given, marked on the loss.
+    `title` of the weights says the moment and the effective width, at `tau`.
     """
     loss, last, end = axes["L"], run.epochs[-1], run.trajectory.theta[-1]
-    paper, shown = digitised(run.panel.name), run.panel.shown
-    if ensemble is not None:
-        loss.plot(ensemble.epochs, ensemble.losses, color=FAINT, lw=0.5, alpha=0.45)
-    loss.plot(paper.epochs, paper.losses, color=ORANGE, lw=5, alpha=0.55)
+    shown, theirs = run.panel.shown, (None, None)
+    for other in others:
+        loss.plot(other.epochs, other.losses, color=FAINT, lw=0.5, alpha=0.45)
+    if run.panel.name in READ_OFF:
+        paper = digitised(run.panel.name)
+        loss.plot(paper.epochs, paper.losses, color=ORANGE, lw=5, alpha=0.55)
+        theirs = paper.weights_plateau, paper.weights_final
     draw_levels(loss, levels, last)
     loss.plot(run.epochs, run.losses, color=BLUE)
     loss.set(xlim=(0, last), ylim=(-0.04, 1.07), ylabel="loss / initial loss")
-    theirs = paper.weights_plateau, paper.weights_final
-    span = 1.1 * max(np.abs(dots).max() for dots in (*theirs, end[:, shown]))
-    for (word, epoch), name, dots in zip(moments_shown(run), "PE", theirs, strict=True):
+    span = 1.1 * max(np.abs(u).max() for u in (*theirs, end[:, shown]) if u is not None)
+    moments = moments or moments_shown(run)
+    for (word, epoch), name, dots in zip(moments, "PE", theirs, strict=True):
         now = run.units_at(epoch)
-        width = effective_width(run.panel.network, now, reference=end)
-        draw_weights(axes[name], now[:, shown], f"{word}: width {width}", dots, span)
+        width = effective_width(run.panel.network, now, tau, end)
+        draw_weights(axes[name], now[:, shown], title.format(word=word, width=width), dots, span)
         here = run.losses[np.searchsorted(run.epochs, epoch - 1e-6)]
         loss.plot(epoch, here, "o", color=BLUE, ms=5, mec="white", clip_on=False, zorder=5)
 
