@@ -34,7 +34,8 @@ nb_render_markdown_format = "gfm"
 nb_mime_priority_overrides = [
     ("html", "image/png", 0),
     ("html", "text/markdown", 1),
-    ("html", "text/plain", 2),
+    ("html", "text/html", 2),
+    ("html", "text/plain", 3),
 ]
 myst_enable_extensions = ["dollarmath", "amsmath", "html_image", "colon_fence"]
 myst_heading_anchors = 3
