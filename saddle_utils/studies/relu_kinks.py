@@ -202,16 +202,23 @@ def measure_first_drop(
     run = descend(network, scales[:, None, None] * draw, 0.005 / rate, steps, every=5)
     level = network.zero_loss() - rate**2 / (4 * energy)
     times = first_times(run.times, -run.losses, -level)
-    aligned = _aligned(found, run.at(np.nanmax(times) / 2)[scales.argmin()])  # turned, not learned
+    halfway = np.log(1 / scales.min()) / (2 * rate)  # turned, and not yet learned
+    turned = run.at(halfway)[scales.argmin()]
+    aligned = _aligned(found, np.sign(draw[:, 0]), turned[:, 1:])
     ends = [run.at(time)[i] for i, time in enumerate(times)]
     norms = [[np.linalg.norm(t[aligned == k]) for k in range(len(found.rates))] for t in ends]
     return times, np.array(norms)
 
 
-def _aligned(found: ReluDirections, theta: np.ndarray) -> np.ndarray:
-    """Direction with which each unit is aligned, of its sign, to a cosine of .99; -1 if none."""
-    cosine = theta[:, 1:] @ found.directions.T / np.linalg.norm(theta[:, 1:], axis=1, keepdims=True)
-    cosine[np.sign(theta[:, :1]) != found.signs] = -1
+def _aligned(found: ReluDirections, signs: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """Direction with which each unit is aligned, to a cosine of .99; -1 if none.
+
+    It must be of the sign with which v began, `signs` (units,): balanced gradient flow keeps
+    |v_i| = |u_i| and so the sign of v.  Units that nothing draws shrink until finite steps turn
+    their v over, and are late wherever they go then.
+    """
+    cosine = u @ found.directions.T / np.linalg.norm(u, axis=1, keepdims=True)
+    cosine[signs[:, None] != found.signs] = -1
     return np.where(cosine.max(1) > 0.99, cosine.argmax(1), -1)
 
 

@@ -108,3 +108,16 @@ def test_leaky_units_are_recruited_one_by_one_though_one_would_do():
     p = panel("fig1d")
     assert narrow_levels(networks.build("leaky_relu", p.x, p.y), 1)[1] < 1e-9
     assert relu_kinks.leaky_widths(30, 1e-6, [400, 401]) == [(0, 1, 2)]
+
+
+def test_units_whose_read_out_finite_steps_turn_over_do_not_serve_a_direction():
+    """A task that is positive for all directions: units with v < 0 shrink, and arrive late."""
+    rng = np.random.default_rng([999331, 9])
+    net = networks.pointwise(rng.standard_normal((40, 2)), rng.standard_normal(40))
+    found = relu.relu_directions(net)
+    assert (found.signs == 1).all()
+    draw = initial_units(net, 20, 1.0, 999340)
+    near = np.arccos(draw[:, 1:] @ found.directions[0] / np.linalg.norm(draw[:, 1:], axis=1))
+    assert draw[np.argmin(near), 0] < 0  # the unit that turns to the first direction
+    _, norms = relu_kinks.measure_first_drop(net, np.logspace(-8, -4, 5), seed=999340)
+    assert (norms[:, 0] == 0).all() and (norms[:, 1] > 0.3).all()
