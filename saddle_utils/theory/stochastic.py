@@ -7,12 +7,15 @@ rates of escape are the Lyapunov exponents of a product of random matrices.  The
 gradient-flow time, lr times the number of steps.
 """
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
 
 from ..datasets import Samples
 from ..networks import Linear, Network
+
+TOGETHER = 10  # steps after which dormant units are orthonormalised
 
 
 def saddle_growth(
@@ -28,7 +31,7 @@ def saddle_growth(
 
     The `active` units (rank, features) go on training, on the same `batches`, one a step.  Beside
     them are `probes` dormant units, which start where flow would turn them and are orthonormalised
-    after each step; the logarithms of the factors average to the exponents of the product of the
+    now and then; the logarithms of the factors average to the exponents of the product of the
     1 + lr A_b.  The first fifth of the steps does not count, as the noise has yet to settle.  The
     loss of `network` (runs,), averaged likewise, is the level of a plateau under noise.
     """
@@ -37,19 +40,20 @@ def saddle_growth(
     values, vectors = np.linalg.eigh(30 * blocks / (np.linalg.norm(network.syz) or 1.0))
     generic = np.random.default_rng(0).standard_normal((len(blocks), probes))
     q = np.linalg.qr((vectors * np.exp(values)) @ vectors.T @ generic)[0]  # generic where G = 0
-    (rank, features), first = active.shape, steps // 5
-    active = np.broadcast_to(active, (runs, rank, features))
-    q = np.broadcast_to(q, (runs, features, probes))
-    growth, loss = np.zeros((runs, probes)), np.zeros(runs)
+    rank, first, steps = len(active), steps // 5 // TOGETHER, steps // TOGETHER
+    active = np.broadcast_to(active, (runs, *active.shape))
+    q = np.broadcast_to(q, (runs, *q.shape))
+    growth, losses = np.zeros((runs, probes)), []
     for step in range(steps):
         theta = np.concatenate([active, tiny * q.mT], axis=1)
-        theta = theta + lr * next(batches).field(theta)
+        for batch in itertools.islice(batches, TOGETHER):
+            theta = theta + lr * batch.field(theta)
         active = theta[:, :rank]
         q, r = np.linalg.qr(theta[:, rank:].mT)
         if step >= first:
             growth += np.log(np.abs(np.diagonal(r, axis1=1, axis2=2)) / tiny)
-            loss += network.loss(active) if rank else network.zero_loss()
-    return growth / (lr * (steps - first)), loss / (steps - first)
+            losses.append(network.loss(active))
+    return growth / (lr * TOGETHER * (steps - first)), np.mean(losses, axis=0)
 
 
 def batch_growth_rate(data: Samples, size: int, lr: float, label_noise: float = 0.0) -> float:

@@ -145,4 +145,4 @@ def progress(network: Linear, theta: np.ndarray) -> np.ndarray:
     values, e = (a[..., ::-1] for a in np.linalg.eigh(learned))
     rank = np.linalg.matrix_rank(network.syz)
     e, covered = e[:, :rank], network.moment_map(theta) @ network.syz.T
-    return np.einsum("ak,...ab,bk->...k", e, covered, e) / values[:rank]
+    return ((covered @ e) * e).sum(-2) / values[:rank]
