@@ -56,7 +56,7 @@ def drift(
     for half, size in zip(network.split(theta), (1, 2), strict=True):
         half[:3] *= size / np.linalg.norm(half[:3], axis=1, keepdims=True)
     start = np.stack([manifolds.project(network, relation, theta) for relation in among.values()])
-    run = descend(network, start, 0.01, round(time / 0.01), every=4, reduce=False)
+    run = descend(network, start, 0.02, round(time / 0.02), every=2, reduce=False)
 
     def away(points: np.ndarray) -> np.ndarray:
         pairs = zip(among.values(), np.moveaxis(points, -3, 0), strict=True)

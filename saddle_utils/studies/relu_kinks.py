@@ -198,14 +198,16 @@ def measure_first_drop(
     energy = np.mean(np.maximum(network.x[0] @ best, 0) ** 2)
     draw = initial_units(network, width, 1.0, seed)
     draw[:, 0] = np.sign(draw[:, 0]) * np.linalg.norm(draw[:, 1:], axis=1)
-    steps = int((np.log(1 / scales.min()) + 3) / 0.005)
-    run = descend(network, scales[:, None, None] * draw, 0.005 / rate, steps, every=5)
     level = network.zero_loss() - rate**2 / (4 * energy)
-    times = first_times(run.times, -run.losses, -level)
-    halfway = np.log(1 / scales.min()) / (2 * rate)  # turned, and not yet learned
-    turned = run.at(halfway)[scales.argmin()]
-    aligned = _aligned(found, np.sign(draw[:, 0]), turned[:, 1:])
-    ends = [run.at(time)[i] for i, time in enumerate(times)]
+    runs = [
+        descend(network, scale * draw, 0.005 / rate, int((3 - np.log(scale)) / 0.005), every=5)
+        for scale in scales
+    ]
+    times = np.array([first_times(run.times, -run.losses, -level) for run in runs])
+    smallest = scales.argmin()
+    halfway = -np.log(scales[smallest]) / (2 * rate)  # turned, and not yet learned
+    aligned = _aligned(found, np.sign(draw[:, 0]), runs[smallest].at(halfway)[:, 1:])
+    ends = [run.at(time) for run, time in zip(runs, times, strict=True)]
     norms = [[np.linalg.norm(t[aligned == k]) for k in range(len(found.rates))] for t in ends]
     return times, np.array(norms)
 
