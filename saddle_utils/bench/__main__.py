@@ -8,8 +8,10 @@ import sys
 import warnings
 from time import perf_counter
 
+from ..notebook.explorer import explorer_of
 from ..notebook.files import output_folder, write_whole
 from ..notebook.look import Picture, use_style
+from ..notebook.tasks import explorers
 from . import gpu, page, tasks, waits
 from .measure import measure, missing
 
@@ -33,7 +35,7 @@ def main() -> None:
     Picture(page.draw(found), "bench_engines", alt, found.drop(columns="group")).save(folder)
     known = folder / gpu.FILE
     on_gpu = known.read_text() if known.exists() else "No GPU has been measured yet.\n"
-    redraws = {name: waits.redraws(make()) for name, make in waits.found().items()}
+    redraws = {name: waits.redraws(explorer_of(name)) for name in sorted(explorers().values())}
     text = page.page(found, redraws, waits.imports(), on_gpu)
     write_whole(folder / "BENCHMARKS.md", text.encode())
     print(text[text.index("## Targets") :])

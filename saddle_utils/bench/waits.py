@@ -1,17 +1,13 @@
 """What a reader waits for: a picture after a slider's move, drawing included, and an import."""
 
-import importlib
-import pkgutil
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from timeit import repeat
 
 import numpy as np
 
-from .. import studies
 from ..dynamics import RunFailedError
 from ..notebook import Explorer
 from .measure import cpu_seconds, timed
@@ -21,19 +17,6 @@ PARTS = {
     "the engines": "import saddle_utils.dynamics",
     "what a notebook takes": "import saddle_utils.studies.figure1",
 }
-
-
-def found() -> dict[str, Callable[[], Explorer]]:
-    """Every function of a study whose name ends in "explorer" and that needs no arguments, by
-    study and name."""
-    makers = {}
-    for module in pkgutil.iter_modules(studies.__path__):
-        study = importlib.import_module(f"{studies.__name__}.{module.name}")
-        for name, make in sorted(vars(study).items()):
-            own = name.endswith("explorer") and make.__module__.startswith(study.__name__)
-            if own and not make.__code__.co_argcount:
-                makers[f"{module.name}.{name}"] = make
-    return makers
 
 
 def redraws(explorer: Explorer, places: int = PLACES, seed: int = 0) -> np.ndarray:

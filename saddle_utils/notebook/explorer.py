@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import importlib
 import inspect
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -213,6 +214,21 @@ class Explorer:
         bundle = self.panel()._repr_mimebundle_()
         widget = bundle[0] if isinstance(bundle, tuple) else bundle
         return {**widget, "image/png": self.picture}, {"image/png": {"alt": self.alt}}
+
+
+def explorer_of(source: str) -> Explorer:
+    """The explorer that a study's function of this name makes ("linear_rank.explorer").
+
+    ValueError if there is none.
+    """
+    study, _, name = source.partition(".")
+    try:
+        make = getattr(importlib.import_module(f"saddle_utils.studies.{study}"), name)
+    except (ImportError, AttributeError, ValueError):
+        raise ValueError(
+            f"no explorer {source!r}; wanted STUDY.FUNCTION of saddle_utils.studies"
+        ) from None
+    return make()
 
 
 def _maker() -> str:

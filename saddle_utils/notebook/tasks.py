@@ -75,6 +75,22 @@ class Task:
         return _duration(book), max(map(_duration, book["cells"]), default=0.0)
 
 
+def explorers() -> dict[str, str]:
+    """Titles of the notebooks' explorers, and where they come from, in the notebooks' order.
+
+    "linear_rank.explorer", for example, as `explorer_of` takes it.
+    """
+    found = {}
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        cells = json.loads(path.read_text())["cells"]
+        title, study = cells[0]["source"][0].lstrip("# ").rstrip(), path.stem.split("_", 1)[1]
+        shown = [c for c in cells if "nbval-ignore-output" in c["metadata"].get("tags", [])]
+        code = "".join(line for cell in shown for line in cell["source"])
+        for name in re.findall(r"\.(\w*explorer)\(", code):
+            found[title if title not in found else f"{title} ({name})"] = f"{study}.{name}"
+    return found
+
+
 def outputs(book: dict[str, Any]) -> list[dict[str, Any]]:
     """All outputs of the cells of a notebook."""
     return [output for cell in book["cells"] for output in cell.get("outputs", [])]

@@ -3,7 +3,6 @@
 Bound to this machine and behind a token; each visitor has a kernel, which ends when idle.
 """
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,24 +10,12 @@ from typing import Any
 
 import nbformat
 
+from ..notebook.explorer import explorer_of
 from ..notebook.files import PROJECT, write_whole
-from .picture import explorer_of
+from ..notebook.tasks import explorers
 
 NOTEBOOK = PROJECT / "build" / "app.ipynb"
 IDLE = 600  # seconds after which a visitor's kernel ends
-
-
-def explorers() -> dict[str, str]:
-    """Titles of the notebooks' explorers, and where they come from, in the notebooks' order."""
-    found = {}
-    for path in sorted((PROJECT / "notebooks").glob("*.ipynb")):
-        cells = nbformat.read(path, as_version=4).cells
-        title = cells[0].source.splitlines()[0].lstrip("# ")
-        study = path.stem.split("_", 1)[1]
-        shown = [c.source for c in cells if "nbval-ignore-output" in c.metadata.get("tags", [])]
-        for name in re.findall(r"\.(\w*explorer)\(", "\n".join(shown)):
-            found[title if title not in found else f"{title} ({name})"] = f"{study}.{name}"
-    return found
 
 
 def dashboard() -> Any:

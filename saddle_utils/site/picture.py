@@ -1,28 +1,12 @@
 """The picture of an explorer at given values: `make picture OF=linear_rank.explorer ARGS="..."`."""
 
 import argparse
-import importlib
 import sys
 from pathlib import Path
 
-from ..notebook.explorer import Choice, Explorer, Slider
+from ..notebook.explorer import Choice, Slider, explorer_of
 from ..notebook.files import PROJECT, write_whole
 from ..notebook.look import use_style
-
-
-def explorer_of(source: str) -> Explorer:
-    """The explorer that a study's function of this name makes ("linear_rank.explorer").
-
-    ValueError if there is none.
-    """
-    study, _, name = source.partition(".")
-    try:
-        make = getattr(importlib.import_module(f"saddle_utils.studies.{study}"), name)
-    except (ImportError, AttributeError, ValueError):
-        raise ValueError(
-            f"no explorer {source!r}; wanted STUDY.FUNCTION of saddle_utils.studies"
-        ) from None
-    return make()
 
 
 def value_of(knob: Slider | Choice, name: str, text: str) -> float | str:

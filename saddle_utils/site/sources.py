@@ -10,8 +10,6 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import saddle_utils
-
 from ..notebook.files import PROJECT
 from ..notebook.tasks import VERDICT
 
@@ -63,7 +61,6 @@ def write_sources(folder: Path) -> None:
         f":maxdepth: 1\n\n{names}\n```\n",
         "gallery": gallery(pictures, folder / "_static" / "gallery"),
         "claims": claims(places),
-        "api": api(),
         "benchmarks": benchmarks.replace("](", "](figures/"),
     }.items():
         (folder / f"{name}.md").write_text(text)
@@ -189,15 +186,6 @@ def _evidence(picture: Shown | None) -> str:
     if (FIGURES / "data" / f"{picture.name}.csv").exists():
         links += f'<a href="data/{picture.name}.csv">data</a> '
     return links
-
-
-def api() -> str:
-    """Page of the public names, from their docstrings."""
-    lines = ["# API", "", "`import saddle_utils as su` offers these names.", "", "```{eval-rst}"]
-    for name in saddle_utils.__all__:
-        kind = "class" if isinstance(getattr(saddle_utils, name), type) else "function"
-        lines += [f".. auto{kind}:: saddle_utils.{name}", "   :members:" * (kind == "class"), ""]
-    return "\n".join([*lines, "```", ""])
 
 
 def _plain(text: str) -> str:

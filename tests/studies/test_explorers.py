@@ -1,11 +1,12 @@
-"""Every explorer of every study, found by its name, at both ends of all its sliders."""
+"""Every explorer of every notebook, found by its name, at both ends of all its sliders."""
 
 import pytest
 
-from saddle_utils.bench.waits import found
 from saddle_utils.notebook import Choice
+from saddle_utils.notebook.explorer import explorer_of
+from saddle_utils.notebook.tasks import explorers
 
-FOUND = found()
+FOUND = explorers().values()
 
 
 def test_all_are_found():
@@ -14,7 +15,7 @@ def test_all_are_found():
 
 @pytest.mark.parametrize("name", FOUND)
 def test_every_slider_works_at_its_ends(name):
-    explorer = FOUND[name]()
+    explorer = explorer_of(name)
     assert len(explorer.alt) > 20 and explorer.source == name
     for key, slider in explorer.sliders.items():
         for end in slider.ends():
