@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import scipy
 
 from .segments import Blocks, without_pulses
 
@@ -172,8 +173,6 @@ def _compared(
     Without `fastest` it is convex from the beginning.  The curve is a sum of ramps with positive
     weights, by non-negative least squares.
     """
-    from scipy.optimize import nnls  # here, for its import is slow
-
     part = slice(i, j + 1)
     w, count = b.noise[part] ** -2.0, j + 1 - i
     group = np.arange(count) * GROUPS // count if count > GROUPS else np.arange(count)
@@ -189,6 +188,6 @@ def _compared(
     root = np.sqrt(weight)[:, None]
     ramps = np.concatenate([np.ones_like(column), -np.ones_like(column), -falls], axis=1) * root
     ramps /= np.linalg.norm(ramps, axis=0)
-    _, rest = nnls(ramps, root[:, 0] * (y - y.min()))
+    _, rest = scipy.optimize.nnls(ramps, root[:, 0] * (y - y.min()))
     left = float((weight * (y - fit) ** 2).sum())
     return Comparison(x, y, weight, left, rest**2 - left)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from scipy.interpolate import CubicHermiteSpline, KroghInterpolator
+import scipy
 
 from ..dynamics import Trajectory
 from ..networks import Network
@@ -256,7 +256,7 @@ def dense_loss(network: Network, run: Trajectory, finer: int = 8) -> tuple[np.nd
     slopes = -(network.field(run.theta) ** 2).sum((-2, -1))
     places = np.arange(len(run.times))
     times = np.interp(np.arange(finer * places[-1] + 1) / finer, places, run.times)
-    return times, CubicHermiteSpline(run.times, run.losses, slopes)(times)
+    return times, scipy.interpolate.CubicHermiteSpline(run.times, run.losses, slopes)(times)
 
 
 def passage_time(network: Network, run: Trajectory, level: float) -> float:
@@ -273,7 +273,7 @@ def passage_time(network: Network, run: Trajectory, level: float) -> float:
     if (np.diff(losses) >= 0).any():
         return float(first_times(run.times, -run.losses, -level))
     values = np.stack([run.times[near], -1 / speed], axis=1).ravel()
-    return float(KroghInterpolator(np.repeat(losses, 2), values)(level))
+    return float(scipy.interpolate.KroghInterpolator(np.repeat(losses, 2), values)(level))
 
 
 def log_slope(scales: np.ndarray, values: np.ndarray) -> float:

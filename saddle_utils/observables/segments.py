@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d, median_filter, minimum_filter1d
+import scipy
 
 NORMAL = 1.4826  # standard deviation of a Gaussian over the median of its absolute value
 JUMP, BEND = 1.8, 3.0  # price of a piece and of its slope, in units of the log of the length
@@ -41,7 +41,7 @@ def record_noise(times: np.ndarray, losses: np.ndarray) -> np.ndarray:
     groups = np.array_split(off, int(np.clip(len(off) // 64, 1, 64)))
     few = 1 + 1 / np.sqrt(len(off)) + 8 / len(off)  # a small sample may show too little
     level = few * NORMAL * np.array([np.median(group) for group in groups])
-    level = median_filter(level, 3, mode="nearest")
+    level = scipy.ndimage.median_filter(level, 3, mode="nearest")
     middles = np.cumsum([len(group) for group in groups]) - [len(group) / 2 for group in groups]
     return np.interp(np.arange(len(times)), middles + 0.5, level)
 
@@ -49,7 +49,7 @@ def record_noise(times: np.ndarray, losses: np.ndarray) -> np.ndarray:
 def blocks(x: np.ndarray, times: np.ndarray, losses: np.ndarray, most: int, least: float) -> Blocks:
     """The curve (T,) in at most `most` blocks, even in x; wild records drawn in; noise >= least."""
     noise = record_noise(times, losses)
-    smooth = median_filter(losses, 7, mode="nearest")
+    smooth = scipy.ndimage.median_filter(losses, 7, mode="nearest")
     tame = smooth + np.clip(losses - smooth, -3.5 * noise, 3.5 * noise)
     first = np.arange(len(times))
     if len(times) > most:
@@ -156,8 +156,8 @@ def without_pulses(losses: np.ndarray, width: int) -> np.ndarray:
     """
     half = (width + 1) // 2
     size, values = 2 * half + 1, np.pad(losses, 2 * half, mode="edge")
-    opened = maximum_filter1d(minimum_filter1d(values, size), size)
-    closed = minimum_filter1d(maximum_filter1d(opened, size), size)[2 * half :][: len(losses)]
+    opened = scipy.ndimage.grey_opening(values, size)
+    closed = scipy.ndimage.grey_closing(opened, size)[2 * half :][: len(losses)]
     soon = max(1, width // 4)
     closed[:soon] = np.maximum(closed[:soon], closed[soon : 2 * soon + 1].min())
     return closed
