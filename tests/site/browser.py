@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
 from saddle_utils.site.page import NODE
 
@@ -30,15 +30,6 @@ PICTURE = """(() => {
 LOADED = "document.querySelector('img.widget-image').naturalWidth > 0"
 
 
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """A headless Chromium that talks to nobody."""
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=QUIET.split())
-        yield browser
-        browser.close()
-
-
 def serious(window: Page, **options: object) -> list[tuple[str, str]]:
     """What axe finds of a page that keeps readers out: rule and place, serious or critical.
 
@@ -50,6 +41,13 @@ def serious(window: Page, **options: object) -> list[tuple[str, str]]:
     found = window.evaluate("options => axe.run(options)", quick | options)["violations"]
     grave = [rule for rule in found if rule["impact"] in ("serious", "critical")]
     return [(rule["id"], rule["nodes"][0]["html"][:200]) for rule in grave]
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens to."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 def patiently(connect: Callable[[], None], seconds: float = 60) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from urllib.request import urlopen
 
@@ -10,7 +9,7 @@ import pytest
 
 from saddle_utils.site import app
 
-from .browser import LOADED, PICTURE, chromium, needs_browser, patiently
+from .browser import LOADED, PICTURE, free_port, needs_browser, patiently
 
 pytest.importorskip("voila", reason="the group [app] is not installed")
 PATIENCE = 120_000  # milliseconds
@@ -25,10 +24,7 @@ def test_every_explorer_of_the_notebooks_is_in_it():
 @pytest.fixture(scope="module")
 def address():
     """The dashboard's address with its token, while it is served."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = app.command(port, browser=False)
+    command = app.command(free_port(), browser=False)
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     lines = iter(server.stderr.readline, "")
     found = next((line.strip() for line in lines if "token=" in line), None)
@@ -40,22 +36,21 @@ def address():
 
 
 @needs_browser
-def test_two_visitors_do_not_disturb_each_other(address):
+def test_two_visitors_do_not_disturb_each_other(browser, address):
     assert address.startswith("http://127.0.0.1:")
-    with chromium() as browser:
-        stranger = browser.new_page()
-        stranger.goto(address.split("?")[0])
-        assert "login" in stranger.url
-        visitors = [browser.new_context().new_page() for _ in range(2)]
-        for visitor in visitors:
-            visitor.goto(address, wait_until="commit", timeout=PATIENCE)
-            visitor.locator("img.widget-image").wait_for(timeout=PATIENCE)
-            visitor.wait_for_function(LOADED)
-        handles = [visitor.locator(".noUi-handle").first for visitor in visitors]
-        before = visitors[0].evaluate(PICTURE), handles[1].get_attribute("aria-valuenow")
-        handles[0].focus()
-        visitors[0].keyboard.press("ArrowRight")
-        changed = f"before => {PICTURE} !== before"
-        visitors[0].wait_for_function(changed, arg=before[0], timeout=PATIENCE)
-        values = [handle.get_attribute("aria-valuenow") for handle in handles]
-        assert values[1] == before[1] != values[0]
+    stranger = browser.new_page()
+    stranger.goto(address.split("?")[0])
+    assert "login" in stranger.url
+    visitors = [browser.new_context().new_page() for _ in range(2)]
+    for visitor in visitors:
+        visitor.goto(address, wait_until="commit", timeout=PATIENCE)
+        visitor.locator("img.widget-image").wait_for(timeout=PATIENCE)
+        visitor.wait_for_function(LOADED)
+    handles = [visitor.locator(".noUi-handle").first for visitor in visitors]
+    before = visitors[0].evaluate(PICTURE), handles[1].get_attribute("aria-valuenow")
+    handles[0].focus()
+    visitors[0].keyboard.press("ArrowRight")
+    changed = f"before => {PICTURE} !== before"
+    visitors[0].wait_for_function(changed, arg=before[0], timeout=PATIENCE)
+    values = [handle.get_attribute("aria-valuenow") for handle in handles]
+    assert values[1] == before[1] != values[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from urllib.request import urlopen
@@ -11,7 +10,7 @@ from urllib.request import urlopen
 import nbformat
 import pytest
 
-from .browser import LOADED, PICTURE, chromium, needs_browser, patiently
+from .browser import LOADED, PICTURE, free_port, needs_browser, patiently
 
 PATIENCE = 180_000  # milliseconds
 
@@ -25,9 +24,7 @@ def address(tmp_path):
     book = nbformat.v4.new_notebook(cells=[cell])
     book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(book, tmp_path / "explorer.ipynb")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     options = [
         f"--ServerApp.port={port}",
         "--IdentityProvider.token=t",
@@ -47,22 +44,21 @@ def address(tmp_path):
 
 
 @needs_browser
-def test_a_slider_moved_in_jupyterlab_draws_a_new_picture(address):
-    with chromium() as browser:
-        window = browser.new_page()
-        window.goto(address, timeout=PATIENCE)
-        window.locator(".jp-Notebook .jp-Cell").first.click(timeout=PATIENCE)
-        idle = window.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")
-        idle.first.wait_for(timeout=PATIENCE)
-        window.keyboard.press("Shift+Enter")
-        window.locator("img.widget-image").wait_for(timeout=PATIENCE)
-        window.wait_for_function(LOADED)
-        for press in ("ArrowRight", "ArrowLeft"):
-            before = window.evaluate(PICTURE)
-            window.locator(".noUi-handle").first.focus()
-            window.keyboard.press(press)
-            changed = f"before => {PICTURE} !== before"
-            window.wait_for_function(changed, arg=before, timeout=PATIENCE)
-        window.get_by_role("button", name="no plateau").click()
-        window.get_by_role("button", name="command").click()
-        window.get_by_text("make picture OF=quadratic_units.explorer").wait_for(timeout=PATIENCE)
+def test_a_slider_moved_in_jupyterlab_draws_a_new_picture(browser, address):
+    window = browser.new_page()
+    window.goto(address, timeout=PATIENCE)
+    window.locator(".jp-Notebook .jp-Cell").first.click(timeout=PATIENCE)
+    idle = window.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+    idle.first.wait_for(timeout=PATIENCE)
+    window.keyboard.press("Shift+Enter")
+    window.locator("img.widget-image").wait_for(timeout=PATIENCE)
+    window.wait_for_function(LOADED)
+    for press in ("ArrowRight", "ArrowLeft"):
+        before = window.evaluate(PICTURE)
+        window.locator(".noUi-handle").first.focus()
+        window.keyboard.press(press)
+        changed = f"before => {PICTURE} !== before"
+        window.wait_for_function(changed, arg=before, timeout=PATIENCE)
+    window.get_by_role("button", name="no plateau").click()
+    window.get_by_role("button", name="command").click()
+    window.get_by_text("make picture OF=quadratic_units.explorer").wait_for(timeout=PATIENCE)

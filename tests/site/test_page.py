@@ -11,9 +11,9 @@ from saddle_utils.datasets import PANELS
 from saddle_utils.site import page
 from saddle_utils.studies.your_own_run import LABELS, expected, own_panel, train
 
-from .browser import chromium, needs_browser, needs_npm, serious
+from .browser import needs_browser, needs_npm, serious
 
-pytestmark = [needs_browser, needs_npm, pytest.mark.xdist_group("page")]  # opened once
+pytestmark = [needs_browser, needs_npm]
 
 
 @pytest.fixture(scope="module")
@@ -22,16 +22,15 @@ def built(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def opened(built):
+def opened(browser, built):
     """The page in a window, and what went wrong in it: errors, warnings, requests to elsewhere."""
-    with chromium() as browser:
-        window = browser.new_page(reduced_motion="reduce", viewport={"width": 1200, "height": 900})
-        faults: list[str] = []
-        window.on("pageerror", lambda error: faults.append(str(error)))
-        window.on("console", lambda m: m.type in ("error", "warning") and faults.append(m.text))
-        window.on("request", lambda r: r.url.startswith("file:") or faults.append(r.url))
-        window.goto(built.as_uri())
-        yield window, faults
+    window = browser.new_page(reduced_motion="reduce", viewport={"width": 1200, "height": 900})
+    faults: list[str] = []
+    window.on("pageerror", lambda error: faults.append(str(error)))
+    window.on("console", lambda m: m.type in ("error", "warning") and faults.append(m.text))
+    window.on("request", lambda r: r.url.startswith("file:") or faults.append(r.url))
+    window.goto(built.as_uri())
+    yield window, faults
 
 
 # Moves inputs of a laboratory, one after the other, each as soon as the last has been drawn.

@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup
 from saddle_utils.notebook.files import PROJECT
 from saddle_utils.site import sources
 
-from .browser import chromium, needs_browser, needs_npm, serious
+from .browser import needs_browser, needs_npm, serious
 
 pytest.importorskip("myst_nb", reason="the group [site] is not installed")
 LOADS = (("script", "src"), ("link", "href"), ("img", "src"), ("iframe", "src"))
@@ -36,7 +36,7 @@ def pages(site):
     return {path: BeautifulSoup(path.read_text(), "html.parser") for path in found}
 
 
-pytestmark = [needs_npm, pytest.mark.xdist_group("site")]  # built once
+pytestmark = needs_npm
 
 
 def test_every_notebook_is_a_page(pages):
@@ -115,30 +115,28 @@ KINDS = ["index", "gallery", "lecture", "api", "benchmarks", "notebooks/05_quadr
     ("scheme", "names", "rules"),
     [("light", [*KINDS, "claims"], {}), ("dark", [KINDS[0], KINDS[-1]], COLOURS)],
 )
-def test_nothing_serious_for_readers_who_cannot_see(site, scheme, names, rules):
+def test_nothing_serious_for_readers_who_cannot_see(browser, site, scheme, names, rules):
     """In the dark it is the colours that are others."""
-    with chromium() as browser:
-        window = browser.new_page(color_scheme=scheme)
-        for name in names:
-            window.goto((site / f"{name}.html").as_uri())
-            if name == "claims":  # some of the rows, for all take a minute
-                window.fill(".claims-filter", "theorem 3 rank")
-                window.evaluate("document.querySelectorAll('tr[hidden]').forEach(r => r.remove())")
-            assert not serious(window, **rules), name
+    window = browser.new_page(color_scheme=scheme)
+    for name in names:
+        window.goto((site / f"{name}.html").as_uri())
+        if name == "claims":  # some of the rows, for all take a minute
+            window.fill(".claims-filter", "theorem 3 rank")
+            window.evaluate("document.querySelectorAll('tr[hidden]').forEach(r => r.remove())")
+        assert not serious(window, **rules), name
 
 
 @needs_browser
-def test_the_search_of_claims_and_the_formulas(site: Path):
-    with chromium() as browser:
-        window = browser.new_page()
-        faults: list[str] = []
-        window.on("pageerror", lambda error: faults.append(str(error)))
-        window.on("request", lambda r: r.url.startswith(("file:", "data:")) or faults.append(r.url))
-        window.goto((site / "claims.html").as_uri())
-        window.fill(".claims-filter", "theorem 3 rank")
-        count = window.inner_text(".claims-count")
-        assert 0 < int(count.split()[0]) < int(count.split()[2])
-        window.goto((site / "notebooks" / "05_quadratic_units.html").as_uri())
-        window.wait_for_selector("mjx-container svg")
-        assert window.locator("mjx-merror").count() == 0
-        assert faults == []
+def test_the_search_of_claims_and_the_formulas(browser, site: Path):
+    window = browser.new_page()
+    faults: list[str] = []
+    window.on("pageerror", lambda error: faults.append(str(error)))
+    window.on("request", lambda r: r.url.startswith(("file:", "data:")) or faults.append(r.url))
+    window.goto((site / "claims.html").as_uri())
+    window.fill(".claims-filter", "theorem 3 rank")
+    count = window.inner_text(".claims-count")
+    assert 0 < int(count.split()[0]) < int(count.split()[2])
+    window.goto((site / "notebooks" / "05_quadratic_units.html").as_uri())
+    window.wait_for_selector("mjx-container svg")
+    assert window.locator("mjx-merror").count() == 0
+    assert faults == []

@@ -11,6 +11,7 @@ from saddle_utils.datasets import panel, whitened
 from saddle_utils.dynamics import flow
 from saddle_utils.networks import initial_units
 from saddle_utils.theory import linear
+from saddle_utils.theory.linear.path import _rotated
 
 
 def test_linear_levels_are_reduced_rank_regression():
@@ -140,6 +141,19 @@ def test_half_times_of_large_weights_are_those_of_the_logistic_equation():
     np.testing.assert_allclose(
         linear.whitened_half_times(white, 0.6 * np.ones((1, 2))), np.log(1.5 / 0.36 - 1) / 3
     )
+
+
+def test_dormant_units_are_rotated_mode_by_mode_and_the_small_ones_keep_their_digits():
+    """The largest mode is in one unit, the next in two: to 1e-10 of units 1e-12 as large."""
+    rng, net = np.random.default_rng(0), whitened([3, 2, 1])
+    units = rng.standard_normal((6, 6)) * 10.0 ** np.array([-12, -12, 0, -12, -12, -12])[:, None]
+    rotated, size = _rotated(net, np.zeros((1, 6)), units)
+    np.testing.assert_allclose(rotated.T @ rotated, units.T @ units, rtol=1e-12)
+    before, modes = ((part[:, :3] + part[:, 3:]) / np.sqrt(2) for part in (units, rotated))
+    sizes = np.linalg.norm(before, axis=0)
+    assert size == pytest.approx(sizes.max())
+    below = np.tril(modes[:, np.argsort(-sizes)], -1)
+    assert (np.abs(below).max(1) < 1e-10 * np.linalg.norm(rotated, axis=1)).all()
 
 
 @pytest.mark.parametrize(
