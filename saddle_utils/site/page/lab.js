@@ -135,6 +135,7 @@ export class Lab {
   // Show the run at a fraction of its epochs.
   seek(progress, byHand = true) {
     if (byHand) this.stop();
+    if (!this.run) return; // a hand on a slow machine, before the first picture
     const { thetas, losses, every } = this.run;
     this.progress = Math.min(Math.max(progress, 0), 1);
     const epoch = Math.min(Math.round(this.progress * this.settings.epochs), losses.length - 1);
