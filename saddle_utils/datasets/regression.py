@@ -32,10 +32,10 @@ def regression(
     The teacher has the singular values `strengths` in random directions, the labels have noise of
     standard deviation `label_noise`, drawn once.  With `whiten` the covariance of the samples is I.
     """
-    from scipy.stats import ortho_group  # here, for its import is slow
-
     rng = np.random.default_rng(seed)
-    q, r = ortho_group.rvs(size, 2, random_state=rng)[..., : len(strengths)]
+    bases, r = np.linalg.qr(rng.standard_normal((2, size, size)))
+    bases *= np.sign(r.diagonal(axis1=1, axis2=2))[:, None]  # or some directions are likelier
+    q, r = bases[..., : len(strengths)]
     x = rng.standard_normal((samples, size))
     if whiten:
         x = np.linalg.qr(x)[0] * np.sqrt(samples)
