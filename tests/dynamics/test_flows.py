@@ -25,6 +25,7 @@ from saddle_utils.dynamics.fields import workspace
 from saddle_utils.dynamics.implicit import jacobian, room_for_steps, solve, solver
 from saddle_utils.dynamics.kinks import room_for_kinks, set_pattern
 from saddle_utils.dynamics.problems import problem
+from saddle_utils.dynamics.resting import steepest
 from saddle_utils.dynamics.runs import attempt
 from saddle_utils.dynamics.steps import between, slide_field
 from saddle_utils.networks import initial_units
@@ -106,6 +107,31 @@ def make_solve(data, work, kinks, room, theta, step, rhs, out):
     jacobian(data, work, kinks, room, theta, out)
     solver(step, room)
     solve(room, rhs)
+
+
+@kernel
+def find_steepest(data, pull, d, best, along):
+    return steepest(data, pull, d, best, along)
+
+
+@pytest.mark.parametrize("phi", ["relu", "leaky_relu"])
+def test_the_direction_in_which_a_resting_unit_leaves_is_the_steepest(phi):
+    """Within 1% of the best of 20,000 directions in the plane, in 93% of draws: it is a search."""
+    angles = np.linspace(0, 2 * np.pi, 20_001)
+    plane = np.stack([np.cos(angles), np.sin(angles)])
+    ratios = []
+    for seed in range(120):
+        rng = np.random.default_rng(seed)
+        samples = (6, 20)[seed % 2]
+        x, pull = rng.standard_normal((samples, 2)), rng.standard_normal(samples)
+        net = networks.pointwise(x, pull, phi)
+        most = (pull @ networks.ACTIVATIONS[phi].f(x @ plane)).max()
+        if most > 0:
+            places = np.zeros((3, 2))
+            found = find_steepest(problem(net), pull, *places)
+            assert pull @ networks.ACTIVATIONS[phi].f(x @ places[1]) == pytest.approx(found)
+            ratios.append(found / most)
+    assert max(ratios) < 1.01 and np.mean(np.array(ratios) > 0.99) > 0.93
 
 
 DEEP = {"two": (3, 4, 2), "four": (3, 4, 2, 5, 2)}  # layers
