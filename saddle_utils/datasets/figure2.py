@@ -14,11 +14,11 @@ def whitened(singular_values: list[float]) -> networks.Linear:
     return networks.Linear(target, np.eye(len(target)), float((target**2).sum()))
 
 
-def power_law(kappa: float, modes: int = 3) -> np.ndarray:
-    """Strengths s_n (modes,) proportional to n^-kappa, n = 1, 2, ..., of sum 1 (Figure 2)."""
-    if not 0 <= kappa < np.inf or modes < 1:
-        raise ValueError(f"kappa is {kappa} and modes {modes}; wanted 0 or more, and 1 or more")
-    strengths = np.arange(1, modes + 1) ** -float(kappa)
+def power_law(kappa: float) -> np.ndarray:
+    """Strengths s_n (3,) proportional to n^-kappa, n = 1, 2, 3, of sum 1 (Figure 2)."""
+    if not 0 <= kappa < np.inf:
+        raise ValueError(f"kappa is {kappa}; wanted 0 or more")
+    strengths = np.arange(1, 4) ** -float(kappa)
     return strengths / strengths.sum()
 
 

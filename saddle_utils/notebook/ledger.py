@@ -136,14 +136,15 @@ class Table:
         self.rows = [{**row, "expected": _expected(row)} for row in rows]
 
     def __repr__(self) -> str:
-        return markdown_table(HEAD, [[_cell(row.get(key)) for key in HEAD] for row in self.rows])
+        return markdown_table(HEAD, [[entry(row.get(key)) for key in HEAD] for row in self.rows])
 
     _repr_markdown_ = __repr__
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence], numbers: str = "---") -> str:
     """A table in Markdown; numbers="---:" sets all columns but the first to the right."""
-    lines = ["| " + " | ".join(map(str, row)) + " |" for row in (head, *rows)]
+    lines = [[str(word).replace("|", "\\|") for word in row] for row in (head, *rows)]
+    lines = ["| " + " | ".join(words) + " |" for words in lines]
     lines.insert(1, "|---|" + f"{numbers}|" * (len(head) - 1))
     return "\n".join(lines)
 
@@ -174,7 +175,7 @@ def _passed(rows: list[dict]) -> str:
 
 def _expected(row: dict) -> str:
     """What a row claims of the measured number: "≤ .02", "3 ± 1%", or an exact value."""
-    number, tolerance = _cell(row["predicted"]), row["tolerance"]
+    number, tolerance = entry(row["predicted"]), row["tolerance"]
     if tolerance in ("at most", "at least"):
         return f"{'≤' if tolerance == 'at most' else '≥'} {number}"
     return number if tolerance == "exact" else f"{number} ± {tolerance}"
@@ -205,12 +206,12 @@ def _round(value: Any, unit: float) -> Any:
     return np.where(np.isfinite(rounded), rounded.astype(object), None).tolist()
 
 
-def _cell(value: Any) -> str:
+def entry(value: Any) -> str:
+    """What a table shows of a number, a verdict, a text, or a list of them."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "**no**"
     if isinstance(value, list):
-        return ", ".join(f"({_cell(v)})" if isinstance(v, list) else _cell(v) for v in value)
-    text = f"{value:.5g}" if isinstance(value, float) else str(value)
-    return text.replace("|", "\\|")
+        return ", ".join(f"({entry(v)})" if isinstance(v, list) else entry(v) for v in value)
+    return f"{value:.5g}" if isinstance(value, float) else str(value)

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..notebook.files import PROJECT
+from ..notebook.ledger import HEAD, Table, entry
 from ..notebook.tasks import VERDICT
 
 PAGES = Path(__file__).parent / "pages"  # what is written by hand
 NOTEBOOKS = PROJECT / "notebooks"
 FIGURES = PROJECT / "figures"
-HEADS = (
-    "claim", "statement", "source", "predicted", "tolerance", "measured", "margin", "holds", "see"
-)  # fmt: skip
 WIDTH = 900  # pixels of a picture where its notebook does not say
 
 
@@ -161,20 +159,16 @@ def claims(places: dict[str, dict]) -> str:
     """Page of all claims: a table to search, with links to cell, figure and data of each."""
     rows = []
     for path in sorted((FIGURES / "claims").glob("*.json")):
-        for row in json.loads(path.read_text()):
-            place = places.get(
-                row["name"], {"cell": f"notebooks/{path.stem}.html", "picture": None}
-            )
-            margin = "" if row.get("margin") is None else f"{row['margin']:g}"
-            cells = [
-                f'<a href="{place["cell"]}">{row["name"]}</a>', html.escape(row["statement"]),
-                html.escape(row["source"]), _number(row["predicted"]), row["tolerance"],
-                _number(row["measured"]), margin, "yes" if row["passed"] else "<strong>no</strong>",
-                _evidence(place["picture"]) + f'<a href="claims/{path.name}">ledger</a>',
-            ]  # fmt: skip
-            rows.append("<tr><td>" + "</td><td>".join(cells) + "</td></tr>")
-    head = "".join(f'<th scope="col">{word}</th>' for word in HEADS)
-    table = f"<thead><tr>{head}</tr></thead><tbody>\n" + "\n".join(rows) + "\n</tbody>"
+        for row in Table(json.loads(path.read_text())).rows:
+            unknown = {"cell": f"notebooks/{path.stem}.html", "picture": None}
+            place = places.get(row["name"], unknown)
+            words = [html.escape(entry(row[key])) for key in HEAD[1:]]
+            claim = f'<a href="{place["cell"]}">{row["name"]}</a>'
+            see = _evidence(place["picture"]) + f'<a href="claims/{path.name}">ledger</a>'
+            rows.append("<tr><td>" + "</td><td>".join([claim, *words, see]) + "</td></tr>")
+    body = "\n".join(rows).replace("**no**", "<strong>no</strong>")
+    head = "".join(f'<th scope="col">{word}</th>' for word in (*HEAD, "see"))
+    table = f"<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody>"
     return (PAGES / "claims.md").read_text().replace("<!-- table -->", table)
 
 
@@ -191,10 +185,3 @@ def _evidence(picture: Shown | None) -> str:
 def _plain(text: str) -> str:
     """A heading without its marks, as HTML."""
     return html.escape(re.sub(r"[*`$]", "", text))
-
-
-def _number(value: object) -> str:
-    """A number, or a list of them, to five digits."""
-    if isinstance(value, list):
-        return ", ".join(map(_number, value))
-    return f"{value:.5g}" if isinstance(value, float) else html.escape(str(value))

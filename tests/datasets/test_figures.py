@@ -72,11 +72,11 @@ def test_digitised_panels_are_read_in_their_order(name):
 
 def test_strengths_of_figure_2():
     np.testing.assert_allclose(power_law(1.0), np.array([6, 3, 2]) / 11)
-    np.testing.assert_allclose(power_law(2.0, 2), [0.8, 0.2])
-    np.testing.assert_allclose(power_law(0.0, 4), np.full(4, 0.25))
-    for bad in ((-1.0, 3), (np.inf, 3), (1.0, 0)):
+    np.testing.assert_allclose(power_law(2.0), np.array([36, 9, 4]) / 49)
+    np.testing.assert_allclose(power_law(0.0), np.full(3, 1 / 3))
+    for bad in (-1.0, np.inf):
         with pytest.raises(ValueError, match="wanted 0 or more"):
-            power_law(*bad)
+            power_law(bad)
     with pytest.raises(ValueError, match="unknown network 'tanh'"):
         figure2_network("tanh")
 
