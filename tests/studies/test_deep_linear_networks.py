@@ -5,31 +5,31 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saddle_utils.networks import Completion, DeepLinear
+from saddle_utils.dynamics import flow, glance
+from saddle_utils.networks import Completion
+from saddle_utils.observables import passage_time
 from saddle_utils.studies import deep_linear_networks as study
 from saddle_utils.studies.deep_linear_networks import runs, starts, sweeps
-from saddle_utils.studies.deep_linear_networks.runs import curvature, initial_weights, train
+from saddle_utils.studies.deep_linear_networks.runs import initial_weights
 from saddle_utils.theory.deep_linear import whitened
 
 
-@pytest.mark.parametrize("depth", [2, 3, 4])
-@pytest.mark.parametrize("scale", [0.05, 0.6, 1.5])
-def test_the_curvature_bounds_the_hessian(depth, scale):
-    net = whitened([3, *[4] * (depth - 1), 3], (1.0, 0.5))
-    theta = initial_weights(net, np.full(5, scale), np.random.default_rng(0))
-    exact = np.array([np.abs(np.linalg.eigvalsh(-net.jacobian(t))).max() for t in theta])
-    bound = curvature(net, theta)
-    assert (bound >= exact * (1 - 1e-12)).all() and (bound < 30 * exact).all()
-
-
-def test_training_descends_and_keeps_time():
+def test_runs_end_at_their_level_and_end_late_otherwise():
     net = whitened([3, 4, 4, 3], (1.0, 0.5))
-    theta = initial_weights(net, np.array([0.1, 1.0]), np.random.default_rng(1))
-    found = train(net, theta, 400, 5, 1e-4, DeepLinear.output)
-    assert (np.diff(found.losses, axis=0) < 1e-12).all()
-    assert (np.diff(found.times, axis=0) > 0).all()
-    np.testing.assert_allclose(found.losses[-1], net.loss(found.theta))
-    assert len(found.losses) == 5 * len(found.seen) + 1
+    theta = initial_weights(net, np.array([0.1, 1.0, 1e-5]), np.random.default_rng(1))
+    found = runs.descend_to(net, theta, 1e-4)
+    assert all((np.diff(run.losses) < 1e-12).all() for run in found)
+    assert all(run.losses[-1] <= 1e-4 * net.zero_loss() < run.losses[-2] for run in found[:2])
+    assert found[2].times[-1] == runs.LATEST  # it waits for some 1e5
+
+
+@pytest.mark.parametrize("depth", [2, 3, 5])
+@pytest.mark.parametrize("gamma", [0.4, 1.0, 2.0])
+def test_the_stable_step_is_below_the_longest(depth, gamma):
+    net = whitened([5, *[30] * (depth - 1), 5], (1.0, 0.5))
+    theta = initial_weights(net, np.array([30 ** (-gamma / 2)]), np.random.default_rng(0))
+    run = glance(net, theta[0], runs.stable_step(depth, 30, gamma), 300)
+    assert run.losses[-1] < run.losses[0] and np.isfinite(run.losses).all()
 
 
 def test_the_kernel_is_that_of_the_jacobian():
@@ -56,6 +56,10 @@ def test_escape_is_optimal_only_for_aligned_starts():
     found = study.escape_times(4, np.array([0.1, 0.05]), seed=3, draws=2)
     np.testing.assert_allclose(found["aligned"], found["predicted"], rtol=1e-3)
     assert (found["random"] > 1.2 * found["optimal"]).all() and found["drift"].max() < 1e-10
+    net = whitened([3, 4, 4, 4, 3], (1.0,))
+    theta = np.random.default_rng([3, 4, 1]).standard_normal((1, net.n_u))
+    run = flow(net, 0.1 * theta / np.linalg.norm(theta), 2 * found["random"][1, 0], 1e-9)
+    assert passage_time(net, run, 0.125) == pytest.approx(found["random"][1, 0], rel=1e-4)
 
 
 def test_drops_of_balanced_starts_are_predicted():

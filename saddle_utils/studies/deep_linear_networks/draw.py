@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ...dynamics import Trajectory, glance
+from ...networks import DeepLinear
 from ...notebook import Explorer, Picture, Slider
 from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, RED, shades
-from ...notebook.look import dashed, draw_band, draw_levels, draw_words, note, one_table
+from ...notebook.look import dashed, draw_band, draw_levels, draw_loss, draw_words, note, one_table
 from ...theory import deep_linear as theory
-from .runs import Descent, initial_weights, map_values, rank_losses, train
+from .runs import initial_weights, rank_losses, stable_step, target_network
 
 DEPTHS = (BLUE, ORANGE, GREEN)  # three depths, the smallest first
 MARK = {"color": INK, "lw": 0.8, "ls": ":"}
@@ -71,25 +73,26 @@ def crossings_picture(
     return Picture(fig, "deep_linear_crossings", alt, {"width": list(widths), **means})
 
 
-def staircase_picture(found: Mapping[int, Descent]) -> Picture:
+def staircase_picture(found: Mapping[int, Sequence[Trajectory]]) -> Picture:
     """Losses of all runs with the rank-r losses, and singular values of the layers of the first."""
     fig, axes = plt.subplots(2, len(found), figsize=(9.4, 5), sharex="col")
     tables = {}
     for (top, bottom), (depth, runs) in zip(axes.T, found.items(), strict=True):
-        losses, times = runs.losses / runs.losses[0], runs.times
-        top.plot(times, losses, color=FAINT, lw=0.7)
-        top.plot(times[:, 0], losses[:, 0], color=BLUE, lw=2)
-        end = times[np.argmax(losses[:, 0] < 1e-3), 0]
-        end = 1.25 * (end or times[-1, 0])
+        for k, run in enumerate(runs):
+            style = {"color": FAINT, "lw": 0.7} if k else {"color": BLUE, "lw": 2, "zorder": 3}
+            top.plot(run.times, run.losses / run.losses[0], **style)
+        times, losses = runs[0].times, runs[0].losses / runs[0].losses[0]
+        end = 1.25 * times[np.argmax(losses < 1e-3)]
         draw_levels(top, rank_losses(), end)
         top.set(title=f"L = {depth}, Gaussian start", xlim=(0, end), ylim=(-0.04, 1.06))
-        every = times[: len(runs.seen) * 5 : 5, 0]
+        layers = target_network(depth).weights(runs[0].theta)
         for layer, colour in enumerate(shades(depth, dark_first=True)):
-            bottom.semilogy(every, runs.seen[:, layer, 0, :4], color=colour, lw=1.6)
+            values = np.linalg.svd(layers[layer], compute_uv=False)[:, :4]
+            bottom.semilogy(times, values, color=colour, lw=1.6)
             place = {"top": 0.97 - 0.08 * layer, "x": 0.02, "ha": "left"}
             draw_words(bottom, [(f"layer {layer + 1}", colour)], **place)
-        bottom.set(xlabel="gradient-flow time", ylim=(runs.seen[0, :, 0].min() / 5, 8))
-        tables[f"depth_{depth}"] = {"time": times[::8, 0], "loss": losses[::8, 0]}
+        bottom.set(xlabel="gradient-flow time", ylim=(values[0].min() / 5, 8))
+        tables[f"depth_{depth}"] = {"time": times, "loss": losses}
     axes[0, 0].set_ylabel("loss / initial loss")
     axes[1, 0].set_ylabel("singular values of the layers")
     alt = (
@@ -199,18 +202,18 @@ def completion_picture(found: pd.DataFrame) -> Picture:
     return Picture(fig, "deep_linear_completion", alt, dict(medians))
 
 
-def run_figure(found: tuple[Descent, np.ndarray, float]) -> Figure:
+def run_figure(found: tuple[Trajectory, DeepLinear, float]) -> Figure:
     """Loss of a run with the rank-r losses, and singular values of its map; for the explorer."""
-    run, levels, gamma = found
+    run, net, gamma = found
     fig, (left, right) = plt.subplots(1, 2, figsize=(8, 2.9))
-    losses, times = run.losses[:, 0] / run.losses[0, 0], run.times[:, 0]
-    left.plot(times, losses, color=BLUE)
-    draw_levels(left, levels, times[-1])
-    left.set(xlabel="gradient-flow time", ylabel="loss / initial loss", xlim=(0, times[-1]))
+    draw_levels(left, rank_losses(np.diagonal(net.syz)[np.diagonal(net.syz) > 0]), run.times[-1])
+    draw_loss(left, run.times, run.losses / run.losses[0])
     left.set_title(f"γ = {gamma:.2f}")
-    probed = times[: -1 : len(times) // len(run.seen)]
-    right.plot(probed, run.seen[:, 0], color=GREEN, lw=1.8)
-    right.set(xlabel="gradient-flow time", ylabel="singular values of the map", xlim=(0, times[-1]))
+    few = slice(None, None, 1 + len(run.times) // 100)
+    values = np.linalg.svd(net.output(run.theta[few]), compute_uv=False)
+    right.plot(run.times[few], values, color=GREEN, lw=1.8)
+    right.set(xlabel="gradient-flow time", ylabel="singular values of the map")
+    right.set_xlim(0, run.times[-1])
     return fig
 
 
@@ -219,11 +222,10 @@ def explorer() -> Explorer:
 
     def simulate(
         gamma: float, width: int, depth: int, rank: int, seed: int
-    ) -> tuple[Descent, np.ndarray, float]:
-        strengths = tuple(0.5 ** np.arange(rank))
-        net = theory.whitened([5, *[width] * (depth - 1), 5], strengths)
+    ) -> tuple[Trajectory, DeepLinear, float]:
+        net = theory.whitened([5, *[width] * (depth - 1), 5], 0.5 ** np.arange(rank))
         theta = initial_weights(net, np.array([width ** (-gamma / 2)]), np.random.default_rng(seed))
-        return train(net, theta, 600, 15, 1e-3, map_values), rank_losses(strengths), gamma
+        return glance(net, theta[0], stable_step(depth, width, gamma), 600), net, gamma
 
     alt = "Loss of a deep linear network over time, and the singular values of its map"
     return Explorer(

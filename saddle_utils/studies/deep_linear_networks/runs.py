@@ -1,100 +1,43 @@
-"""Runs of deep linear networks, each at its own step size: staircases, escape from the origin."""
+"""Gradient flow of deep linear networks: staircases, escape from the origin, balanced starts."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import combinations, pairwise
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
-from ...dynamics import descend, flow
-from ...networks.deep import Backpropagation, DeepLinear, pack
-from ...observables import first_times, imbalance
+from ...dynamics import Trajectory, escapes, flow
+from ...networks import DeepLinear, pack
+from ...observables import first_times, imbalance, passage_time, rank_ratios
 from ...theory import deep_linear as theory
 
 STRENGTHS = (1.0, 0.5, 0.25)  # of the target of rank three
 SIZE, HIDDEN = 10, 12  # inputs and outputs, and hidden width, of its networks
-
-
-@dataclass(frozen=True)
-class Descent:
-    """Runs of gradient descent: times and losses (T, runs), theta at the end (runs, 1, weights).
-
-    `seen` (chunks, ...) is what was probed at the start of each chunk of steps.
-    """
-
-    times: np.ndarray
-    losses: np.ndarray
-    theta: np.ndarray
-    seen: np.ndarray
+LATEST = 2000.0  # when runs end that have not come to the loss at which they are to end
 
 
 def initial_weights(
-    network: Backpropagation, scales: np.ndarray, rng: np.random.Generator
+    network: DeepLinear, scales: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """Gaussian weights (runs, 1, weights) of these standard deviations (runs,)."""
     return rng.standard_normal((len(scales), 1, network.n_u)) * np.asarray(scales)[:, None, None]
 
 
-def curvature(network: Backpropagation, theta: np.ndarray) -> np.ndarray:
-    """An upper bound of the operator norm of the Hessian, (runs,), for Szz = I.
+def descend_to(network: DeepLinear, theta: np.ndarray, level: float) -> list[Trajectory]:
+    """Gradient flow of each start (runs, 1, weights), until its loss is `level` of that of map 0.
 
-    sum_l |P_l|^2 |Q_l|^2 + 2 |G| sum_(l < m) |P_m| |W_(m-1) ... W_(l+1)| |Q_l|, with P_l and Q_l
-    the products behind and before layer l, and the norm between bounded by those of the layers.
+    At its own steps, to a relative accuracy of 1e-5.
     """
-    weights = network.weights(theta)
-    behind, before, value = theory.products(weights)
-    p, q, n = ([operator_norm(m) for m in ms] for ms in (behind, before, weights[1:-1]))
-    gap = np.linalg.norm(network.residual(value), axis=(-2, -1))
-    pairs = combinations(range(len(weights)), 2)
-    cross = sum(p[m] * np.prod(n[k : m - 1], axis=0) * q[k] for k, m in pairs)
-    return sum(a**2 * b**2 for a, b in zip(p, q, strict=True)) + 2 * gap * cross
+    level *= network.zero_loss()
+    return [flow(network, start, LATEST, 1e-5, level=level) for start in theta]
 
 
-def operator_norm(matrix: np.ndarray) -> np.ndarray:
-    """Largest singular value of matrices (..., rows, columns), from the smaller Gram matrix."""
-    tall = matrix if matrix.shape[-2] > matrix.shape[-1] else matrix.mT
-    return np.sqrt(np.linalg.eigvalsh(tall.mT @ tall)[..., -1])
+def stable_step(depth: int, width: int, gamma: float, strength: float = 1.0) -> float:
+    """A step of descent that is stable, half the longest: at the minimum, and from N(0, w^-gamma).
 
-
-def train(
-    network: Backpropagation, theta: np.ndarray, steps: int, chunk: int, end: float,
-    probe: Callable[[Backpropagation, np.ndarray], np.ndarray] | None = None,
-) -> Descent:  # fmt: skip
-    """Gradient descent with steps of .7 / `curvature`, renewed for every chunk of steps.
-
-    Where weights grow fast, a chunk moves them by .4 of their norm at most.  `probe` maps theta
-    (runs, 1, weights) to an array to be `seen`.  Ends before `steps` when the losses of all runs
-    are below `end` times those of the first step.
+    Of a target of this largest singular value; the kernel of the start is estimated.
     """
-    times, losses, seen, now = [], [], [], np.zeros(len(theta))
-    for _ in range(0, steps, chunk):
-        size, pull = (np.linalg.norm(a, axis=(-2, -1)) for a in (theta, network.field(theta)))
-        step = np.minimum(0.7 / curvature(network, theta), 0.4 * size / (chunk * pull + 1e-300))
-        seen.append(probe(network, theta) if probe else 0)
-
-        def rule(field: np.ndarray, state: None, step: np.ndarray = step) -> tuple:
-            return field * step[:, None, None], None
-
-        run = descend(network, theta, 1.0, chunk, rule=rule)
-        times.append(now + np.arange(chunk)[:, None] * step)
-        losses.append(run.losses[:-1])
-        now, theta = now + chunk * step, run.core[-1]
-        if (run.losses[-1] < end * losses[0][0]).all():
-            break
-    times.append(now[None])
-    losses.append(run.losses[-1:])
-    return Descent(np.concatenate(times), np.concatenate(losses), theta, np.array(seen))
-
-
-def map_values(network: Backpropagation, theta: np.ndarray) -> np.ndarray:
-    """Singular values of the map, (runs, values)."""
-    return np.linalg.svd(network.output(theta), compute_uv=False)
-
-
-def layer_values(network: Backpropagation, theta: np.ndarray) -> np.ndarray:
-    """Singular values of every layer, the largest ten, (layers, runs, 10)."""
-    weights = network.weights(theta)
-    return np.array([np.linalg.svd(w, compute_uv=False)[..., :SIZE] for w in weights])
+    start = 2.0 ** (depth - 2) * width ** ((1 - gamma) * (depth - 1))
+    return 1 / (depth * max(strength ** (2 - 2 / depth), start))
 
 
 def target_network(depth: int) -> DeepLinear:
@@ -108,40 +51,42 @@ def rank_losses(strengths: tuple[float, ...] = STRENGTHS) -> np.ndarray:
     return 1 - np.concatenate([[0], np.cumsum(squares)]) / squares.sum()
 
 
-def staircase(depth: int, scale: float, seed: int, runs: int, steps: int = 6000) -> Descent:
-    """Runs from Gaussian weights of this scale, with the singular values of their layers."""
+def staircase(
+    depth: int, scale: float, seed: int, runs: int, level: float = 1e-5
+) -> list[Trajectory]:
+    """Runs of the `target_network` from Gaussian weights of this scale, down to a level."""
     net = target_network(depth)
     theta = initial_weights(net, np.full(runs, scale), np.random.default_rng([seed, depth]))
-    return train(net, theta, steps, 5, 1e-5, layer_values)
+    return descend_to(net, theta, level)
 
 
-def plateaus(found: Descent) -> tuple[np.ndarray, np.ndarray]:
-    """Where curves are flattest between two drops: levels over the first loss, and the records.
+def plateaus(run: Trajectory) -> tuple[np.ndarray, np.ndarray]:
+    """Where a run is slowest between two drops: levels over the first loss, and the records.
 
-    (ranks - 1, runs) each, from rank 1 on.
+    (ranks - 1,) each, from rank 1 on.
     """
-    levels, losses = rank_losses(), found.losses / found.losses[0]
-    slope = -np.diff(losses, axis=0) / np.diff(found.times, axis=0)
+    levels, losses = rank_losses(), run.losses / run.losses[0]
+    slope = -np.diff(losses) / np.diff(run.times)
     middle = (losses[1:] + losses[:-1]) / 2
     spans = pairwise((levels[1:] + levels[:-1]) / 2)
-    flattest = [
-        np.where((middle < high) & (middle > low), slope, np.inf).argmin(0) for high, low in spans
+    slowest = [
+        np.where((middle < high) & (middle > low), slope, np.inf).argmin() for high, low in spans
     ]
-    return np.take_along_axis(middle, np.array(flattest), 0), np.array(flattest)
+    return middle[slowest], np.array(slowest)
 
 
-def plateau_errors(found: Descent) -> np.ndarray:
-    """Relative deviation of the plateaus of all runs from the rank-r losses, (ranks - 1, runs)."""
-    return plateaus(found)[0] / rank_losses()[1:-1, None] - 1
+def plateau_errors(found: Sequence[Trajectory]) -> np.ndarray:
+    """Relative deviation of the plateaus of all runs from the rank-r losses, (runs, ranks - 1)."""
+    return np.array([plateaus(run)[0] for run in found]) / rank_losses()[1:-1] - 1
 
 
 def alignment(depth: int, scales: np.ndarray, seed: int, runs: int = 10) -> np.ndarray:
     """sigma_2 / sigma_1 of each layer on the first plateau, median of runs, (scales, layers)."""
-    out = []
+    net, out = target_network(depth), []
     for scale in scales:
-        found = staircase(depth, float(scale), seed, runs, 2500)
-        values = found.seen[plateaus(found)[1][0] // 5, :, range(runs)]
-        out.append(np.median(values[..., 1] / values[..., 0], axis=0))
+        found = staircase(depth, float(scale), seed, runs)
+        states = np.stack([run.theta[plateaus(run)[1][0]] for run in found])
+        out.append(np.median(rank_ratios(net, states), axis=0))
     return np.array(out)
 
 
@@ -150,10 +95,8 @@ def layer_overlaps(depth: int, scale: float, seed: int, runs: int = 10) -> np.nd
 
     The least over layers of |u_1(W_l) . v_1(W_(l+1))|, with the target's r_1 and q_1 at the ends.
     """
-    net = target_network(depth)
-    theta = initial_weights(net, np.full(runs, scale), np.random.default_rng([seed, depth]))
-    end = 1.05 * rank_losses()[1]
-    weights = net.weights(train(net, theta, 6000, 5, end).theta)
+    found = staircase(depth, scale, seed, runs, 1.05 * rank_losses()[1])
+    weights = target_network(depth).weights(np.stack([run.theta[-1] for run in found]))
     parts = [np.linalg.svd(w) for w in weights]
     first, last = abs(parts[0][2][:, 0, 0]), abs(parts[-1][0][:, 0, 0])
     inner = [abs((a[0][..., 0] * b[2][:, 0]).sum(-1)) for a, b in pairwise(parts)]
@@ -169,24 +112,22 @@ def escape_times(depth: int, norms: np.ndarray, seed: int, draws: int = 3) -> di
     """
     net = theory.whitened([3, *[4] * (depth - 1), 3], (1.0,))
     unit = theory.balanced_start(net.sizes, np.ones(1), np.random.default_rng([seed, depth, 1]))
-    found = {name: [] for name in ("aligned", "predicted", "random", "optimal", "drift")}
-    for norm in norms:
-        layer = norm / np.sqrt(depth)
-        time = theory.mode_time(layer, 1.0, depth)
-        times = np.linspace(0, 1.1 * time, 2001)
-        run = flow(net, pack([m * layer for m in unit]), times, rtol=1e-9)
-        found["aligned"].append(first_times(run.times, -run.losses, -0.125))
-        found["predicted"].append(time)
-        found["random"].append([_random_escape(net, norm, [seed, depth, k]) for k in range(draws)])
-        found["optimal"].append(theory.optimal_escape_time(norm, 1.0, depth))
-        found["drift"].append(imbalance_drift(net, run.theta))
-    return {"norms": norms, **{name: np.array(values).T for name, values in found.items()}}
-
-
-def _random_escape(net: DeepLinear, norm: float, seed: list[int]) -> float:
-    theta = np.random.default_rng(seed).standard_normal((1, 1, net.n_u))
-    found = train(net, theta * norm / np.linalg.norm(theta), 20_000, 2, end=0.2)
-    return float(first_times(found.times[:, 0], -found.losses[:, 0], -0.125))
+    unit = pack(unit) / np.sqrt(depth)
+    predicted = [theory.mode_time(norm / np.sqrt(depth), 1.0, depth) for norm in norms]
+    ends = 1.1 * np.array(predicted)
+    runs = [flow(net, norm * unit, end, 1e-9) for norm, end in zip(norms, ends, strict=True)]
+    rngs = [np.random.default_rng([seed, depth, k]) for k in range(draws)]
+    random = np.stack([rng.standard_normal((1, net.n_u)) for rng in rngs])
+    random /= np.linalg.norm(random, axis=-1, keepdims=True)
+    starts = (random[:, None] * norms[:, None, None]).reshape(-1, 1, net.n_u)
+    return {
+        "norms": norms,
+        "aligned": np.array([passage_time(net, run, 0.125) for run in runs]),
+        "predicted": np.array(predicted),
+        "random": escapes(net, starts, 0.125)[0].reshape(draws, -1),
+        "optimal": theory.optimal_escape_time(norms, 1.0, depth),
+        "drift": np.array([imbalance_drift(net, run.theta) for run in runs]),
+    }
 
 
 def imbalance_drift(net: DeepLinear, theta: np.ndarray) -> float:

@@ -9,7 +9,7 @@ from ... import observables
 from ...dynamics import descend, sweep_over
 from ...networks.deep import Completion, DeepLinear
 from ...theory import deep_linear as theory
-from .runs import SIZE, STRENGTHS, initial_weights, map_values, rank_losses, train
+from .runs import SIZE, STRENGTHS, descend_to, initial_weights, rank_losses, stable_step
 
 STRENGTH, RANK, GIVEN = 5.0, 2, 7  # of the matrices to be completed; entries of each row and column
 GAMMAS, WIDTHS = np.linspace(0.4, 2.8, 25), (4, 6, 8, 11, 16, 20, 26, 32)
@@ -31,12 +31,13 @@ def _runs_of_width(width: int, seed: int) -> pd.DataFrame:
     """What `phases` averages, a row for each run."""
     net, gammas = theory.whitened([4, width, width, 4], STRENGTHS), np.repeat(GAMMAS, 5)
     start = initial_weights(net, width ** (-gammas / 2), np.random.default_rng([seed, width]))
-    found = train(net, start, 1000, 5, 1e-3, map_values)
-    before, after = kernel(net, start), kernel(net, found.theta)
+    runs = descend_to(net, start, 1e-3)
+    before, after = kernel(net, start), kernel(net, np.stack([run.theta[-1] for run in runs]))
     moved = np.linalg.norm(after - before, axis=(1, 2)) / np.linalg.norm(before, axis=(1, 2))
     half = (1 + rank_losses()[1]) / 2 * net.zero_loss()
-    values = found.seen[(found.losses[::5] < half).argmax(0), range(len(gammas))]
-    count = [_between(*curve) for curve in zip(found.times.T, found.losses.T, strict=True)]
+    learning = np.stack([run.theta[np.argmax(run.losses < half)] for run in runs])
+    values = np.linalg.svd(net.output(learning), compute_uv=False)
+    count = [_between(run.times, run.losses) for run in runs]
     return pd.DataFrame(
         {"gamma": gammas, "width": width, "plateaus": count, "kernel": moved,
         "second": values[:, 1] / values[:, 0]}
@@ -79,9 +80,8 @@ def completion(depth: int, gamma: float, runs: int, width: int, seed: int) -> pd
     moments = seen * target, np.eye(SIZE), ((seen * target) ** 2).sum((1, 2))
     net = Completion(sizes, ("identity",) * (depth - 1), (), *moments, seen)
     theta = initial_weights(net, np.full(runs, width ** (-gamma / 2)), rng)
-    start = 2.0 ** (depth - 2) * width ** ((1 - gamma) * (depth - 1))  # of the kernel, about
-    step = 0.5 / (depth * max(STRENGTH ** (2 - 2 / depth), start))
-    for _ in range(30):
+    step = stable_step(depth, width, gamma, STRENGTH)
+    for _ in range(15):
         run = descend(net, theta, step, 100, 100)
         theta, left = run.core[-1], run.losses[-1] / net.zero_loss()
         if (left < 1e-5).all():
