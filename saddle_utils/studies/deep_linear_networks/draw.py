@@ -12,6 +12,7 @@ from ...networks import DeepLinear
 from ...notebook import Explorer, Picture, Slider
 from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE, RED, shades
 from ...notebook.look import dashed, draw_band, draw_levels, draw_loss, draw_words, note, one_table
+from ...observables import dense_loss
 from ...theory import deep_linear as theory
 from .runs import initial_weights, rank_losses, stable_step, target_network
 
@@ -78,14 +79,16 @@ def staircase_picture(found: Mapping[int, Sequence[Trajectory]]) -> Picture:
     fig, axes = plt.subplots(2, len(found), figsize=(9.4, 5), sharex="col")
     tables = {}
     for (top, bottom), (depth, runs) in zip(axes.T, found.items(), strict=True):
+        net = target_network(depth)
         for k, run in enumerate(runs):
             style = {"color": FAINT, "lw": 0.7} if k else {"color": BLUE, "lw": 2, "zorder": 3}
-            top.plot(run.times, run.losses / run.losses[0], **style)
+            times, losses = dense_loss(net, run)
+            top.plot(times, losses / losses[0], **style)
         times, losses = runs[0].times, runs[0].losses / runs[0].losses[0]
         end = 1.25 * times[np.argmax(losses < 1e-3)]
         draw_levels(top, rank_losses(), end)
         top.set(title=f"L = {depth}, Gaussian start", xlim=(0, end), ylim=(-0.04, 1.06))
-        layers = target_network(depth).weights(runs[0].theta)
+        layers = net.weights(runs[0].theta)
         for layer, colour in enumerate(shades(depth, dark_first=True)):
             values = np.linalg.svd(layers[layer], compute_uv=False)[:, :4]
             bottom.semilogy(times, values, color=colour, lw=1.6)
