@@ -13,7 +13,7 @@ from math import comb
 
 import numpy as np
 
-PRIME = 2**31 - 1  # the product of two residues fits 64 bits
+PRIME = 2**31 - 1  # the difference of two products of residues fits 64 bits
 DEFECTIVE = {(3, 5, 4), (4, 9, 4), (5, 14, 4), (5, 7, 3)}  # (inputs, width, degree)
 SUBNETWORKS = ("no output", "no input", "redundant")
 KINDS = ("generic", "in a plane", *SUBNETWORKS)  # of points that `draw_points` draws
@@ -41,8 +41,9 @@ def monomial_jacobian(
     inner, slopes = [np.broadcast_to(mod(x), (*ensemble, *x.shape))], []
     for matrix in weights[:-1]:
         a = times(mod(matrix), inner[-1])
-        slopes.append(mod(degree * power(a, degree - 1)))
-        inner.append(power(a, degree))
+        lower = power(a, degree - 1)
+        slopes.append(mod(degree * lower))
+        inner.append(mod(lower * a))
     one = np.eye(outputs, dtype=x.dtype)[..., None]
     back = np.broadcast_to(one, (*ensemble, outputs, outputs, samples))
     blocks = []  # back (*ensemble, outputs, out, samples) is df / da of each layer, from the last
@@ -74,8 +75,7 @@ def exact_rank(matrices: np.ndarray, prime: int = PRIME) -> np.ndarray:
         used[every, pivot] |= head.any(1)
         head[every, pivot] = 0
         scale = np.where(head.any(1), lead[:, 0], 1)
-        a = a[:, :, 1:] * scale[:, None, None] % prime
-        a = (a - head[..., None] * lead[:, None, 1:] % prime) % prime
+        a = (a[:, :, 1:] * scale[:, None, None] - head[..., None] * lead[:, None, 1:]) % prime
     return used.sum(1).reshape(np.shape(matrices)[:-2])
 
 

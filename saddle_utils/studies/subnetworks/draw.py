@@ -1,6 +1,7 @@
 """Figures of subnetworks: tables of ranks, thresholds, a search, runs, learning coefficients."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -31,7 +32,7 @@ def draw_cells(ax: Axes, x: pd.Series, y: pd.Series, verdicts: pd.Series) -> Non
     """A cell around each (x, y), in the colour of its verdict."""
     cells = [plt.Rectangle(at, 0.94, 0.9) for at in zip(x - 0.47, y - 0.45, strict=True)]
     ax.add_collection(PatchCollection(cells, color=verdicts.map(COLOURS), alpha=0.45, lw=0))
-    ax.tick_params(length=0)
+    ax.tick_params(left=False, bottom=False)
 
 
 def draw_verdicts(ax: Axes, table: pd.DataFrame, every: int = 1) -> None:
@@ -236,17 +237,20 @@ def coefficients_picture(
     return Picture(fig, "subnetwork_coefficients", alt, {"eps": eps, **volumes})
 
 
+@cache
+def expected_verdicts(inputs: int) -> pd.DataFrame:
+    """What theory says of all widths of the explorer and degrees up to 2H + 1."""
+    cells = [(h, d) for h in WIDTHS for d in range(1, 2 * h + 2)]
+    says = [verdict({kind: theory.expected_rank(kind, inputs, *cell) for kind in theory.KINDS})
+            for cell in cells]  # fmt: skip
+    return pd.DataFrame(cells, columns=["width", "degree"]).assign(verdict=says)
+
+
 def point_figure(row: Mapping[str, Any]) -> Figure:
     """What theory says of all widths and degrees, one of them framed, and its exact ranks."""
     inputs, width, degree = row["inputs"], row["width"], row["degree"]
     fig, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.3))
-    cells = [(h, d) for h in WIDTHS for d in range(1, 2 * h + 2)]
-    says = pd.DataFrame(cells, columns=["width", "degree"])
-    says["verdict"] = [
-        verdict({kind: theory.expected_rank(kind, inputs, h, d) for kind in theory.KINDS})
-        for h, d in cells
-    ]
-    draw_verdicts(left, says, every=2)
+    draw_verdicts(left, expected_verdicts(inputs), every=3)
     left.add_patch(plt.Rectangle((width - 0.5, degree - 0.5), 1, 1, fill=False, ec=INK, lw=2.5))
     left.set(ylabel="degree d", title=f"{inputs} inputs, theory")
     words = [(WORDS[name], colour) for name, colour in COLOURS.items()]
@@ -256,8 +260,8 @@ def point_figure(row: Mapping[str, Any]) -> Figure:
     right.axvline(row["generic"], color=INK, lw=1, ls=":")
     right.axvline(width * inputs, color=FAINT, lw=1, ls=":")
     right.text(width * inputs, 4, " all but scales", color=FAINT, va="center", fontsize=8)
-    right.set_xlim(0, 1.25 * width * inputs)
-    right.invert_yaxis()
+    right.set(xlim=(0, 1.25 * width * inputs), ylim=(4.6, -0.6))
+    right.tick_params(left=False)
     right.set(xlabel="exact rank", title=f"H = {width}, d = {degree}: {WORDS[row['verdict']]}")
     return fig
 

@@ -93,7 +93,8 @@ def search(
     rng, shares, best = np.random.default_rng([seed, 2]), [], None
     for degree in degrees:
         points = draw_points([inputs, width, 1], draws, rng, largest=1)
-        points = [matrix[~theory.is_subnetwork(points)] for matrix in points]
+        others = ~theory.is_subnetwork(points)
+        points = [matrix[others] for matrix in points]
         critical = point_ranks(points, degree, rng) < theory.generic_rank(inputs, width, degree)
         shares.append(critical.mean())
         if critical.any():

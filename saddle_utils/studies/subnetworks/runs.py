@@ -34,7 +34,7 @@ def spectra(
     """
     x, y = task(degree, len(STRENGTHS), task_seed)
     net, unit = networks.build(ARCHITECTURE[degree], x, y), init_scale ** (1 - degree)
-    runs = flows(net, networks.initial_units(net, width, init_scale, seeds), 40 * unit)
+    runs = flows(net, networks.initial_units(net, width, init_scale, seeds), 40 * unit, 1e-4)
     found = []
     for run in runs:
         stairs = observables.measure(run.times, run.losses, min_duration=1e-3 * unit)
