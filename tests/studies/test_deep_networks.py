@@ -51,7 +51,7 @@ def test_layers_recruit_where_their_width_curve_rises():
     widths = run.layer_widths(run.trajectory.theta)
     for layer, width in np.ndindex(2, 3):
         first = run.times[np.argmax(widths[:, layer] >= width + 1)] if width < 2 else np.nan
-        np.testing.assert_equal(study.recruits(run, layer, width + 1), first)
+        np.testing.assert_equal(study.recruits([run, run], width + 1)[1, layer], first)
 
 
 def test_factors_scale_layers():

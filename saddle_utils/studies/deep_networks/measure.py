@@ -10,14 +10,13 @@ import pandas as pd
 from ...dynamics import descend, escapes, flows
 from ...networks import initial_units
 from ...notebook.ledger import Claim, Ledger
-from ...observables import LayeredRun, imbalance, rank_ratios, standard_error
+from ...observables import LayeredRun, imbalance, layer_widths, rank_ratios, standard_error
 from ...theory.deep import starts_of_norm
 from ...theory.deep_linear import optimal_escape_time, whitened
 from .panels import DeepPanel, panels
 
 FRACTIONS = (1.5, 3.0, 6.0)  # of a panel's initial scale, for `recruitment`
 SMALLER = 0.1  # size of the layer that starts smaller than the others, there
-COARSER = 1.5  # times the step of a panel, there
 UNCLEAN = "D"  # where the second drop also splits units that were one
 SPLIT = "E"  # where two heads share the second direction now and then, in 1 of 34 seeds seen
 DEEP = "arXiv 2106.15933"  # the source of claims on deep linear networks
@@ -39,7 +38,7 @@ def train(
         run = descend(net, theta, panel.step, panel.steps, max(1, panel.steps // records))
         runs = [run.member(i) for i in range(len(theta))]
     else:
-        runs = flows(net, theta, float(panel.steps))
+        runs = flows(net, theta, float(panel.steps), 1e-4)
     return [LayeredRun(net, run) for run in runs]
 
 
@@ -48,22 +47,29 @@ def shown(runs: Sequence[LayeredRun]) -> LayeredRun:
     return next((run for run in runs if len(run.staircase.levels) == 3), runs[0])
 
 
-def recruits(run: LayeredRun, layer: int, width: int) -> float:
-    """When a layer (from 0) reaches this effective width, by bisection: widths grow.
+def recruits(runs: Sequence[LayeredRun], width: int) -> np.ndarray:
+    """When the two hidden layers of runs reach this effective width, by bisection, (runs, 2).
 
-    In gradient-flow time, to the record; nan if it never does.
+    In gradient-flow time, to the record; nan if a layer never does.  Widths grow.
     """
-    theta, low, high = run.trajectory.theta, 0, len(run.times) - 1
+    net, tau, layers = runs[0].network, runs[0].tau, np.arange(2)
+    ends = np.stack([run.trajectory.theta[-1] for run in runs])
+    high = np.array([[len(run.times) - 1] * 2 for run in runs])
+    low = np.zeros_like(high)
 
-    def reached(record: int) -> bool:
-        return run.layer_widths(theta[record])[layer] >= width
+    def reached(records: np.ndarray) -> np.ndarray:
+        pairs = zip(runs, records, strict=True)
+        theta = np.stack([run.trajectory.theta[two] for run, two in pairs])
+        against = np.broadcast_to(ends[:, None], theta.shape)
+        return layer_widths(net, theta, tau, against)[:, layers, layers] >= width
 
-    if not reached(high):
-        return np.nan
-    while high - low > 1:
+    ever = reached(high)
+    while (high - low > 1).any():
         middle = (low + high) // 2
-        low, high = (low, middle) if reached(middle) else (middle, high)
-    return float(run.times[high])
+        there = reached(middle)
+        low, high = np.where(there, low, middle), np.where(there, middle, high)
+    times = np.stack([run.times[two] for run, two in zip(runs, high, strict=True)])
+    return np.where(ever, times, np.nan)
 
 
 def recruitment(seed: int, seeds: int) -> pd.DataFrame:
@@ -77,16 +83,16 @@ def recruitment(seed: int, seeds: int) -> pd.DataFrame:
     rows, smaller = [], [np.where(np.arange(1, 4) == k, SMALLER, 1.0) for k in range(4)]
     for letter, fraction in itertools.product("ABCDF", FRACTIONS):
         panel = panels()[letter]
-        steps = int(panel.steps / fraction * (1.4 / COARSER if panel.step else 3))
-        panel = replace(panel, step=COARSER * panel.step, steps=steps)
+        panel = replace(panel, steps=int(panel.steps / fraction * (1.4 if panel.step else 3)))
         names = range(panel.seed + seed, panel.seed + seed + seeds)
         runs = train(panel, names, None, fraction, smaller, 1000)
-        for (k, name), run in zip(itertools.product(range(4), names), runs, strict=True):
-            halves = run.staircase.half_drops[: 1 if letter == UNCLEAN else None]
-            gains = np.diff(run.widths(), axis=0)
-            for drop, half in enumerate(halves):
-                when = [recruits(run, layer, drop + 1) / half for layer in (0, 1)]
-                rows.append((letter, fraction, k, name, drop, *gains[drop], *when))
+        halves = [run.staircase.half_drops[: 1 if letter == UNCLEAN else None] for run in runs]
+        when = [recruits(runs, drop + 1) for drop in range(max(map(len, halves)))]
+        for i, (k, name) in enumerate(itertools.product(range(4), names)):
+            gains = np.diff(runs[i].widths(), axis=0)
+            for drop, half in enumerate(halves[i]):
+                times = when[drop][i] / half
+                rows.append((letter, fraction, k, name, drop, *gains[drop], *times))
     columns = ["panel", "fraction", "setting", "seed", "drop"]
     return pd.DataFrame(rows, columns=[*columns, "gain_1", "gain_2", "when_1", "when_2"])
 
@@ -105,7 +111,7 @@ def escapes_by_depth(
     for depth in depths:
         net = whitened((2, *[4] * (depth - 1), 2), (1.0, 0.4))
         settings, theta = starts_of_norm(net, scales, seeds)
-        times, ends = escapes(net, theta, net.zero_loss() - 0.25, 0.03)
+        times, ends = escapes(net, theta, net.zero_loss() - 0.25, 0.06)
         kept = zip(imbalance(net, theta), imbalance(net, ends), strict=True)
         drift = np.max([np.abs(a - b).max((-2, -1)) for a, b in kept], axis=0)
         table = pd.DataFrame({"depth": depth, **settings, "time": times})

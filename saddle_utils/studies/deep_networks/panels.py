@@ -42,7 +42,8 @@ class DeepPanel:
     @cache  # noqa: B019 - a panel lives as long as the program
     def narrow_levels(self, width: int) -> np.ndarray:
         """Levels of the fixed points of networks with hidden layers of this width, ascending."""
-        return fixed_levels(self.build(width), self.rows(width))
+        draws = 40 if width == 1 else 10  # of wider ones only the lowest is drawn
+        return fixed_levels(self.build(width), self.rows(width), draws)
 
 
 def split(y: np.ndarray, outputs: list[int]) -> np.ndarray:
@@ -82,13 +83,13 @@ def panels() -> dict[str, DeepPanel]:
     labels_c, labels_e = split(c.y, [0, 1, 0, 1]), split(e.y, [0, 0, 1, 1])
     found = [
         DeepPanel("A", "three linear layers",
-            lambda h: networks.deep_linear([2, h, h, 2], b.x, b.y), 1e-3, 0.1, 4500, 1),
+            lambda h: networks.deep_linear([2, h, h, 2], b.x, b.y), 1e-3, 0.14, 3200, 1),
         DeepPanel("B", "linear convolution, then linear layers",
-            lambda h: networks.deep_linear([2, h, h, 2], c.x, labels_c), 1e-3, 0.1, 5500, 3),
+            lambda h: networks.deep_linear([2, h, h, 2], c.x, labels_c), 1e-3, 0.3, 1800, 3),
         DeepPanel("C", "three ReLU layers",
-            lambda h: networks.deep([2, h, h, 1], d.x, d.y), 1e-3, 0.2, 12000, 0),
+            lambda h: networks.deep([2, h, h, 1], d.x, d.y), 1e-3, 0.36, 6600, 0),
         DeepPanel("D", "ReLU convolution, then ReLU layers",
-            lambda h: networks.deep([2, h, h, 2], e.x, labels_e), 5e-4, 0.2, 12000, 0),
+            lambda h: networks.deep([2, h, h, 2], e.x, labels_e), 5e-4, 0.36, 6600, 0),
         DeepPanel("E", "linear transformer: attention, then a linear layer",
             lambda h: networks.transformer(f.x, f.y), f.init_scale, f.step, 2500, 0,
             10, ("heads",)),
