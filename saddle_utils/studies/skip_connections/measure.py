@@ -18,10 +18,11 @@ from ...theory.activations import imbalance_order, lowest_order
 SKIPS = {"no skip": (), "skips one layer": ((2, 3),), "skips two layers": ((1, 3),)}
 SCALES = (1.0, 0.1, 0.01)  # of the initial weights by the skip, so that each network has plateaus
 ENDS = {"linear": (1e5, 4e3, 400.0), "ReLU": (8e3, 3e3, 100.0)}  # of the runs
-STEP = 0.4  # of gradient descent for ReLU, in gradient-flow time
+STEP = 0.5  # of gradient descent for ReLU, in gradient-flow time
 TAU = 0.1  # of the largest size, from which a unit counts
 SHARE = 0.05  # of the loss that has fallen when a network has escaped
-PATH = 0.25  # step along the path of a smooth network (`dynamics.escapes`)
+PATH = 0.4  # step along the path of a network (`dynamics.escapes`)
+SHORT = 0.1  # the same where fields jump, or are stiff, for sigma(0) != 0
 PHIS = ("identity", "relu", "tanh", "gelu")
 OTHERS = ("sigmoid", "softplus", "x_tanh")  # sigma(0) != 0, or sigma'(0) = 0
 
@@ -53,7 +54,7 @@ def train(
     theta = initial_units(net, 1, scale * SCALES[number], [*seeds])
     end = ENDS[kind][number]
     if kind == "linear":
-        runs = flows(net, theta, end, 1e-5)
+        runs = flows(net, theta, end, 1e-4)
     else:
         steps = int(end / STEP)
         run = descend(net, theta, STEP, steps, max(1, steps // 600))
@@ -63,7 +64,8 @@ def train(
 
 def waits(net: Layered, theta: np.ndarray) -> np.ndarray:
     """Time in which each start loses `SHARE` of its loss, (starts,); nan if it does not."""
-    return escapes(net, theta, (1 - SHARE) * net.loss(theta), PATH if net.smooth else None)[0]
+    calm = net.smooth and all(ACTIVATIONS[phi].vanishes for phi in net.phis)
+    return escapes(net, theta, (1 - SHARE) * net.loss(theta), PATH if calm else SHORT)[0]
 
 
 def escapes_with_skips(scales: np.ndarray, seeds: Sequence[int]) -> pd.DataFrame:
