@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from ..notebook.colours import BLUE, FAINT, GREEN, GREY, ORANGE, PINK, PURPLE, RED, YELLOW
+from ..notebook.colours import BLUE, BROWN, FAINT, GREEN, GREY, ORANGE, PINK, PURPLE, RED
 from ..notebook.ledger import markdown_table
 from ..notebook.look import draw_words
 from .measure import EXACT, GOAL, LONG, missing
@@ -22,7 +22,7 @@ from .tasks import FLOWS, STEPS
 WORDS = Path(__file__).parent / "page.md"
 PEERS = {"descend": [*STEPS[:-1]], "flow": [*STEPS[:-1], *FLOWS[:-1]]}  # of each of our engines
 ENGINES = [*PEERS["flow"], *PEERS]
-COLOURS = dict(zip(ENGINES, (ORANGE, YELLOW, RED, PURPLE, PINK, GREY, BLUE, GREEN), strict=True))
+COLOURS = dict(zip(ENGINES, (ORANGE, BROWN, RED, PURPLE, PINK, GREY, BLUE, GREEN), strict=True))
 CLOCK = {1e-4: "100 µs", 1e-2: "10 ms", 1: "1 s", 60: "1 min", 3600: "1 h", 86400: "1 day",
          2.6e6: "1 month"}  # fmt: skip
 # processor seconds, on both cores together, in which flow shall train an ensemble

@@ -18,7 +18,9 @@ html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {"index": [], "gallery": [], "claims": [], "benchmarks": []}
+html_sidebars = {
+    page: [] for page in ("index", "gallery", "lecture", "claims", "api", "benchmarks")
+}
 html_theme_options = {
     "navbar_end": ["theme-switcher"],
     "navbar_persistent": ["search-button"],
