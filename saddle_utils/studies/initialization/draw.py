@@ -19,6 +19,7 @@ from ...dynamics import flows
 from ...notebook import Explorer, Picture, Slider
 from ...notebook.colours import BLUE, DASHED, INK, ORANGE, RED, shades
 from ...notebook.look import dashed, draw_band, draw_levels, draw_words, write
+from ...observables import first_times
 from ...theory import wide_limit
 from ..figure2 import Pair, draw_both, power
 from .measure import low_rank_units
@@ -148,8 +149,8 @@ def _boundary(
 
 def _draw_regions(ax: Axes, kappas: np.ndarray, scales: np.ndarray, calm: np.ndarray) -> None:
     """The theory's number of plateaus: boundaries, and the number in the middle of its region."""
-    for k in range(calm.shape[-1]):
-        _boundary(ax, kappas, scales, calm[..., k], [0.1])
+    lines = first_times(np.log10(scales), np.log(calm), np.log(0.1))  # (kappas, drops)
+    dashed(ax, kappas, np.where(calm[0] < 0.1, lines, np.nan), 1.2)  # contours take ten times that
     counts = (calm < 0.1).sum(-1)
     for count in np.unique(counts):
         rows, columns = np.nonzero(counts == count)
@@ -281,6 +282,8 @@ def explorer() -> Explorer:
         _draw_regions(right, kappas, scales, flat)
         right.plot(*here, "o", color=ORANGE, mec="white", ms=9, clip_on=False, zorder=5)
         right.set(xlabel="κ", title="plateaus before the last")
+        right.set(xticks=(0, 1, 2), yticks=(-8, -6, -4, -2, 0))  # a tick costs what a curve does
+        left.set(yticks=(0, 0.5, 1))
         return fig
 
     return Explorer(
