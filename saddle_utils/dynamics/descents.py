@@ -27,7 +27,7 @@ def descend_run(data, work, tape, places, lr, steps, every, rule, beta, beta2, e
     for step in range(steps + 1):
         loss = field(data, work, none, theta, out)
         if step % every == 0:
-            write(tape, step // every, step * lr, loss, theta, none)
+            write(tape, step // every, step * lr, loss, theta, none, False)
         if not np.isfinite(loss):
             return step
         if rule == 2:

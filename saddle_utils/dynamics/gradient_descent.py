@@ -121,7 +121,8 @@ def _compiled(
         return None
     columns = np.ascontiguousarray(starts.swapaxes(1, 2))
     found = in_threads(
-        lambda i: descend_one(data[i], columns[i], lr, steps, every, *kernel), len(starts)
+        lambda part: [descend_one(data[i], columns[i], lr, steps, every, *kernel) for i in part],
+        len(starts),
     )
     stopped, losses, thetas = zip(*found, strict=True)
     bad = [i for i, step in enumerate(stopped) if step >= 0]

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..networks import Network
 from .problems import LARGE, problems
-from .runs import flow_one
+from .runs import flow_many
 from .trajectories import RunFailedError, Trajectory, in_threads
 
 MAX_STEPS = 200_000  # of one run, besides the times asked for; three drops take about 300
@@ -121,28 +121,33 @@ def _all(
     largest = LARGE if network.smooth else KINKED
     data, columns = problems(network, cores, largest), np.ascontiguousarray(cores.swapaxes(1, 2))
 
-    limit, moves = MAX_STEPS + len(grid), cores.any((1, 2))
+    limit = MAX_STEPS + len(grid)
 
-    def run(i: int) -> Trajectory:
-        basis = None if bases is None else bases[i]
+    def some(part: np.ndarray) -> list[tuple]:
         if data is None:
-            net = network.runs(i)
-            found = by_scipy(net, cores[i], grid, ends[i], rtol, floors[i], level)
-            return Trajectory(*found, basis)
-        if not moves[i] and not network.runs(i).field(cores[i]).any():  # at the saddle itself
-            loss = network.runs(i).loss(cores[i])
-            found = np.append(grid[:1], 0.0)[:1], loss[None], cores[i][None]
-            return Trajectory(*_rested(found, grid, ends[i]), basis)
-        done, *found = flow_one(data[i], columns[i], grid, ends[i], rtol, floors[i], limit, level)
-        if done:
-            return Trajectory(*found, basis)
-        if len(found[1]) and found[1][-1] < rtol**2 * network.runs(i).zero_loss():
-            # the loss only falls: what is left is no more
-            return Trajectory(*_rested(found, grid, ends[i]), basis)
-        reached, why = np.append(0.0, found[0])[-1], ROUNDING if network.smooth else KINK
-        raise RunFailedError(f"run {i} is stuck at time {reached:.6g}: {why}")
+            return [
+                (True, *by_scipy(network.runs(i), cores[i], grid, ends[i], rtol, floors[i], level))
+                for i in part
+            ]
+        kinds = [part] if data[0] is data[-1] else part[:, None]
+        each = (
+            flow_many(data[k[0]], columns[k], grid, ends[k], rtol, floors[k], limit, level)
+            for k in kinds
+        )
+        return [run for found in each for run in found]
 
-    return in_threads(run, len(starts))
+    def whole(i: int, done: bool, *found: np.ndarray) -> Trajectory:
+        if not done:
+            net = network.runs(i)
+            # at a saddle from the start, or the loss only falls, and what is left is no more
+            still = not cores[i].any() and not net.field(cores[i]).any()
+            if not still and not (len(found[1]) and found[1][-1] < rtol**2 * net.zero_loss()):
+                reached, why = np.append(0.0, found[0])[-1], ROUNDING if network.smooth else KINK
+                raise RunFailedError(f"run {i} is stuck at time {reached:.6g}: {why}")
+            found = _rested(found, grid, ends[i])
+        return Trajectory(*found, None if bases is None else bases[i])
+
+    return [whole(i, *run) for i, run in enumerate(in_threads(some, len(starts)))]
 
 
 def _rested(found: Sequence[np.ndarray], grid: np.ndarray, end: float) -> list[np.ndarray]:

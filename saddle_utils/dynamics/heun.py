@@ -19,7 +19,8 @@ def heun_path(network: Network, theta: np.ndarray, step: np.ndarray, count: int)
     if data is not None:
         starts = np.ascontiguousarray(theta.swapaxes(1, 2))
         runs = in_threads(
-            lambda i: descend_one(data[i], starts[i], step[i], count, 1, 2), len(step)
+            lambda part: [descend_one(data[i], starts[i], step[i], count, 1, 2) for i in part],
+            len(step),
         )
         return np.stack([units for *_, units in runs], axis=1)
     path, h = [theta], step[:, None, None]

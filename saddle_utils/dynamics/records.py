@@ -23,13 +23,13 @@ def blank(size, units, f):
 
 
 @compiled
-def write(tape, filled, t, loss, theta, rotation):
-    """Record the units, rotated back (`grade`); the number of records."""
+def write(tape, filled, t, loss, theta, rotation, graded):
+    """Record the units, rotated back where they are `graded`; the number of records."""
     tape.times[filled], tape.losses[filled] = t, loss
     for i in range(theta.shape[1]):
         for k in range(theta.shape[0]):
             total = theta[k, i]
-            if rotation.size:
+            if graded:
                 total = 0.0
                 for j in range(theta.shape[1]):
                     total += theta[k, j] * rotation[j, i]

@@ -18,66 +18,105 @@ CHATTER, FINE = 50, 2e-3  # attempts between two looks at whether kinks crowd; s
 SMALL = 0.2  # of the largest unit: smaller ones move inverted in implicit steps
 GROWN = 0.8  # of the time in which such a unit would escape: a step makes it five times as large
 RECORDS = 256  # of a tape for the steps of a run; another one follows
+TIME, STEP, TURNED = range(3)  # of a run's numbers; then 3 of `crowded` and 7 weights
+FILLED, LIMITED, ATTEMPTS, STIFF, GRADED, RUN = range(6)  # of its counts
 ROUNDING = 1e-11  # relative tolerance below which implicit steps only measure rounding
 
 
-def flow_one(data, start, grid, end, rtol, floor, limit, level):
-    """Gradient flow from units `start` (F, units) at time 0 to `end`, or to the first step at which
-    the loss has fallen to a `level`: whether it came to either, and times (T,), losses (T,) and
-    units (T, units, F) at the times of the grid or, where it is empty, at all steps."""
-    f, units = start.shape
+def flow_many(data, starts, grid, ends, rtol, floors, limit, level):
+    """Gradient flow of one network from each of `starts` (runs, F, units) at time 0 to its end, or
+    to the first step at which its loss has fallen to a `level`.  For each run whether it came to
+    either, and times (T,), losses (T,) and units (T, units, F), at the times of the grid or, where
+    it is empty, at all steps."""
+    runs, f, units = starts.shape
     work, spare = workspace(data, units), workspace(data, units)
-    kinks, room = room_for_kinks(data, units), NO_ROOM
-    places, now, marks, tapes = np.zeros((13, f, units)), np.zeros(13), np.zeros(4, int), []
-    places[0], now[4], rotation = start, 1e-300, np.empty((0, 0))
-    tape = blank(grid.size or RECORDS, units, f)
+    kinks, room, rotation = room_for_kinks(data, units), NO_ROOM, np.zeros((units, units))
+    places, now, marks = np.zeros((13, f, units)), np.zeros(13), np.zeros(6, int)
+    spans, found = np.zeros((runs, 2), int), []
+    tape, least = blank(max(RECORDS * min(runs, 8), grid.size), units, f), max(grid.size, 1)
     while True:
-        flow_run(data, work, spare, kinks, room, places, rotation, now, marks, tape, grid, end,
-                 rtol, floor, limit, level)  # fmt: skip
-        filled, _, _, stiff = marks
-        if stiff and room is NO_ROOM:
-            room = room_for_steps(data, units, f)
-            if data.kind == LINEAR and units <= f:
-                places[0], rotation = grade(places[0])
-        elif filled == RECORDS and not grid.size and now[0] < end:
-            tapes.append(tape)
-            tape, marks[0] = blank(RECORDS, units, f), 0
-        else:
-            break
-    tapes.append([part[:filled] for part in tape])
-    whole = tapes[0] if len(tapes) == 1 else [np.concatenate(p) for p in zip(*tapes, strict=True)]
-    return now[0] >= end or whole[1][-1] <= level, *whole
+        flow_runs(data, work, spare, kinks, room, places, rotation, now, marks, tape, starts, spans,
+                  grid, ends, rtol, floors, limit, level)  # fmt: skip
+        run, filled = marks[RUN], marks[FILLED]
+        for i in range(len(found), run):
+            times, losses, path = (part[slice(*spans[i])] for part in tape)
+            done = times.size > 0 and (times[-1] >= ends[i] or losses[-1] <= level)
+            found.append((done, times, losses, path))
+        if run == runs:
+            return found
+        if filled + least > tape.times.size:  # another tape, which begins with what this run has
+            begun = [part[spans[run, 0] : filled] for part in tape]
+            tape = blank(max(tape.times.size, 2 * len(begun[0])), units, f)
+            for part, records in zip(tape, begun, strict=True):
+                part[: len(records)] = records
+            spans[run, 0], marks[FILLED] = 0, len(begun[0])
+        if marks[STIFF]:
+            room = room_for_steps(data, units, f) if room is NO_ROOM else room
+            if lacks_room(data, room, marks, units, f):
+                places[0], rotation[:] = grade(places[0])
+                marks[GRADED] = 1
 
 
 @kernel
-def flow_run(
-    data, work, spare, kinks, room, places, rotation, now, marks, tape, grid, end, rtol, floor,
-    limit, level,
+def flow_runs(
+    data, work, spare, kinks, room, places, rotation, now, marks, tape, starts, spans, grid, ends,
+    rtol, floors, limit, level,
 ):  # fmt: skip
-    """`flow_one` up to its end, the end of its tape, or the first step for which it has no room.
+    """`flow_many` up to the last run, to the end of the tape, or to where a run lacks room.
 
     `places`, `now` and `marks` hold all that it needs when it is called again.
     """
+    while marks[RUN] < starts.shape[0]:
+        i = marks[RUN]
+        if marks[ATTEMPTS] == 0:
+            spans[i, 0] = marks[FILLED]
+            if marks[FILLED] + max(grid.size, 1) > tape.times.size:
+                return
+            copy(starts[i], places[0])
+        if not flow_run(data, work, spare, kinks, room, places, rotation, now, marks, tape,
+                        spans[i, 0], grid, ends[i], rtol, floors[i], limit, level):  # fmt: skip
+            return
+        spans[i, 1], marks[RUN] = marks[FILLED], i + 1
+        for k in range(ATTEMPTS, RUN):
+            marks[k] = 0
+
+
+@merged
+def lacks_room(data, room, marks, units, f):
+    """Whether a run that turned implicit has no room for that, or, of a linear network, has yet to
+    rotate its units (`grade`)."""
+    grades = data.kind == LINEAR and units <= f and marks[GRADED] == 0
+    return marks[STIFF] > 0 and (room.x.size == 0 or grades)
+
+
+@compiled
+def flow_run(
+    data, work, spare, kinks, room, places, rotation, now, marks, tape, first, grid, end, rtol,
+    floor, limit, level,
+):  # fmt: skip
+    """One run, whose records begin at `first`, until it is over, or has to wait; whether it is."""
     theta, new, error, point, aside = places[0], places[1], places[2], places[3], places[4]
     own, relu, ks = grid.size == 0, kinks.on.shape[0] > 0, places[5:]
-    recorded = own or grid[0] == 0
-    loss = begin(data, work, kinks, theta, ks[0], now, marks, tape, rotation, recorded, end)
-    crowd, weights, t, step = now[2:5], now[5:], now[0], now[1]
-    filled, limited, stiff, fallen = marks[0], marks[1], marks[3] > 0, False
-    while t < end and not fallen and marks[2] < limit and (step >= 1e-14 * t or relu):
-        if (own and filled == tape.times.size) or (stiff and room.x.size == 0):
+    loss = begin(data, work, kinks, theta, ks[0], now, marks, tape, own or grid[0] == 0, end)
+    crowd, weights, t, step = now[3:6], now[6:], now[TIME], now[STEP]
+    filled, limited, stiff, fallen = marks[FILLED], marks[LIMITED], marks[STIFF] > 0, False
+    graded, waits = marks[GRADED] > 0, False
+    while t < end and not fallen and marks[ATTEMPTS] < limit and step > (0.0 if relu else 1e-14 * t):
+        waits = own and filled == tape.times.size
+        waits |= lacks_room(data, room, marks, theta.shape[1], theta.shape[0])
+        if waits:
             break
-        marks[2] += 1
-        crowds = relu and not stiff and marks[2] % CHATTER == 0
+        marks[ATTEMPTS] += 1
+        crowds = relu and not stiff and marks[ATTEMPTS] % CHATTER == 0
         stride = crowded(crowd, theta, ks[0], t) if crowds else 0.0
         h = min(step, growth_limit(data, room, theta, ks[0], rtol)) if stiff else step
-        h = min(stride, end if own else grid[filled] - t) if stride else h
+        h = min(stride, end if own else grid[filled - first] - t) if stride else h
         last = t + h * (1 + 1e-12) >= end
         h = end - t if last else h
         loss, rate, factor, good = attempt(
             data, work, kinks, room, stiff, stride, theta, h, ks, new, error, rtol, floor
         )
-        turns = other_way(data, work, theta, stiff, h, rate, now[12], end - t)
+        turns = other_way(data, work, theta, stiff, h, rate, now[TURNED], end - t)
         limited = limited + 1 if turns else 0
         step = h * factor
         crowd[2] = max(crowd[2], min(rate, 1 / h))
@@ -89,11 +128,11 @@ def flow_run(
                 data, work, kinks, room, stiff, theta, new, h, ks, point, rtol, loss, weights
             )
         before, t = t, end if last and part == 1 else t + part * h
-        while filled < grid.size and grid[filled] <= t * (1 + 1e-15):
-            s = (grid[filled] - before) / h
+        while filled - first < grid.size and grid[filled - first] <= t * (1 + 1e-15):
+            s = (grid[filled - first] - before) / h
             between(stiff or stride > 0, room, theta, new, ks, h, s, weights, error)
             at = field(data, spare, kinks.on, error, aside)
-            filled = write(tape, filled, grid[filled], at, error, rotation)
+            filled = write(tape, filled, grid[filled - first], at, error, rotation, graded)
         if part < 1:
             new, point = point, new
             copy(ks[7], ks[6])
@@ -102,26 +141,31 @@ def flow_run(
         theta, new = new, theta
         copy(ks[6], ks[0])
         if limited >= PATIENCE:
-            now[12], stiff, limited = now[12] if stiff else h / 2, not stiff, 0
+            now[TURNED], stiff, limited = now[TURNED] if stiff else h / 2, not stiff, 0
+            marks[STIFF] = stiff
         loss = settle(data, work, kinks, theta, ks[0], loss, changed)
         fallen = loss <= level
         if own:
-            filled = write(tape, filled, t, loss, theta, rotation)
-    now[0], now[1], marks[0], marks[1], marks[3] = t, step, filled, limited, stiff
+            filled = write(tape, filled, t, loss, theta, rotation, graded)
+    now[TIME], now[STEP], marks[FILLED], marks[LIMITED] = t, step, filled, limited
     copy(theta, places[0])
+    return not waits
 
 
 @compiled
-def begin(data, work, kinks, theta, out, now, marks, tape, rotation, recorded, end):
+def begin(data, work, kinks, theta, out, now, marks, tape, recorded, end):
     """The loss and field of the units; at the start of a run also the pattern, the first step, and
     the first record, if there is one."""
-    if marks[2] == 0:
+    if marks[ATTEMPTS] == 0:
         set_pattern(data, kinks, theta)
     loss = slide_field(data, work, kinks, theta, out)
-    if marks[2] == 0:
-        now[1] = min(0.01 * root_mean_square(theta) / max(root_mean_square(out), 1e-300), end)
+    if marks[ATTEMPTS] == 0:
+        for k in range(now.size):
+            now[k] = 0.0
+        now[STEP] = min(0.01 * root_mean_square(theta) / max(root_mean_square(out), 1e-300), end)
+        now[5] = 1e-300
         if recorded:
-            marks[0] = write(tape, 0, 0.0, loss, theta, rotation)
+            marks[FILLED] = write(tape, marks[FILLED], 0.0, loss, theta, theta, False)
     return loss
 
 

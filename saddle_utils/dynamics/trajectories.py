@@ -62,15 +62,15 @@ class Trajectory:
         )
 
 
-def in_threads(run: Callable[[int], Any], count: int) -> list:
-    """What `run` returns for 0, 1, ... count - 1, on all cores, for kernels release the GIL."""
+def in_threads(some: Callable[[np.ndarray], list], count: int) -> list:
+    """What `some` returns for parts of the runs 0, 1, ... count - 1, on all cores, for kernels
+    release the GIL."""
     cores = os.cpu_count() or 1
     if count == 1 or cores == 1:
-        return [run(i) for i in range(count)]
+        return some(np.arange(count))
     parts = np.array_split(np.arange(count), min(count, CHUNKS * cores))
     with ThreadPoolExecutor(cores) as pool:
-        found = pool.map(lambda part: [run(i) for i in part], parts)
-        return [one for part in found for one in part]
+        return [run for part in pool.map(some, parts) for run in part]
 
 
 class RunFailedError(RuntimeError):
