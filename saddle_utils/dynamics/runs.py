@@ -30,7 +30,8 @@ def flow_many(data, starts, grid, ends, rtol, floors, limit, level):
     it is empty, at all steps."""
     runs, f, units = starts.shape
     work, spare = workspace(data, units), workspace(data, units)
-    kinks, room, rotation = room_for_kinks(data, units), NO_ROOM, np.zeros((units, units))
+    kinks, room = room_for_kinks(data, units), NO_ROOM
+    rotation = np.zeros((units, units) if data.kind == LINEAR and units <= f else (0, 0))
     places, now, marks = np.zeros((13, f, units)), np.zeros(13), np.zeros(6, int)
     spans, found = np.zeros((runs, 2), int), []
     tape, least = blank(max(RECORDS * min(runs, 8), grid.size), units, f), max(grid.size, 1)
@@ -52,7 +53,7 @@ def flow_many(data, starts, grid, ends, rtol, floors, limit, level):
             spans[run, 0], marks[FILLED] = 0, len(begun[0])
         if marks[STIFF]:
             room = room_for_steps(data, units, f) if room is NO_ROOM else room
-            if lacks_room(data, room, marks, units, f):
+            if rotation.size and not marks[GRADED]:
                 places[0], rotation[:] = grade(places[0])
                 marks[GRADED] = 1
 
@@ -81,14 +82,6 @@ def flow_runs(
             marks[k] = 0
 
 
-@merged
-def lacks_room(data, room, marks, units, f):
-    """Whether a run that turned implicit has no room for that, or, of a linear network, has yet to
-    rotate its units (`grade`)."""
-    grades = data.kind == LINEAR and units <= f and marks[GRADED] == 0
-    return marks[STIFF] > 0 and (room.x.size == 0 or grades)
-
-
 @compiled
 def flow_run(
     data, work, spare, kinks, room, places, rotation, now, marks, tape, first, grid, end, rtol,
@@ -101,9 +94,11 @@ def flow_run(
     crowd, weights, t, step = now[3:6], now[6:], now[TIME], now[STEP]
     filled, limited, stiff, fallen = marks[FILLED], marks[LIMITED], marks[STIFF] > 0, False
     graded, waits = marks[GRADED] > 0, False
-    while t < end and not fallen and marks[ATTEMPTS] < limit and step > (0.0 if relu else 1e-14 * t):
-        waits = own and filled == tape.times.size
-        waits |= lacks_room(data, room, marks, theta.shape[1], theta.shape[0])
+    while (
+        t < end and not fallen and marks[ATTEMPTS] < limit and step > (0.0 if relu else 1e-14 * t)
+    ):
+        lacks_room = room.x.size == 0 or (rotation.size > 0 and not graded)
+        waits = (own and filled == tape.times.size) or (stiff and lacks_room)
         if waits:
             break
         marks[ATTEMPTS] += 1
