@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 
 from saddle_utils.notebook.files import OUTPUT_VARIABLE
 
 torch.set_default_dtype(torch.float64)
+sys.modules["rfc3987_syntax"] = None  # for jsonschema; it compiles a grammar for two seconds
 LONGEST = (  # modules of ten seconds and more
     "test_any_curve", "test_explorers", "test_site", "test_bench", "test_app",
     "test_handwritten_digits", "test_predictions", "test_random_tasks", "test_lab", "test_sweeps",
