@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.interpolate import make_interp_spline
 from scipy.ndimage import maximum_filter, minimum_filter
 
 from ... import observables
@@ -223,13 +222,20 @@ def rank_distance(runs: Sequence[Trajectory], levels: np.ndarray) -> np.ndarray:
     of the units from the manifold of rank r (Theorem 3, iv), (sum_{k > r} sigma_k^2)^(1/2) over
     their norm; the largest for r below the last.  levels (runs, ranks + 1).
     """
-    ranks, far = levels.shape[1] - 2, []
-    for run, row in zip(runs, levels, strict=True):
-        times = np.nan_to_num(drop_times(run, row[:-1]), nan=run.times[-1])
-        units = make_interp_spline(run.times, run.theta, k=1)(times)
-        squares = np.linalg.svd(units, compute_uv=False) ** 2  # (ranks, features)
-        far.append(max(squares[r, r + 1 :].sum() / squares[r].sum() for r in range(ranks)))
-    return np.sqrt(far)
+    middles = (levels[:, 1:-1] + levels[:, :-2]) / 2  # (runs, ranks)
+    units = np.stack([_units_at(run, row) for run, row in zip(runs, middles, strict=True)])
+    squares = np.linalg.svd(units, compute_uv=False) ** 2  # (runs, ranks, features)
+    tails = squares[..., ::-1].cumsum(-1)[..., ::-1]  # of all from the k-th on
+    return np.sqrt((np.diagonal(tails, 1, 1, 2) / tails[..., 0]).max(1))
+
+
+def _units_at(run: Trajectory, losses: np.ndarray) -> np.ndarray:
+    """Units (n, units, features) when the loss of a flow first has these values, or at its end."""
+    k = np.clip(np.searchsorted(-run.losses, -losses), 1, len(run.losses) - 1)
+    before, after = run.losses[k - 1], run.losses[k]
+    part = np.clip((before - losses) / np.where(before > after, before - after, 1), 0, 1)
+    start, end = run.theta[k - 1], run.theta[k]
+    return start + part[:, None, None] * (end - start)
 
 
 def kernel_movement(network: Linear, start: np.ndarray, end: np.ndarray) -> np.ndarray:

@@ -36,7 +36,7 @@ def head_waits(network: Attention, theta: np.ndarray) -> np.ndarray:
     found, modes = [], network.n_u // 2
     for k in range(modes):
         lone = residual_attention(network, k)
-        times = escape.escape_time(lone, theta)
+        times = escape.escape_time(lone, theta, rtol=1e-8)
         found.append(times.min(-1))
         left = np.arange(theta.shape[1]) != times.argmin(-1)[:, None]
         theta = theta[left].reshape(len(theta), -1, theta.shape[-1])
