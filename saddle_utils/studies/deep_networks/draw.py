@@ -68,7 +68,7 @@ def draw_panel(axes: Sequence[Axes], letter: str, runs: Sequence[LayeredRun]) ->
     reached = narrow[np.argmin(np.abs(narrow - np.median(run.staircase.levels)))]
     draw_levels(loss, [1, reached, panel.narrow_levels(2)[0]], end)
     layers = layer_colours(panel)
-    draw_layers(loss, width, run, layers, 6)
+    draw_layers(loss, width, run, layers, 6 if panel.step else 1)
     loss.set_xlim(0, end)
     draw_words(width, [*layers.items()], 0.9, 0.2, x=0.02, ha="left")
 
