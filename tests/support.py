@@ -1,4 +1,4 @@
-"""What the tests share: brute-force models in torch, and fresh interpreters."""
+"""What the tests share: activations and models in torch, random networks, fresh interpreters."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ import numpy as np
 import torch
 
 from saddle_utils import networks
+from saddle_utils.observables import first_times
+
+TORCH = {  # activations, written apart from the package
+    "linear": lambda a: a,
+    "identity": lambda a: a,
+    "relu": torch.relu,
+    "leaky_relu": lambda a: torch.where(a > 0, a, a / 10),
+    "tanh": torch.tanh,
+    "sine": torch.sin,
+    "sigmoid": torch.sigmoid,
+    "softplus": torch.nn.functional.softplus,
+    "gelu": torch.nn.functional.gelu,
+    "swish": torch.nn.functional.silu,
+    "x_tanh": lambda a: a * torch.tanh(a),
+    "square": lambda a: a**2,
+    "cubic": lambda a: a**3,
+}
 
 
 def brute(architecture: str, n_v: int, patches: int):
     """f(theta, x) as explicit sums over units and patches, written apart from the package."""
-    phi = {
-        "linear": lambda a: a,
-        "identity": lambda a: a,
-        "relu": torch.relu,
-        "leaky_relu": lambda a: torch.where(a > 0, a, a / 10),
-        "tanh": torch.tanh,
-        "sine": torch.sin,
-        "sigmoid": torch.sigmoid,
-        "softplus": torch.nn.functional.softplus,
-        "gelu": torch.nn.functional.gelu,
-        "swish": torch.nn.functional.silu,
-        "x_tanh": lambda a: a * torch.tanh(a),
-        "square": lambda a: a**2,
-        "cubic": lambda a: a**3,
-    }
 
     def predict(theta, x):
         v, u = theta[:, :n_v], theta[:, n_v:]
@@ -37,7 +39,7 @@ def brute(architecture: str, n_v: int, patches: int):
         for i in range(len(u)):
             for p in range(patches):
                 weights = v[i].reshape(-1, patches)[:, p]
-                out = out + torch.outer(phi[architecture](x[:, p] @ u[i]), weights)
+                out = out + torch.outer(TORCH[architecture](x[:, p] @ u[i]), weights)
         return out
 
     return predict
@@ -65,6 +67,19 @@ def in_subprocess(code: str, **environment: str) -> str:
         check=True,
     )
     return result.stdout
+
+
+def skewed(seed, outputs=2, inputs=3):
+    """A linear network with random correlations and a covariance of its own."""
+    rng = np.random.default_rng(seed)
+    a, syz = rng.standard_normal((inputs, inputs)), rng.standard_normal((outputs, inputs))
+    szz = a @ a.T / inputs + 0.1 * np.eye(inputs)
+    return networks.Linear(syz, szz, float(np.trace(syz @ np.linalg.solve(szz, syz.T))))
+
+
+def half_drops(times, losses, levels):
+    """When losses pass half-way between each level and the next."""
+    return [first_times(times, -losses, -m) for m in (levels[1:] + levels[:-1]) / 2]
 
 
 def relative(a, b) -> float:

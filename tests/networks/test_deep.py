@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from support import relative
+from support import TORCH, relative
 
 from saddle_utils import networks
 from saddle_utils.dynamics import descend, flow
@@ -16,13 +16,6 @@ from saddle_utils.networks import initial_units, pack, stacked
 RNG = np.random.default_rng(8)
 X, Y = RNG.standard_normal((9, 3)), RNG.standard_normal((9, 2))
 PATCHES = RNG.standard_normal((9, 2, 3))
-SIGMA = {
-    "identity": lambda a: a,
-    "relu": torch.relu,
-    "leaky_relu": lambda a: torch.where(a > 0, a, a / 10),
-    "tanh": torch.tanh,
-    "cubic": lambda a: a**3,
-}
 CASES = {
     "one layer": ([3, 2], (), 1, ()),
     "two layers": ([3, 4, 2], ("tanh",), 1, ()),
@@ -58,7 +51,7 @@ def brute_loss(sizes, phis, patches, skips):
                     new = torch.stack([w @ patch for patch in x], dim=1).reshape(-1)
                 else:
                     new = w @ h[-1]
-                new = SIGMA[phis[k]](new) if k < len(phis) else new
+                new = TORCH[phis[k]](new) if k < len(phis) else new
                 for i, j in skips:
                     new = new + h[i] if j == k + 1 else new
                 h.append(new)

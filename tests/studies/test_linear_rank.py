@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support import relative
+from support import relative, skewed
 
 from saddle_utils import networks, observables
 from saddle_utils.datasets import covariance_tasks, whitened
 from saddle_utils.networks import initial_units
 from saddle_utils.studies import linear_rank
 from saddle_utils.theory import linear
-
-
-def skewed(seed, outputs=2, inputs=3):
-    """A linear network with random correlations and a covariance of its own."""
-    rng = np.random.default_rng(seed)
-    a, syz = rng.standard_normal((inputs, inputs)), rng.standard_normal((outputs, inputs))
-    szz = a @ a.T / inputs + 0.1 * np.eye(inputs)
-    return networks.Linear(syz, szz, float(np.trace(syz @ np.linalg.solve(szz, syz.T))))
 
 
 @pytest.mark.parametrize("ratio", [0.75, 0.5, 0.25])

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from support import half_drops
 
 from saddle_utils import observables
 from saddle_utils.datasets import prediction_tasks
 from saddle_utils.dynamics import flow
 from saddle_utils.networks import initial_units
-from saddle_utils.observables import contributions, first_times
+from saddle_utils.observables import contributions
 from saddle_utils.studies import predicting_plateaus
 from saddle_utils.theory.predictions import predict
-
-
-def one(network, k=0):
-    """The k-th of stacked networks, without the axis of runs."""
-    return replace(network, **{name: getattr(network, name)[k] for name in network.axes})
-
-
-def half_drops(times, losses, levels):
-    return [first_times(times, -losses, -m) for m in (levels[1:] + levels[:-1]) / 2]
 
 
 @pytest.mark.parametrize("kind", ["linear", "linear conv", "quadratic", "attention"])
@@ -33,7 +23,7 @@ def test_every_drop_of_gradient_flow(kind):
         theta0 = 1e-7 * initial_units(net, 10, 1.0, range(seed, seed + 3))
         found = predict(net, theta0, drops)
         for k in range(3):
-            task = one(net, k)
+            task = net.runs(k)
             run = flow(task, theta0[k], 1.1 * found.times[k, 1], rtol=1e-8)
             curve = observables.dense_loss(task, run)
             measured = half_drops(*curve, found.levels[k])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+from support import skewed
 
 from saddle_utils import networks, observables
 from saddle_utils.datasets import panel, whitened
@@ -64,14 +65,6 @@ def test_the_escape_unit_grows_fastest():
         others = np.random.default_rng(0).standard_normal((500, 1, net.n_v + net.n_u))
         assert best >= max(rate(theta) for theta in others)
         assert best == pytest.approx(np.linalg.svd(net.syz.reshape(net.n_v, -1))[1][0], rel=1e-6)
-
-
-def skewed(seed, outputs=2, inputs=3):
-    """A linear network with random correlations and a covariance of its own."""
-    rng = np.random.default_rng(seed)
-    a, syz = rng.standard_normal((inputs, inputs)), rng.standard_normal((outputs, inputs))
-    szz = a @ a.T / inputs + 0.1 * np.eye(inputs)
-    return networks.Linear(syz, szz, float(np.trace(syz @ np.linalg.solve(szz, syz.T))))
 
 
 def test_suppressed_is_what_the_linear_flow_does_not_grow():

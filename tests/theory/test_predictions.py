@@ -7,6 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from support import half_drops
 
 from saddle_utils import networks
 from saddle_utils.datasets import (
@@ -21,19 +22,10 @@ from saddle_utils.datasets import (
 )
 from saddle_utils.dynamics import descend, flow
 from saddle_utils.networks import initial_units, stacked
-from saddle_utils.observables import dense_loss, first_times
+from saddle_utils.observables import dense_loss
 from saddle_utils.theory import linear, predictions, quadratic, waiting
 from saddle_utils.theory.linear import whitened_half_times
 from saddle_utils.theory.predictions import predict
-
-
-def one(network, k=0):
-    """The k-th of stacked networks, without the axis of runs."""
-    return replace(network, **{name: getattr(network, name)[k] for name in network.axes})
-
-
-def half_drops(times, losses, levels):
-    return [first_times(times, -losses, -m) for m in (levels[1:] + levels[:-1]) / 2]
 
 
 @pytest.mark.parametrize("kind", DROPS)
@@ -50,7 +42,7 @@ def test_waiting_units_see_the_remainder_of_a_saddle(kind):
 
 @pytest.mark.parametrize("kind", DROPS)
 def test_the_best_size_of_a_unit_is_that_of_a_scan(kind):
-    net = one(prediction_tasks(902, 1)[kind])
+    net = prediction_tasks(902, 1)[kind].runs(0)
     direction = np.random.default_rng(6).standard_normal((1, net.n_v + net.n_u))
     direction /= np.linalg.norm(direction)
     if net.loss(0.1 * direction) > net.loss(0 * direction):
@@ -104,7 +96,7 @@ def test_relu_drops_of_plain_descent():
     net = stacked([panel("fig1d").network])
     theta0 = 1e-6 * initial_units(net, 30, 1.0, [7])
     found = predict(net, theta0, 2)
-    run = descend(one(net), theta0[0], 2e-3, int(1.1 * found.times[0, 1] / 2e-3), every=5)
+    run = descend(net.runs(0), theta0[0], 2e-3, int(1.1 * found.times[0, 1] / 2e-3), every=5)
     np.testing.assert_allclose(found.levels[0], [0.5, 0.25, 0], atol=1e-4)
     measured = half_drops(run.times, run.losses, found.levels[0])
     np.testing.assert_allclose(measured, found.times[0], rtol=2e-3)
@@ -257,10 +249,10 @@ def test_third_drops_of_correlated_inputs(scale, seed):
     for k in range(12):
         taken = -np.diff(plan.levels[k]) / plan.levels[k, 0]
         count = int(np.logical_and.accumulate(taken > 0.03).sum())
-        exact = linear.linear_levels(one(net, k))[: count + 1]  # inputs of a variance of 1e-6 lag
+        exact = linear.linear_levels(net.runs(k))[: count + 1]  # inputs of a variance of 1e-6 lag
         np.testing.assert_allclose(plan.levels[k, : count + 1], exact, atol=2e-3 * exact[0])
-        run = flow(one(net, k), theta0[k], 3 * plan.times[k, count - 1], rtol=1e-9)
-        measured = half_drops(*dense_loss(one(net, k), run), plan.levels[k, : count + 1])
+        run = flow(net.runs(k), theta0[k], 3 * plan.times[k, count - 1], rtol=1e-9)
+        measured = half_drops(*dense_loss(net.runs(k), run), plan.levels[k, : count + 1])
         gaps += list(np.abs(plan.times[k, :count] / measured - 1))
     assert np.median(gaps) < 1e-3 and np.quantile(gaps, 0.95) < 0.02 and np.max(gaps) < 0.05
 
@@ -287,8 +279,8 @@ def gaps_to_flow(net, theta0, drops):
         taken = -np.diff(plan.levels[k]) / plan.levels[k, 0]
         count = int(np.logical_and.accumulate((taken > 0.05) & np.isfinite(plan.times[k])).sum())
         rtol = 1e-11 if isinstance(net, networks.Linear) else 1e-8  # below what is claimed
-        run = flow(one(net, k), theta0[k], 1.2 * plan.times[k, count - 1] + 1, rtol=rtol)
-        measured = half_drops(*dense_loss(one(net, k), run), plan.levels[k, : count + 1])
+        run = flow(net.runs(k), theta0[k], 1.2 * plan.times[k, count - 1] + 1, rtol=rtol)
+        measured = half_drops(*dense_loss(net.runs(k), run), plan.levels[k, : count + 1])
         gaps += list(np.abs(plan.times[k, :count] / measured - 1))
         inside += list(np.abs(measured / plan.times[k, :count] - 1) <= plan.width[k, :count])
     return np.array(gaps), plan, inside

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -14,11 +12,6 @@ from saddle_utils.networks import initial_units, stacked
 from saddle_utils.observables import first_times
 from saddle_utils.theory import relu
 from saddle_utils.theory.predictions import predict
-
-
-def one(network, k=0):
-    """The k-th of stacked networks, without the axis of runs."""
-    return replace(network, **{name: getattr(network, name)[k] for name in network.axes})
 
 
 def test_relu_directions_are_those_of_a_scan():
@@ -72,7 +65,7 @@ def test_a_ray_tears_as_its_hessian_says(kind):
     rays = heun_path(net, rays, 0.14 * relu.efold_time(net), 1500)[-1]
     rates, parted = relu.tearing_rate(net, rays), 0
     for k in range(5):
-        task, unit = one(net, k), rays[k]
+        task, unit = net.runs(k), rays[k]
         if np.abs(task.field(unit)).max() > 1e-6:  # on a kink
             continue
         parted += 1
@@ -87,7 +80,7 @@ def test_dormant_units_grow_at_most_e_fold_in_the_time_that_bears_its_name(kind)
     net = prediction_tasks(911, 4)[kind]
     fold = relu.efold_time(net)
     for k in range(4):
-        task = one(net, k)
+        task = net.runs(k)
         grown = []
         for u in task.x.reshape(-1, task.n_u):
             u = u / np.linalg.norm(u)
@@ -139,7 +132,7 @@ def test_units_that_are_not_small_fall_with_the_ray():
             levels = found.levels[k]
             count = int(np.isfinite(found.times[k]).sum())
             count -= count == 2 and levels[1] - levels[2] < 0.05 * levels[0]
-            run = flow(one(net, k), theta0[k], 1.2 * found.times[k, count - 1] + 1)
+            run = flow(net.runs(k), theta0[k], 1.2 * found.times[k, count - 1] + 1)
             middles = (levels[1:] + levels[:-1])[:count] / 2
             measured = [first_times(run.times, -run.losses, -middle) for middle in middles]
             np.testing.assert_allclose(found.times[k, :count], measured, rtol=0.01)
