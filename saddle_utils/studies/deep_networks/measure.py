@@ -111,7 +111,7 @@ def escapes_by_depth(
     for depth in depths:
         net = whitened((2, *[4] * (depth - 1), 2), (1.0, 0.4))
         settings, theta = starts_of_norm(net, scales, seeds)
-        times, ends = escapes(net, theta, net.zero_loss() - 0.25, 0.06)
+        times, ends = escapes(net, theta, net.zero_loss() - 0.25, 0.03)
         kept = zip(imbalance(net, theta), imbalance(net, ends), strict=True)
         drift = np.max([np.abs(a - b).max((-2, -1)) for a, b in kept], axis=0)
         table = pd.DataFrame({"depth": depth, **settings, "time": times})
