@@ -24,7 +24,7 @@ OPTIONS = {  # all of them, for what is left out a function has from the one tha
 }  # fmt: skip
 KERNELS = (  # modules with kernels
     "compiling", "deep_fields", "descents", "fields", "implicit", "kinks", "parts", "problems",
-    "records", "resting", "runs", "steps", "tableaux",
+    "records", "resting", "runs", "step_sizes", "steps", "tableaux",
 )  # fmt: skip
 
 

@@ -3,20 +3,18 @@
 import numpy as np
 from scipy.linalg import lapack
 
-from .compiling import compiled, kernel, merged
+from .compiling import compiled, kernel
 from .fields import clear, field, workspace
 from .implicit import NO_ROOM, implicit, room_for_steps
 from .kinks import kink_after, let_go, remember, room_for_kinks, set_pattern, turn
 from .problems import BILINEAR, DEEP, LINEAR
 from .records import blank, copy, write
+from .step_sizes import CHATTER, crowded, error_norm, growth_limit, root_mean_square, time_scale
 from .steps import between, explicit, slide_field
 
 EDGE = 3.0  # step times rate at which stability limits the explicit method, 3.3, less a margin
 PATIENCE = 10  # explicit steps at that edge before a run turns implicit
 PAYS = 40  # explicit steps to the end of a run for which it would not, over 10 + the rank
-CHATTER, FINE = 50, 2e-3  # attempts between two looks at whether kinks crowd; steps where they do
-SMALL = 0.2  # of the largest unit: smaller ones move inverted in implicit steps
-GROWN = 0.8  # of the time in which such a unit would escape: a step makes it five times as large
 RECORDS = 256  # of a tape for the steps of a run; another one follows
 TIME, STEP, TURNED = range(3)  # of a run's numbers; then 3 of `crowded` and 7 weights
 FILLED, LIMITED, ATTEMPTS, STIFF, GRADED, RUN = range(6)  # of its counts
@@ -78,7 +76,7 @@ def flow_runs(
                         spans[i, 0], grid, ends[i], rtol, floors[i], limit, level):  # fmt: skip
             return
         spans[i, 1], marks[RUN] = marks[FILLED], i + 1
-        for k in range(ATTEMPTS, RUN):
+        for k in range(LIMITED, RUN):
             marks[k] = 0
 
 
@@ -93,17 +91,15 @@ def flow_run(
     loss = begin(data, work, kinks, theta, ks[0], now, marks, tape, own or grid[0] == 0, end)
     crowd, weights, t, step = now[3:6], now[6:], now[TIME], now[STEP]
     filled, limited, stiff, fallen = marks[FILLED], marks[LIMITED], marks[STIFF] > 0, False
-    graded, waits = marks[GRADED] > 0, False
-    while (
-        t < end and not fallen and marks[ATTEMPTS] < limit and step > (0.0 if relu else 1e-14 * t)
-    ):
+    graded, waits, least = marks[GRADED] > 0, False, 0.0 if relu else 1e-14
+    while t < end and not fallen and marks[ATTEMPTS] < limit and step > least * t:
         lacks_room = room.x.size == 0 or (rotation.size > 0 and not graded)
         waits = (own and filled == tape.times.size) or (stiff and lacks_room)
         if waits:
             break
         marks[ATTEMPTS] += 1
-        crowds = relu and not stiff and marks[ATTEMPTS] % CHATTER == 0
-        stride = crowded(crowd, theta, ks[0], t) if crowds else 0.0
+        looks = relu and not stiff and marks[ATTEMPTS] % CHATTER == 0
+        stride = crowded(crowd, theta, ks[0], t) if looks else 0.0
         h = min(step, growth_limit(data, room, theta, ks[0], rtol)) if stiff else step
         h = min(stride, end if own else grid[filled - first] - t) if stride else h
         last = t + h * (1 + 1e-12) >= end
@@ -112,8 +108,7 @@ def flow_run(
             data, work, kinks, room, stiff, stride, theta, h, ks, new, error, rtol, floor
         )
         turns = other_way(data, work, theta, stiff, h, rate, now[TURNED], end - t)
-        limited = limited + 1 if turns else 0
-        step = h * factor
+        limited, step = limited + 1 if turns else 0, h * factor
         crowd[2] = max(crowd[2], min(rate, 1 / h))
         if not good:
             continue
@@ -220,73 +215,6 @@ def settle(data, work, kinks, theta, out, loss, changed):
     return loss
 
 
-@merged
-def error_norm(theta, new, error, floor, rtol, largest):
-    """Root mean square of the error of a step over what is tolerated; inf for what is no number.
-
-    Tolerated is `floor`, `rtol` of each weight, and what rounding makes of the largest of its unit.
-    """
-    total = 0.0
-    for i in range(theta.shape[1]):
-        largest[i] = 0.0
-    for k in range(theta.shape[0]):
-        for i in range(theta.shape[1]):
-            largest[i] = max(largest[i], abs(new[k, i]))
-    for k in range(theta.shape[0]):
-        for i in range(theta.shape[1]):
-            tolerated = floor + rtol * max(abs(theta[k, i]), abs(new[k, i])) + 1e-15 * largest[i]
-            total += (error[k, i] / tolerated) ** 2
-    size = np.sqrt(total / theta.size)
-    return size if np.isfinite(size) else np.inf
-
-
-@compiled
-def growth_limit(data, room, theta, out, rtol):
-    """The longest implicit step in which every unit changes by little: an L-stable method would
-    damp the growth of dormant units that it steps over.  Those that may grow more move inverted."""
-    largest, shortest, little = 0.0, np.inf, min(0.5, 10 * rtol**0.25)
-    for i in range(theta.shape[1]):
-        size, _ = size_and_speed(theta, out, i)
-        largest = max(largest, size)
-    for i in range(theta.shape[1]):
-        size, speed = size_and_speed(theta, out, i)
-        room.inverted[i] = data.kind == BILINEAR and 0 < size < SMALL * largest
-        if size > 0 and speed > 0:
-            shortest = min(shortest, (GROWN if room.inverted[i] else little) * size / speed)
-    return shortest
-
-
-@compiled
-def size_and_speed(theta, out, i):
-    """The size of a unit and how fast it changes."""
-    size = speed = 0.0
-    for k in range(theta.shape[0]):
-        size += theta[k, i] ** 2
-        speed += out[k, i] ** 2
-    return np.sqrt(size), np.sqrt(speed)
-
-
-@compiled
-def time_scale(theta, out):
-    """The time in which the fastest unit would change by its own size."""
-    shortest = np.inf
-    for i in range(theta.shape[1]):
-        size, speed = size_and_speed(theta, out, i)
-        if size > 0 and speed > 0:
-            shortest = min(shortest, size / speed)
-    return shortest
-
-
-@compiled
-def crowded(crowd, theta, out, t):
-    """The time of CHATTER steps of a fixed size where kinks crowd so that these advance no less,
-    else 0.  `crowd` holds the time of the last look, and the kinks and fastest rate since."""
-    stride = CHATTER * min(FINE * time_scale(theta, out), 0.5 / crowd[2])
-    crowds = crowd[1] > CHATTER // 4 and t - crowd[0] < stride
-    crowd[0], crowd[1], crowd[2] = t, 0.0, 1e-300
-    return stride if crowds else 0.0
-
-
 @compiled
 def creep(data, work, kinks, theta, new, ks, step):
     """CHATTER steps of Heun's method to `new`, whatever samples its units pass; the loss there."""
@@ -302,16 +230,6 @@ def creep(data, work, kinks, theta, new, ks, step):
                 new[k, i] += step * (ks[1, k, i] + ks[2, k, i]) / 2
     set_pattern(data, kinks, new)
     return field(data, work, kinks.on, new, ks[6])
-
-
-@compiled
-def root_mean_square(a):
-    """Root mean square of a matrix."""
-    total = 0.0
-    for i in range(a.shape[0]):
-        for k in range(a.shape[1]):
-            total += a[i, k] ** 2
-    return np.sqrt(total / a.size)
 
 
 def grade(units):
