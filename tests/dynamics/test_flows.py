@@ -20,6 +20,7 @@ from saddle_utils.dynamics import (
     gradient_flow,
     trajectories,
 )
+from saddle_utils.dynamics import runs as run_kernels
 from saddle_utils.dynamics.compiling import kernel
 from saddle_utils.dynamics.fields import workspace
 from saddle_utils.dynamics.implicit import jacobian, room_for_steps, solve, solver
@@ -247,6 +248,30 @@ def test_a_unit_rests_at_zero_and_leaves_as_descent_does(seed):
     coarse, fine = (descend(net, start, lr, round(30 / lr), round(1 / lr)) for lr in (4e-3, 2e-3))
     limit = 2 * fine.losses - coarse.losses
     assert np.abs(run.losses - limit).max() < 1e-3 * limit[0]
+
+
+@pytest.mark.parametrize("name", ["fig1b", "fig1d", "fig1g"])
+@pytest.mark.parametrize("grid", [None, 9])
+def test_runs_are_the_same_however_long_the_tape(monkeypatch, name, grid):
+    """Runs that follow each other on one tape, or begin on another; stiff ones among them."""
+    p = panel(name)
+    start = np.concatenate([initial_units(p.network, 6, scale, [3, 4]) for scale in (0.1, 1e-4)])
+    times = p.epochs * p.step * (np.linspace(0, 3, grid) if grid else 3)
+
+    def run():
+        if grid:
+            return [flow(p.network, start, times)]
+        return flows(p.network, start, times)
+
+    found = run()
+    alone = [(flow if grid else flows)(p.network, one[None], times) for one in start]
+    monkeypatch.setattr(run_kernels, "RECORDS", 3)
+    for whole, parts in zip(found, run(), strict=True):
+        np.testing.assert_array_equal(whole.theta, parts.theta)
+        np.testing.assert_array_equal(whole.losses, parts.losses)
+    for i, one in enumerate(alone):
+        whole = found[0].member(i) if grid else found[i]
+        np.testing.assert_array_equal(whole.theta, (one.member(0) if grid else one[0]).theta)
 
 
 def test_runs_with_data_of_their_own():
