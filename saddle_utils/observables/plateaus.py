@@ -10,7 +10,6 @@ import scipy
 from ..dynamics import Trajectory
 from ..networks import Network
 from .evidence import Span, believed, level_and_fall
-from .peaks import find_peaks
 from .records import axis, checked, is_geometric, refuse_untidy, tidy
 from .segments import Blocks, blocks, with_fit, without_pulses
 from .staircase import Staircase, recurrence, with_slopes
@@ -184,7 +183,7 @@ def count(times: Curves, losses: Curves, flat: float = 0.1, min_drop: float = 0.
     loss[place] = np.concatenate(losses)
     slope[place[1:]] = -np.diff(loss[place]) / np.diff(np.concatenate(times))
     slope[outside] = 0  # between two curves
-    peaks, prominences = find_peaks(slope)
+    peaks, prominences = _peaks(slope)
     peaks = peaks[prominences >= slope[peaks] / 2]
 
     # By how much the loss falls: from the flattest interval before a drop to the one behind it.
@@ -239,13 +238,21 @@ def first_times(times: np.ndarray, rising: np.ndarray, level: float) -> np.ndarr
 def _drops(times: np.ndarray, losses: np.ndarray, slope: np.ndarray, least: float) -> np.ndarray:
     """Indices of peaks of the slope, as prominent as half their height, that take `least`."""
     padded = np.concatenate([[0], slope, [0]])
-    height = least / np.ptp(times) if len(times) > 20_000 else 0  # below it too little falls
-    peaks, prominences = find_peaks(padded)
-    peaks = peaks[(padded[peaks] >= height) & (prominences >= padded[peaks] / 2)]
+    height = least / np.ptp(times) if len(times) > 20_000 else None  # below it too little falls
+    peaks, prominences = _peaks(padded, height)
+    peaks = peaks[prominences >= padded[peaks] / 2]
     valleys = [a + int(np.argmin(padded[a : b + 1])) for a, b in pairwise([0, *peaks])]
     edges = np.clip([*valleys, len(losses) - 1], 0, len(losses) - 1)
     taken = losses[edges[:-1]] - losses[edges[1:]]
     return peaks[taken >= least] - 1
+
+
+def _peaks(values: np.ndarray, height: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the peaks of a curve, of those that reach `height`, and their prominences."""
+    from scipy.signal import find_peaks  # here, for its import is slow
+
+    peaks, found = find_peaks(values, height=height, prominence=0)
+    return peaks, found["prominences"]
 
 
 def dense_loss(network: Network, run: Trajectory, finer: int = 8) -> tuple[np.ndarray, np.ndarray]:
