@@ -13,7 +13,6 @@ import numpy as np
 
 from ..dynamics import Trajectory, flow
 from ..networks import Network
-from .waiting import Escape, FirstEscape
 
 NOTHING = 1e-8  # part of what is learned, up to which the output of units is nothing
 TINY, HUGE = 1e-20, 1e10  # sizes at which a network has its lowest order alone, and its highest
@@ -101,25 +100,3 @@ def _followed(
     """The flow of units, scaled so that the largest has the size `start`; and the scale."""
     scale = start / np.linalg.norm(theta, axis=-1).max()
     return flow(network, scale * theta, wait * scale ** (1 - degree), RTOL, **until), scale
-
-
-def first_escape(network: Network, dormant: np.ndarray, degree: int) -> FirstEscape:
-    """The dormant unit (runs, units, features) that diverges, and so escapes, first.
-
-    `network` is the residual task at a saddle, homogeneous of this degree where units are small.
-    """
-    found = [first_divergence(network.runs(i), units, degree) for i, units in enumerate(dormant)]
-    runs, recruit = np.arange(len(dormant)), np.array([run.recruit for run in found])
-    end, pace = (np.array([getattr(run, of) for run in found]) for of in ("end", "pace"))
-
-    def at(size: np.ndarray) -> Escape:
-        left = np.maximum(size, 1e-100) ** (1 - degree) / ((degree - 1) * pace)
-        others = np.stack([run.before(wait) for run, wait in zip(found, left, strict=True)])
-        unit = others[runs, recruit][:, None].copy()
-        others[runs, recruit] = 0
-        largest = np.linalg.norm(others, axis=-1).max(-1)
-        rival = largest / np.maximum(np.linalg.norm(unit, axis=-1)[:, 0], 1e-300)
-        return Escape(end - left, unit, others, rival)
-
-    way, share = np.stack([run.way for run in found]), np.eye(dormant.shape[1])[recruit]
-    return FirstEscape(way[:, None], recruit, share, at)

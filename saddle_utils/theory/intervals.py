@@ -5,9 +5,9 @@ deep linear networks) theory is off by what units of size eps change while an ac
 one is there, so by a multiple of (eps / size)^(p - 1).  Linear networks have no such error, for
 what is no longer small falls with the rest; theirs is that of the integrators and of what is
 neglected, and follows from the tolerances, the number of steps, and the rates at which modes escape
-(`Prediction.error`).  That of the first drop of activations of order 1 is the next order, q, at
-the size up to which it is left out, RAY^(q - 1).  ReLU units are followed by steps of fixed size,
-and directions may meet kinks.  How large the multiple is, no theory says: FACTORS are the 92nd
+(`timing_errors`).  That of the first drop of activations of order 1 is the next order, q, at the
+size up to which it is left out, RAY^(q - 1).  ReLU units are followed by steps of fixed size, and
+directions may meet kinks.  How large the multiple is, no theory says: FACTORS are the 92nd
 percentiles over the 6,066 drops of random tasks of seeds 600 to 607, 24 of each kind and seed, as
 `studies.predicting_plateaus.factors` finds them (larger ones, found before on more tasks, for
 linear networks, with pairs of digits, and for doubtful ReLU drops, of which there are 13).  That of
@@ -17,8 +17,9 @@ at other seeds.  The times themselves have nothing fitted.
 
 import numpy as np
 
-from ..networks import DeepLinear, Linear, Network, Pointwise
+from ..networks import DeepLinear, Linear, Network, Pointwise, Quadratic
 from .activations import VANISHES, lowest_order, taylor
+from .linear.path import timing_errors
 from .path import Prediction
 from .pointwise_path import RAY
 
@@ -32,26 +33,42 @@ FACTORS = {  # of the relative error over (eps / size)^(p - 1): without doubt, a
 
 
 def family(network: Network) -> str:
-    """The name of the mechanism by which the drops of a network are predicted."""
-    if isinstance(network, Pointwise):
-        return "ReLU" if not network.smooth else f"order {lowest_order(network.phi)}"
-    if isinstance(network, DeepLinear) and network.depth > 2:
-        return "deep"
-    if isinstance(network, (Linear, DeepLinear)):
+    """The name of the mechanism by which the drops of a network are predicted.
+
+    ValueError for a network of which nothing is known in advance.
+    """
+    if isinstance(network, DeepLinear):
+        if network.skips or network.patches != 1 or network.depth < 2:
+            raise ValueError(
+                "wanted a deep linear network of two layers or more, no skips or patches"
+            )
+        return "deep" if network.depth > 2 else "linear"
+    if isinstance(network, Linear):
         return "linear"
-    return "quadratic" if network.rank == 1 else "rank R"
+    if isinstance(network, Quadratic):
+        return "quadratic" if network.rank == 1 else "rank R"
+    if isinstance(network, Pointwise) and network.phi == "relu":
+        return "ReLU"
+    order = lowest_order(network.phi) if isinstance(network, Pointwise) and network.smooth else 4
+    if order > 3:
+        raise ValueError(
+            f"nothing is known in advance of {getattr(network, 'phi', type(network).__name__)}: "
+            "wanted a network that is linear, quadratic with one output, ReLU, or whose activation "
+            "is smooth and of order 0 to 3 at zero"
+        )
+    return f"order {order}"
 
 
 def smallness(network: Network, theta0: np.ndarray, found: Prediction) -> np.ndarray:
     """(eps / size)^(p - 1) of each run, (runs, 1), 1 where units grow exponentially.
 
-    For linear networks it is `Prediction.error`, (runs, drops).
+    For linear networks it is `timing_errors`, (runs, drops).
 
     eps is the root mean square of theta0 (runs, units, features), size the norm of the first
     active unit, or for deep networks the L-th root of the map.
     """
-    if found.error is not None:
-        return found.error
+    if isinstance(network, Linear):
+        return timing_errors(network, found)
     scale = np.sqrt(np.mean(theta0**2, axis=(1, 2)))[:, None]
     if family(network) == "deep":
         strength = np.linalg.norm(network.syz, 2, axis=(1, 2))

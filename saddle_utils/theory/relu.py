@@ -25,143 +25,116 @@ TINY = 1e-100  # units of that size move as others do, but their part in the out
 TOLERANCE = 1e-9  # of angles and slopes where an extremum lies on a kink
 
 
-def first_relu_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
+def first_ray_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
     """The ray that escapes from this saddle first, with the units that are on it by then.
 
-    `rest` is the residual task there and `dormant` the units (runs, units, features).  These are
-    followed for 14 e-folds of the fastest direction, in which they turn into rays; from there on
-    each grows at the rate that it has.  Where a ray escapes before, it is one unit for those that
-    are aligned by then, and the others stay as they are.
+    `rest` is the residual task there and `dormant` the units (units, features).  These are followed
+    for 14 e-folds of the fastest direction, in which they turn into rays; from there on each grows
+    at the rate that it has.  Where a ray escapes before, it is one unit for those that are aligned
+    by then, and the others stay as they are.
     """
     fold = efold_time(rest)
-    path = heun_path(rest, TINY * dormant, STEP * fold, TURN) / TINY
+    path = _steps(rest, TINY * dormant, STEP * fold, TURN) / TINY
     last = path[-1]
     field, norm = rest.field(TINY * last) / TINY, np.linalg.norm(last, axis=-1)
-    ray = last / np.maximum(norm, 1e-300)[..., None]
+    ray = _unit(last)
     rates = (ray * field).sum(-1) / np.maximum(norm, 1e-300)
-    runs, growing = np.arange(len(last)), rates * fold[:, None] > 1e-3
-    fastest = np.where(growing, rates, -np.inf).argmax(-1)
-    reach, _ = best_amplitude(rest, ray[runs, fastest][:, None])
+    growing = rates * fold > 1e-3
+    reach, _ = best_amplitude(rest, ray[np.where(growing, rates, -np.inf).argmax()][None])
     with np.errstate(divide="ignore", invalid="ignore"):
-        due = np.where(growing, np.log(reach[:, None] / norm) / rates, np.inf)
-    recruit = due.argmin(-1)
-    same = growing & ((ray * ray[runs, recruit][:, None]).sum(-1) > 0.99)
-    v, u = rest.split(ray[runs, recruit][:, None])
-    parts = [part / np.maximum(np.linalg.norm(part, axis=-1), 1e-300)[..., None] for part in (v, u)]
-    direction, rate = concat(parts) / np.sqrt(2), np.maximum(rates[runs, recruit], 1e-300)
-    total = np.linalg.norm(np.where(same, norm, 0), axis=-1)
-    rival = np.where(growing & ~same, rates, 0).max(-1) / rate
+        due = np.where(growing, np.log(reach / norm) / rates, np.inf)
+    recruit = int(due.argmin())
+    same, rate = growing & (ray @ ray[recruit] > 0.99), max(rates[recruit], 1e-300)
+    way = concat([_unit(part) for part in rest.split(ray[recruit])]) / np.sqrt(2)
+    total = np.linalg.norm(norm[same])
+    rival = np.where(growing & ~same, rates, 0).max() / rate
 
-    def at(size: np.ndarray) -> Escape:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            more = np.where(growing.any(-1), np.log(size / total) / rate, np.inf)
-        grown = np.exp(rates * np.where(np.isfinite(more), more, 0)[:, None])
-        now, time = grown[..., None] * last, np.maximum(more + TURN * STEP * fold, 0)
-        unit, together = size[:, None, None] * direction, same.copy()
-        for i in np.flatnonzero(more < 0):  # units still turn when it escapes
-            place = min(time[i] / (STEP * fold[i]), TURN - 1e-9)
+    def at(size: float) -> Escape:
+        more = np.log(size / total) / rate if growing.any() else np.inf
+        time, now = max(more + TURN * STEP * fold, 0), last
+        unit, together = size * way, same
+        if more < 0:  # units still turn when it escapes
+            place = min(time / (STEP * fold), TURN - 1e-9)
             k = int(place)
-            now[i] = path[k, i] + (place - k) * (path[k + 1, i] - path[k, i])
-            lone = now[i] / np.maximum(np.linalg.norm(now[i], axis=-1, keepdims=True), 1e-300)
-            together[i] = lone @ lone[recruit[i]] > 1 - ALIKE
-            unit[i] = np.linalg.norm(now[i][together[i]]) * lone[recruit[i]]
-        return Escape(time, unit, np.where(together[..., None], 0, now), rival)
+            now = path[k] + (place - k) * (path[k + 1] - path[k])
+            lone = _unit(now)
+            together = lone @ lone[recruit] > 1 - ALIKE
+            unit = np.linalg.norm(now[together]) * lone[recruit]
+        elif np.isfinite(more):
+            now = np.exp(rates * more)[:, None] * last
+        return Escape(time, unit[None], np.where(together[:, None], 0, now), rival)
 
-    share = np.where(same, norm, 0) / np.maximum(total, 1e-300)[:, None]
-    return FirstEscape(direction, recruit, share, at)
+    return FirstEscape(way, recruit, at)
 
 
-def relu_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Drop:
+def ray_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Drop:
     """The drop of a narrow network from units `start`, of which the last is escaping.
 
     The dormant units are carried along until the narrow network rests; then it goes on by itself,
     for SETTLE steps, to its saddle.  A dormant unit that is no longer small before it rests falls
     with it (`_fall`), and stays a unit of its own.
     """
-    first, now = efold_time(network), efold_time(residual_task(network, start[:, :-1]))
-    step = np.minimum(STEP * now, 2 * STEP * first)
-    theta = np.concatenate([start, dormant], axis=1)
-    seen = np.zeros(theta.shape[:2], dtype=bool)
-    seen[:, : start.shape[1]] = True
-    falls = _fall(network, theta, seen, step)
-    seen, ends = np.stack([fall[0] for fall in falls]), np.stack([fall[1][-1] for fall in falls])
-    norm = np.linalg.norm(ends, axis=-1)
-    own = slice(start.shape[1], None)
-    seen[:, own] &= (norm > SEEN * norm.max(1, keepdims=True))[:, own]
-    width = seen.sum(1).max()
-    order = np.argsort(~seen, axis=1, kind="stable")[:, :width, None]
-    lead = np.take_along_axis(np.where(seen[..., None], ends, 0), order, 1)
-    cut, passed = (np.array([fall[k] for fall in falls]) for k in (2, 3))
-    rest = heun_path(network, lead, 2 * STEP * first, SETTLE)
-    curves, duration = [], np.zeros(len(theta))
-    after = network.loss(rest[1:]).T
-    for i, (fell, path, *_) in enumerate(falls):
-        duration[i] = step[i] * (len(path) - 1)
-        times, losses = step[i] * np.arange(len(path)), network.runs(i).loss(path[:, fell])
-        if not cut[i]:
-            long = duration[i] + 2 * STEP * first[i] * np.arange(1, SETTLE + 1)
-            times, losses = np.append(times, long), np.append(losses, after[i])
-        curves.append((times, losses))
-    never = np.full(len(theta), np.nan)
-    others = np.where(seen[:, own, None], 0, ends[:, own])
-    lead = np.where(cut[:, None, None], lead, rest[-1])
-    return Drop(rest[-1], others, duration, never, curves, lead, passed[:, None])
+    long = 2 * STEP * efold_time(network)
+    step = min(STEP * efold_time(residual_task(network, start[:-1])), long)
+    theta, own = np.concatenate([start, dormant]), np.arange(len(start) + len(dormant)) < len(start)
+    fell, path, cut, passed = _fall(network, theta, own, step)
+    norm = np.linalg.norm(path[-1], axis=-1)
+    kept = fell & (own | (norm > SEEN * norm.max()))
+    rest = _steps(network, path[-1, kept], long, SETTLE)
+    duration = step * (len(path) - 1)
+    times, losses = step * np.arange(len(path)), network.loss(path[:, fell])
+    if not cut:
+        times = np.append(times, duration + long * np.arange(1, SETTLE + 1))
+        losses = np.append(losses, network.loss(rest[1:]))
+    others = np.where(kept[:, None], 0, path[-1])[len(start) :]
+    return Drop(rest[-1], rest[0 if cut else -1], others, duration, 0.0, times, losses, passed)
 
 
 def _fall(
-    network: Pointwise,
-    theta: np.ndarray,
-    seen: np.ndarray,
-    step: np.ndarray,
-    alone: np.ndarray | None = None,
-) -> list[tuple[np.ndarray, np.ndarray, bool, float]]:
-    """For each run the units that are `seen` in the end, (units,), and the path to rest, (T, ...).
+    network: Pointwise, theta: np.ndarray, seen: np.ndarray, step: float, alone: float | None = None
+) -> tuple[np.ndarray, np.ndarray, bool, list[float]]:
+    """The units that are `seen` in the end, (units,), and the path to rest, (T, units, features).
 
     Also whether it is cut before, and the level that the first of the units would have come to
-    alone, nan if the others make no difference to it.
+    alone, if the others make a difference to it.
 
     All units move by the residual of those that are seen.  Where another comes to be GROWN times as
     large as the largest of these before they rest, the path is cut when it was SEEN times as large;
     if that was before the loss has fallen, the fall is repeated with it among them.
     """
-    rows, runs = seen[..., None], np.arange(len(theta))
-    scale = np.where(rows, 1, TINY)  # ReLU units of that size grow as they do, and are not seen
-    parts, speed = [(theta * scale)[None]], np.empty((0, len(theta)))
-    move = runs
+    scale = np.where(seen, 1, TINY)[:, None]  # units of that size grow as they do, unseen
+    path, speed, still = [(theta * scale)[None]], np.empty(0), np.zeros(1, dtype=bool)
     for _ in range(CHUNKS):
-        more = np.repeat(parts[-1][-1:], CHUNK + 1, axis=0)
-        more[:, move] = heun_path(network.runs(move), more[0, move], step[move], CHUNK)
-        parts.append(more[1:])
-        speed = np.append(speed, np.linalg.norm(np.diff(more, axis=0), axis=(-2, -1)), axis=0)
-        behind = np.arange(len(speed))[:, None] > speed.argmax(0)
-        still = behind & (speed < RESTED * speed.max(0))
-        move = np.flatnonzero(~still.any(0) & speed.any(0))
-        if not len(move):
+        more = _steps(network, path[-1][-1], step, CHUNK)
+        path.append(more[1:])
+        speed = np.append(speed, np.linalg.norm(np.diff(more, axis=0), axis=(1, 2)))
+        still = (np.arange(len(speed)) > speed.argmax()) & (speed < RESTED * speed.max())
+        if still.any() or not speed.any():
             break
-    path = np.concatenate(parts)
-    whole, steps = path / scale, np.arange(len(path))
-    rest = np.where(still.any(0), still.argmax(0), len(speed) - 1) + 1
-    some, order = steps[::4], np.argsort(~seen, axis=1, kind="stable")[:, : seen.sum(1).max(), None]
-    level, top = (network.loss(path[k, runs]) for k in (rest, 0 * rest))
-    losses = network.loss(np.take_along_axis(path[some], order[None], 2))
-    half = some[(losses < level + CALM * (top - level)).argmax(0)]
+    rest = (int(still.argmax()) if still.any() else len(speed) - 1) + 1
+    whole = np.concatenate(path) / scale
+    level, top = network.loss(whole[rest, seen]), network.loss(whole[0, seen])
+    half = 4 * int((network.loss(whole[::4, seen]) < level + CALM * (top - level)).argmax())
     norm = np.linalg.norm(whole, axis=-1)
-    led = np.where(seen, norm, 0).max((0, 2))
-    share = np.where(seen, 0, norm / np.where(led > 0, led, np.inf)[:, None])
-    share[steps[:, None] > rest] = 0
-    large = (share > SEEN) & (share.max(0) > GROWN)
-    early = (large & (steps[:, None, None] <= half[:, None])).any(0)
+    size = np.where(seen, 0, norm / norm[:, seen].max())[: rest + 1]
+    large = (size > SEEN) & (size.max(0) > GROWN)
     alone = level if alone is None else alone
-    due = large.any(-1)
-    cut, passed = due.any(0), np.where(alone - level > MERGED * top, alone, np.nan)
-    stop = np.where(cut, due.argmax(0), rest)
-    found = [(seen[i], whole[: stop[i] + 1, i], cut[i], passed[i]) for i in runs]
-    again = np.flatnonzero(early.any(1))
-    if len(again):
-        more = (network.runs(again), theta[again], (seen | early)[again], step[again])
-        for i, fall in zip(again, _fall(*more, alone[again]), strict=True):
-            found[i] = fall
-    return found
+    early = large[: half + 1].any(0)
+    if early.any():
+        return _fall(network, theta, seen | early, step, alone)
+    cut = bool(large.any())
+    stop = int(large.any(1).argmax()) if cut else rest
+    return seen, whole[: stop + 1], cut, [float(alone)] if alone - level > MERGED * top else []
+
+
+def _steps(network: Pointwise, theta: np.ndarray, step: float, count: int) -> np.ndarray:
+    """Units (count + 1, units, features) of one run after each of `count` steps (`heun_path`)."""
+    return heun_path(network, theta[None], np.array([step]), count)[:, 0]
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors (\\*n, features) of norm 1 in these directions."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-300)
 
 
 def tearing_rate(network: Pointwise, saddle: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from scipy.integrate import solve_ivp
 
 from saddle_utils import networks
 from saddle_utils.theory.divergence import first_divergence
-from saddle_utils.theory.pointwise_path import power_field, power_task
+from saddle_utils.theory.diverging import lowest_field, lowest_task
 
 
 def one_input(strength: float, energy: float = 1.0) -> networks.Quadratic:
@@ -20,7 +20,7 @@ def one_input(strength: float, energy: float = 1.0) -> networks.Quadratic:
 def cubic(seed: int, size: float = 1.0) -> networks.Pointwise:
     rng = np.random.default_rng(seed)
     x, y = rng.standard_normal((30, 3)), size * rng.standard_normal((30, 2))
-    return power_task(networks.pointwise(x, y, "cubic"))
+    return lowest_task(networks.pointwise(x, y, "cubic"))
 
 
 @pytest.mark.parametrize("scale", [1e-8, 1e-3])
@@ -45,7 +45,7 @@ def test_units_of_degree_three_move_as_in_a_brute_force_integration(seed):
     found = first_divergence(net, theta, 3)
 
     def field(time, flat):
-        return 1e6 * power_field(net, flat.reshape(theta.shape)).ravel()
+        return 1e6 * lowest_field(net, flat.reshape(theta.shape)).ravel()
 
     outgrown = lambda time, flat: np.abs(flat).max() - 0.1  # noqa: E731
     outgrown.terminal = True
@@ -84,5 +84,5 @@ def test_forces_at_rounding_are_none():
     x = np.concatenate([x, -x])[np.random.default_rng(1).permutation(100)]
     net = networks.pointwise(x, (x**2).sum(1, keepdims=True), "cubic")
     theta = 1e-3 * np.random.default_rng(2).standard_normal((5, 4))
-    assert 0 < np.abs(power_field(net, theta / 1e-3)).max() < 1e-13
-    assert first_divergence(power_task(net), theta, 3).end == np.inf
+    assert 0 < np.abs(lowest_field(net, theta / 1e-3)).max() < 1e-13
+    assert first_divergence(lowest_task(net), theta, 3).end == np.inf

@@ -9,9 +9,9 @@ import pytest
 
 from saddle_utils import networks
 from saddle_utils.datasets import other_tasks
-from saddle_utils.dynamics import flows
-from saddle_utils.networks import initial_units, stacked
-from saddle_utils.theory import intervals, pointwise_path
+from saddle_utils.dynamics import flow
+from saddle_utils.networks import initial_units
+from saddle_utils.theory import diverging, intervals, pointwise_path
 from saddle_utils.theory.predictions import predict
 
 
@@ -24,7 +24,7 @@ def test_the_lowest_order_is_the_field_of_vanishing_units(phi, order, patches):
     net = networks.pointwise(x if patches > 1 else x[:, 0], y, phi)
     theta = rng.standard_normal((4, net.n_v + net.n_u))
     limit = net.field(1e-4 * theta) / 1e-4**order
-    found = pointwise_path.power_field(net, theta)
+    found = diverging.lowest_field(net, theta)
     np.testing.assert_allclose(found, limit, rtol=1e-5, atol=1e-6 * np.abs(found).max())
 
 
@@ -41,32 +41,32 @@ def test_the_mean_is_learned_in_closed_form():
     """Softplus: with small u the loss of the mean falls at the rate 2 H c_0^2, c_0 = ln 2."""
     rng = np.random.default_rng(5)
     y = 1 + rng.standard_normal(40)
-    net = stacked([networks.pointwise(rng.standard_normal((40, 2)), y, "softplus")])
-    theta0 = np.zeros((1, 7, 3))
-    levels, begin, [(times, losses)] = pointwise_path.mean_drop(net, theta0)
-    np.testing.assert_allclose(levels[0], [np.mean(y**2) / 2, np.var(y) / 2])
+    net = networks.pointwise(rng.standard_normal((40, 2)), y, "softplus")
+    walk = pointwise_path.mean_walk(net, np.zeros((7, 3)), 1)
+    [(count, times, losses)] = walk.falls
+    np.testing.assert_allclose(walk.levels, [np.mean(y**2) / 2, np.var(y) / 2])
     expected = np.var(y) / 2 + y.mean() ** 2 / 2 * np.exp(-2 * 7 * np.log(2) ** 2 * times)
     np.testing.assert_allclose(losses, expected)
-    assert begin[0] == 0
+    assert count == 1 and times[0] == 0
     conv = networks.pointwise(rng.standard_normal((9, 2, 2)), rng.standard_normal(9), "softplus")
     with pytest.raises(ValueError, match="one patch"):
-        pointwise_path.mean_drop(stacked([conv]), np.zeros((1, 3, 4)))
+        pointwise_path.mean_walk(conv, np.zeros((3, 4)), 1)
 
 
 @pytest.mark.parametrize("phi", ["x_tanh", "cubic"])
 def test_dormant_units_are_kicked_by_a_drop_as_in_the_wide_network(phi):
     """What they gain in a flow of all units, less what the residual of the next saddle gives."""
-    net, rng = other_tasks(922, 1)[phi], np.random.default_rng(6)
-    start = 0.3 * initial_units(net, 1, 1.0, [0])
+    net, rng = other_tasks(922, 1)[phi].runs(0), np.random.default_rng(6)
+    start = 0.3 * initial_units(net, 1, 1.0, 0)
     size = {"x_tanh": 1e-6, "cubic": 1e-4}[phi]
-    dormant = size * rng.standard_normal((1, 3, start.shape[-1]))
-    drop = pointwise_path.power_drop(net, start, dormant)
+    dormant = size * rng.standard_normal((3, start.shape[-1]))
+    drop = diverging.diverging_drop(net, start, dormant)
     end = 8 * drop.arrival
-    wide = flows(net, np.concatenate([start, dormant], 1), end, rtol=1e-11)[0]
+    wide = flow(net, np.concatenate([start, dormant]), end, rtol=1e-11)
     later = replace(net, y=net.y - net.output(drop.saddle))
-    alone = flows(later, dormant, end, rtol=1e-11)[0]
+    alone = flow(later, dormant, end, rtol=1e-11)
     kick = wide.theta[-1][-3:] - alone.theta[-1]
-    np.testing.assert_allclose(drop.dormant[0] - dormant[0], kick, atol=0.003 * np.abs(kick).max())
+    np.testing.assert_allclose(drop.dormant - dormant, kick, atol=0.003 * np.abs(kick).max())
 
 
 @pytest.mark.parametrize(("kind", "degree"), [("cubic", 3), ("x_tanh", 2)])

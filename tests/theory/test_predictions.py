@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -20,10 +21,10 @@ from saddle_utils.datasets import (
     prediction_tasks,
     whitened,
 )
-from saddle_utils.dynamics import descend, flow
+from saddle_utils.dynamics import RunFailedError, descend, flow
 from saddle_utils.networks import initial_units, stacked
 from saddle_utils.observables import dense_loss
-from saddle_utils.theory import linear, predictions, quadratic, waiting
+from saddle_utils.theory import diverging, linear, predictions, quadratic, waiting
 from saddle_utils.theory.linear import whitened_half_times
 from saddle_utils.theory.predictions import predict
 
@@ -360,6 +361,29 @@ def test_nine_of_ten_times_lie_in_their_intervals():
         inside += held
         assert plan.width.max() < 1e-4
     assert 0.86 < np.mean(inside) < 0.99, np.mean(inside)
+
+
+@pytest.mark.parametrize("asked", [1, 2, 3])
+def test_drops_before_a_narrow_network_gets_stuck_are_returned(monkeypatch, asked):
+    """What is known stays, and the drops behind have times and levels of nan, in doubt."""
+    net = other_tasks(919, 1)["cubic"]
+    theta0 = 1e-3 * initial_units(net, 6, 1.0, [0])
+    whole = predict(net, theta0, asked)
+
+    def stuck(network, start, others):
+        if len(start) > 1:
+            raise RunFailedError("stuck")
+        return diverging.diverging_drop(network, start, others)
+
+    walk = partial(predictions.DIVERGING.func, escape=predictions.DIVERGING.keywords["escape"])
+    monkeypatch.setitem(predictions.WALKS, "order 3", partial(walk, fall=stuck))
+    found = predict(net, theta0, asked)
+    np.testing.assert_array_equal(found.times[:, 0], whole.times[:, 0])
+    np.testing.assert_array_equal(found.levels[:, :2], whole.levels[:, :2])
+    assert np.isnan(found.times[:, 1:]).all() and np.isnan(found.levels[:, 2:]).all()
+    assert found.doubtful.tolist() == [[False] + [True] * (asked - 1)]
+    past = 2 * found.times[0, 0]
+    assert found.loss(0, np.array([past]))[0] == pytest.approx(found.levels[0, 1], rel=1e-3)
 
 
 @pytest.mark.filterwarnings("error")

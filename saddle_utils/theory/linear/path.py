@@ -8,7 +8,10 @@ the dormant ones are carried along by its residual.  All that is neglected is wh
 it, a millionth.
 """
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.interpolate import CubicHermiteSpline
@@ -16,9 +19,11 @@ from scipy.interpolate import CubicHermiteSpline
 from ...dynamics import Trajectory, flow
 from ...networks import Linear
 from ...observables import dense_loss
-from ..path import Prediction, doubts, half_times
-from ..waiting import Escape, FirstEscape, best_amplitude, best_map, learnable_loss, residual_task
+from ..waiting import Walk, best_amplitude, best_map, learnable_loss, residual_task
 from .saddles import linear_saddle, residual_matrix
+
+if TYPE_CHECKING:
+    from ..path import Prediction
 
 LONGEST = 1e6  # longest time, times the largest curvature, for which a narrow network is followed
 SLOW = 1e-3  # modes that grow so much slower than the fastest wait for ever
@@ -36,58 +41,14 @@ WEIGHTS = (3 + 2 * np.sqrt(3)) / 12, (3 - 2 * np.sqrt(3)) / 12  # of both, in it
 Curve = tuple[np.ndarray, np.ndarray]
 
 
-def linear_path(network: Linear, theta0: np.ndarray, drops: int) -> Prediction:
-    """The prediction for each run from units (runs, units, features), with data for each run.
+def linear_walk(network: Linear, theta0: np.ndarray, drops: int) -> Walk:
+    """The walk of one run from units theta0 (units, features).
 
-    The loss of the active units is one curve, which holds all drops of a run.
+    The loss of the active units is one curve, which holds all drops.
     """
-    found = [_walk(network.runs(i), theta, drops) for i, theta in enumerate(theta0)]
-    visited, curves, after = zip(*found, strict=True)
-    counts = np.array([len(run) - 1 for run in visited])
-    moves = np.arange(drops) < counts[:, None]
-    saddles = [np.zeros((len(theta0), k, theta0.shape[2])) for k in range(drops + 1)]
-    for i, run in enumerate(visited):
-        for k, saddle in enumerate(saddles):
-            units = run[min(k, counts[i])]
-            saddle[i, : len(units)] = units
-    levels = np.stack([network.loss(saddle) for saddle in saddles], axis=1)
-    groups = [[(n, *curve)] if n else [] for n, curve in zip(counts, curves, strict=True)]
-    times, falls = half_times(levels, groups)
-    rests = [residual_task(network, saddle) for saddle in saddles[:-1]]
-    rates = np.stack([_rates(rest)[:, :2] for rest in rests], axis=1)
-    rivals = np.where(moves, rates[..., 1] / np.maximum(rates[..., 0], 1e-300), 0)
-    doubtful, none = doubts(network, levels, times, rivals, moves), np.full(times.shape, -1)
-    begun = np.array([loss[0] for _, loss in curves]) - levels[:, 0]
-    doubtful |= (np.abs(begun) > (levels[:, 0] - levels[:, 1]) / 2)[:, None]
-    error = _errors(times, rates, curves)
-    return Prediction(
-        levels, times, none, rivals, doubtful, np.array(after), saddles, falls, error=error
-    )
-
-
-def _errors(times: np.ndarray, rates: np.ndarray, curves: Sequence[Curve]) -> np.ndarray:
-    """How far what is tolerated may move each time, over the time, (runs, drops).
-
-    A unit whose size is off by a relative d comes d / s earlier, at the rate s (runs, drops, 2) of
-    its saddle: the first of the rates there.  Each step of the active units may add RTOL to d, and
-    what is neglected SMALL^2.  If the drop before comes later by D, a unit that grew at s' before
-    and at s behind is later by (1 - s' / s) D; s' is the second of the rates before.
-    """
-    steps = [np.searchsorted(when, t) / FINER for (when, _), t in zip(curves, times, strict=True)]
-    late, found = np.zeros(len(times)), np.zeros(times.shape)
-    for k, rate in enumerate(np.maximum(rates[..., 0], 1e-300).T):
-        carried = np.abs(1 - rates[:, k - 1, 1] / rate) if k else 0
-        late = carried * late + (RTOL * np.array(steps)[:, k] + SMALL**2) / rate
-        found[:, k] = late / times[:, k]
-    return found
-
-
-def _walk(network: Linear, theta0: np.ndarray, drops: int) -> tuple[list[np.ndarray], Curve, float]:
-    """The walk of one run: its saddles, times and losses of the active units, and when the unit
-    after the last drop escapes."""
     dormant, clock, after = network.reduce(theta0)[1], 0.0, np.inf
-    lead, origin = dormant[:0], network.loss(dormant[:0])
-    saddles, levels, curves, due, goal = [lead], [origin], [], True, np.inf
+    lead, origin = dormant[:0], float(network.loss(dormant[:0]))
+    saddles, levels, curves, rivals, due, goal = [lead], [origin], [], [], True, np.inf
     curvature = 2 * np.linalg.norm(best_map(network), 2) * np.linalg.norm(network.szz, 2)
     longest = LONGEST / max(curvature, 1e-300)
     while due:
@@ -110,10 +71,36 @@ def _walk(network: Linear, theta0: np.ndarray, drops: int) -> tuple[list[np.ndar
                 taken = len(dormant) if _is_large(dormant, goal) else 1
                 lead, dormant = np.concatenate([lead, dormant[:taken]]), dormant[taken:]
         if due and able:  # others only help to learn what is left of the last mode
+            rates = _rates(rest)
+            rivals.append(rates[1] / max(rates[0], 1e-300))
             saddles.append(_saddle(network, lead[: rank + 1], longest))
-            levels.append(network.loss(saddles[-1]))
-    whole = [np.concatenate(part) for part in zip(*curves, strict=True)] or [np.zeros(1)] * 2
-    return saddles, tuple(whole), after
+            levels.append(float(network.loss(saddles[-1])))
+    times, losses = (
+        (np.concatenate(part) for part in zip(*curves, strict=True)) if curves else ((), ())
+    )
+    falls = [(len(rivals), times, losses)] if rivals else []
+    return Walk(saddles, levels, falls, (), rivals, after)
+
+
+def timing_errors(network: Linear, found: Prediction) -> np.ndarray:
+    """How far what is tolerated may move each predicted time, over the time, (runs, drops).
+
+    A unit whose size is off by a relative d comes d / s earlier, at the rate s of its saddle: the
+    first of the rates there.  Each step of the active units may add RTOL to d, and what is
+    neglected SMALL^2.  If the drop before comes later by D, a unit that grew at s' before and at s
+    behind is later by (1 - s' / s) D; s' is the second of the rates before.
+    """
+    curves = [
+        max((when for when, _ in of_run), key=len) for of_run in zip(*found.falls, strict=True)
+    ]
+    steps = [np.searchsorted(when, t) / FINER for when, t in zip(curves, found.times, strict=True)]
+    late, errors, before = np.zeros(len(curves)), np.zeros(found.times.shape), None
+    for k, saddle in enumerate(found.saddles[:-1]):
+        rates = np.maximum(_rates(residual_task(network, saddle)), 1e-300)
+        carried = 0 if before is None else np.abs(1 - before[:, 1] / rates[:, 0])
+        late = carried * late + (RTOL * np.array(steps)[:, k] + SMALL**2) / rates[:, 0]
+        errors[:, k], before = late / found.times[:, k], rates
+    return errors
 
 
 def _until(
@@ -180,19 +167,19 @@ def _carried(
     rates = np.maximum(np.maximum(rates[1:], rates[:-1]), 1e-300)
     places = np.cumsum(np.append(0, np.diff(run.times) * rates / FOLDS + turns / rates / TURN))
     grid = np.interp(np.linspace(0, places[-1], int(places[-1]) + 2), places, run.times)
-    for k, (step, growing) in enumerate(zip(*_steps(residual, grid), strict=True)):
+    for k, (step, growing) in enumerate(zip(*unit_steps(residual, grid), strict=True)):
         grown = dormant @ step
         larger = _largest(grown, growing)
         if larger > goal:
             part = np.clip(np.log(goal / size) / np.log(larger / size), 0, 1)
             end = grid[k] + part * (grid[k + 1] - grid[k])
-            step, growing = (a[0] for a in _steps(residual, np.array([grid[k], end])))
+            step, growing = (a[0] for a in unit_steps(residual, np.array([grid[k], end])))
             return True, end, dormant @ step, _largest(dormant @ step, growing)
         dormant, size = grown, larger
     return False, run.times[-1], dormant, size
 
 
-def _steps(
+def unit_steps(
     residual: Callable[[np.ndarray], np.ndarray], grid: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """What each step of a grid of times makes of a dormant unit, which becomes unit @ step, (T, n,
@@ -232,13 +219,20 @@ def _is_large(dormant: np.ndarray, goal: float) -> bool:
     return float(np.linalg.norm(dormant)) > LARGE * goal * max(len(dormant), 1) ** 0.5
 
 
+def growing_modes(rest: Linear) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The modes that grow in a residual task: their rates, descending, (modes,), as units of norm 1
+    (modes, features), their best sizes, and what they take of the loss."""
+    q, s, r = np.linalg.svd(residual_matrix(rest)[0], full_matrices=False)
+    modes = np.concatenate([q, r.T]).T / np.sqrt(2)
+    return s, modes, *best_amplitude(rest, modes[:, None])
+
+
 def _best_size(rest: Linear) -> float:
     """The smallest of the best sizes of the modes that grow in a residual task and take some of it:
     a mode that is larger than its own changes the residual, even where a faster one is due."""
-    q, s, r = np.linalg.svd(residual_matrix(rest)[0], full_matrices=False)
-    modes = np.concatenate([q, r.T])[:, s > SLOW * s[0]].T / np.sqrt(2)
-    sizes, taken = np.array([best_amplitude(rest, mode[None]) for mode in modes]).T
-    return float(sizes[taken >= LITTLE * taken.max()].min())
+    rates, _, sizes, taken = growing_modes(rest)
+    grows = rates > SLOW * rates[0]
+    return float(sizes[grows & (taken >= LITTLE * taken[grows].max())].min())
 
 
 def _saddle(network: Linear, lead: np.ndarray, longest: float) -> np.ndarray:
@@ -248,48 +242,7 @@ def _saddle(network: Linear, lead: np.ndarray, longest: float) -> np.ndarray:
     return flow(network, lead, longest).theta[-1]
 
 
-def first_linear_escape(rest: Linear, dormant: np.ndarray) -> FirstEscape:
-    """The singular pair of G that escapes first from a saddle (Eq. 9).
-
-    `rest` is the residual task there and `dormant` the units (runs, units, features).  Each pair
-    grows at its singular value, and the first to reach its best size goes.  Its parts in the units
-    are one direction in unit space; rotated into a unit of its own, it leaves the others without
-    any part of the pair (the Schur complement in `whitened_modes`).
-    """
-    rates, modes = np.linalg.eigh(_generator(residual_matrix(rest)))
-    strength, runs = dormant @ modes, np.arange(len(modes))
-    norm = np.maximum(np.linalg.norm(strength, axis=1), 1e-300)
-    due = np.full(rates.shape, np.inf)
-    for k in range(rates.shape[1])[-min(rest.n_v, rest.n_u) :]:
-        reach, taken = best_amplitude(rest, modes[:, None, :, k])
-        able = (rates[:, k] > SLOW * rates[:, -1]) & (taken > SLIGHT * rest.syy / 2)
-        ratio = np.maximum(reach / norm[:, k], 1e-300)
-        due[:, k] = np.where(able, np.log(ratio) / np.maximum(rates[:, k], 1e-300), np.inf)
-    k = np.where(np.isfinite(due).any(1), due.argmin(1), rates.shape[1] - 1)
-    rate, size = np.maximum(rates[runs, k], 1e-300), norm[runs, k]
-    share = strength[runs, :, k] / size[:, None]
-    row = share[:, None] @ dormant
-    others = dormant - share[..., None] @ row
-    rival = np.where(np.arange(rates.shape[1]) == k[:, None], 0, rates).max(1) / rate
-
-    def at(goal: np.ndarray) -> Escape:
-        time = np.log(np.maximum(goal, 1e-300) / size) / rate
-        grown = np.exp(rates * np.maximum(time, 0)[:, None])[:, None]
-        unit, rest = (((part @ modes) * grown) @ modes.mT for part in (row, others))
-        return Escape(time, unit, rest, np.minimum(rival, 1))
-
-    return FirstEscape(modes[runs, :, k][:, None], np.full(len(runs), -1), share, at)
-
-
 def _rates(task: Linear) -> np.ndarray:
-    """Rates at which modes grow, descending, (runs, two or more); zero for those there are not."""
-    rates = np.linalg.svd(residual_matrix(task), compute_uv=False)
-    return np.pad(rates, ((0, 0), (0, max(2 - rates.shape[1], 0))))
-
-
-def _generator(g: np.ndarray) -> np.ndarray:
-    """The symmetric matrix A of dormant units, dtheta = theta A, from G (\\*runs, n_v, n_u)."""
-    v, n = g.shape[-2], sum(g.shape[-2:])
-    a = np.zeros((*g.shape[:-2], n, n))
-    a[..., :v, v:], a[..., v:, :v] = g, g.mT
-    return a
+    """Rates at which modes grow, descending, and a zero, (\\*runs, modes + 1)."""
+    rates = np.linalg.svd(task.syz.reshape(*task.syz.shape[:-2], task.n_v, -1), compute_uv=False)
+    return np.concatenate([rates, 0 * rates[..., :1]], axis=-1)
