@@ -33,6 +33,7 @@ from .waiting import Drop, Walk, best_amplitude, degree_at_zero, learnable_loss,
 LEAST = 1e-6  # of the initial loss: if no unit can decrease it by more, nothing is left to learn
 START = {1: 1e-3, 2: 0.2, 3: 0.2}  # norm at which a unit escapes over its best, by its degree
 BENT = 0.02  # that where phi has further orders, which the escape neglects: as small as pays
+LATER = 2.0  # a unit due after so many half-times of a drop is still too small then to change it
 TEARS = 4.0  # e-folds of the growth of differences within a ray that are a reason for doubt
 
 
@@ -94,16 +95,16 @@ def saddle_walk(
         off = first.at(float(share * size))
         if not np.isfinite(off.time) or taken <= LEAST * levels[0]:
             break
-        late = off.time < arrival
+        late, due = off.time < arrival, clock + max(off.time, 0)
         if count >= drops:
-            after = min(after, clock + max(off.time, 0))
-            if not late or off.time > _half_way(drop, levels[drops - 1 : drops + 1]):
-                break  # the next unit changes none of the drops that are asked for
+            after = due if np.isinf(after) else after
+            if not late or off.time > LATER * _half_way(drop, levels[drops - 1 : drops + 1]):
+                break
         if late:
             unit, rest_of = others[first.recruit][None], others.copy()
             rest_of[first.recruit] = 0
         else:
-            begin, start, unit, rest_of = clock + off.time, lead, off.unit, off.others
+            begin, start, unit, rest_of = due, lead, off.unit, off.others
         start, others = np.concatenate([start, unit]), rest_of
         try:
             drop = fall(network, start, others)

@@ -382,8 +382,8 @@ def test_drops_before_a_narrow_network_gets_stuck_are_returned(monkeypatch, aske
     np.testing.assert_array_equal(found.levels[:, :2], whole.levels[:, :2])
     assert np.isnan(found.times[:, 1:]).all() and np.isnan(found.levels[:, 2:]).all()
     assert found.doubtful.tolist() == [[False] + [True] * (asked - 1)]
-    past = 2 * found.times[0, 0]
-    assert found.loss(0, np.array([past]))[0] == pytest.approx(found.levels[0, 1], rel=1e-3)
+    past = np.array([1e9 * found.times[0, 0]])
+    assert found.loss(0, past)[0] == pytest.approx(found.levels[0, 1], rel=1e-9)
 
 
 @pytest.mark.filterwarnings("error")

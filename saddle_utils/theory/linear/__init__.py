@@ -7,7 +7,7 @@ to a saddle at which it acts like a network of one unit, and the next mode escap
 
 - `saddles`: the saddle of every rank, its loss (level), and rates and times of escape from it.
 - `whitened`: for Szz = I the whole loss curve in closed form, and exact half-times.
-- `path`: the step from one saddle to the next, constants included, for `theory.predictions`.
+- `path`: the walk from one saddle to the next, constants included, for `theory.predictions`.
 """
 
 from .saddles import (

@@ -8,10 +8,7 @@ the dormant ones are carried along by its residual.  All that is neglected is wh
 it, a millionth.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.interpolate import CubicHermiteSpline
@@ -19,11 +16,9 @@ from scipy.interpolate import CubicHermiteSpline
 from ...dynamics import Trajectory, flow
 from ...networks import Linear
 from ...observables import dense_loss
+from ..path import Prediction
 from ..waiting import Walk, best_amplitude, best_map, learnable_loss, residual_task
 from .saddles import linear_saddle, residual_matrix
-
-if TYPE_CHECKING:
-    from ..path import Prediction
 
 LONGEST = 1e6  # longest time, times the largest curvature, for which a narrow network is followed
 SLOW = 1e-3  # modes that grow so much slower than the fastest wait for ever
@@ -75,11 +70,8 @@ def linear_walk(network: Linear, theta0: np.ndarray, drops: int) -> Walk:
             rivals.append(rates[1] / max(rates[0], 1e-300))
             saddles.append(_saddle(network, lead[: rank + 1], longest))
             levels.append(float(network.loss(saddles[-1])))
-    times, losses = (
-        (np.concatenate(part) for part in zip(*curves, strict=True)) if curves else ((), ())
-    )
-    falls = [(len(rivals), times, losses)] if rivals else []
-    return Walk(saddles, levels, falls, (), rivals, after)
+    whole = (np.concatenate(part) for part in zip(*curves, strict=True))
+    return Walk(saddles, levels, [(len(rivals), *whole)] if rivals else [], (), rivals, after)
 
 
 def timing_errors(network: Linear, found: Prediction) -> np.ndarray:
@@ -222,7 +214,7 @@ def _is_large(dormant: np.ndarray, goal: float) -> bool:
 def growing_modes(rest: Linear) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The modes that grow in a residual task: their rates, descending, (modes,), as units of norm 1
     (modes, features), their best sizes, and what they take of the loss."""
-    q, s, r = np.linalg.svd(residual_matrix(rest)[0], full_matrices=False)
+    q, s, r = np.linalg.svd(residual_matrix(rest), full_matrices=False)
     modes = np.concatenate([q, r.T]).T / np.sqrt(2)
     return s, modes, *best_amplitude(rest, modes[:, None])
 
@@ -244,5 +236,5 @@ def _saddle(network: Linear, lead: np.ndarray, longest: float) -> np.ndarray:
 
 def _rates(task: Linear) -> np.ndarray:
     """Rates at which modes grow, descending, and a zero, (\\*runs, modes + 1)."""
-    rates = np.linalg.svd(task.syz.reshape(*task.syz.shape[:-2], task.n_v, -1), compute_uv=False)
+    rates = np.linalg.svd(residual_matrix(task), compute_uv=False)
     return np.concatenate([rates, 0 * rates[..., :1]], axis=-1)

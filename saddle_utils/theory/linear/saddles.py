@@ -75,7 +75,7 @@ def correlation(network: Network) -> np.ndarray:
         raise ValueError(f"wanted a linear network, not {type(network).__name__}")
     if not np.any(network.syz):
         raise ValueError("Syz = 0: there is nothing that a linear network could learn")
-    return np.asarray(network.syz).reshape(network.n_v, network.n_u)
+    return residual_matrix(network)
 
 
 def escape_unit(network: Linear, size: float = 0.1) -> np.ndarray:
@@ -149,8 +149,8 @@ def path_leading_log_times(network: Linear, saddles: Sequence[np.ndarray]) -> np
 
 
 def residual_matrix(task: Linear) -> np.ndarray:
-    """G of a residual task, (runs, n_v, n_u)."""
-    return task.syz.reshape(-1, task.n_v, task.n_u)
+    """G of a residual task, (\\*runs, n_v, n_u)."""
+    return task.syz.reshape(*task.syz.shape[:-2], task.n_v, task.n_u)
 
 
 def first_half_time(network: Linear, theta0: np.ndarray) -> np.ndarray:

@@ -8,7 +8,6 @@ such a unit, with its key and query for u.
 
 - `escape`: the time t_inf of each dormant unit, and where it is before, by Eq. 14.
 - `attention`: levels of linear attention, and times between the escapes of its heads.
-- `path`: the step from one saddle to the next, constants included, for `theory.predictions`.
 """
 
 from .attention import (
