@@ -148,7 +148,8 @@ def tearing_rate(network: Pointwise, saddle: np.ndarray) -> np.ndarray:
     rest, (_, u) = residual_task(network, saddle), network.split(saddle)
     on = (u[:, None] @ network.x.mT > 0) * 1.0  # (runs, patches, units, samples)
     pulls = np.einsum("ros,rphs,rpsk->rhopk", rest.y / network.samples, on, network.x)
-    return np.linalg.norm(pulls.reshape(*u.shape[:2], -1, network.n_u), 2, axis=(2, 3)).max(-1)
+    pulls = pulls.reshape(*u.shape[:2], network.n_v, network.n_u)
+    return np.linalg.norm(pulls, 2, axis=(2, 3)).max(-1, initial=0)
 
 
 def efold_time(network: Pointwise) -> np.ndarray:
