@@ -32,6 +32,12 @@ def test_the_stable_step_is_below_the_longest(depth, gamma):
     assert run.losses[-1] < run.losses[0] and np.isfinite(run.losses).all()
 
 
+def test_the_explorer_is_stable_where_the_network_is_narrow_and_its_weights_large():
+    narrow = {"gamma": 0.4, "width": 2, "depth": 2, "rank": 5, "seed": 50}
+    run, net, _ = study.explorer().simulate(**narrow)
+    assert run.losses[-1] < 0.7 * net.zero_loss() < run.losses[0]  # two units learn two modes
+
+
 def test_the_kernel_is_that_of_the_jacobian():
     net = whitened([2, 3, 3, 2], (1.0,))
     theta = initial_weights(net, np.array([0.7]), np.random.default_rng(2))

@@ -228,7 +228,8 @@ def explorer() -> Explorer:
     ) -> tuple[Trajectory, DeepLinear, float]:
         net = theory.whitened([5, *[width] * (depth - 1), 5], 0.5 ** np.arange(rank))
         theta = initial_weights(net, np.array([width ** (-gamma / 2)]), np.random.default_rng(seed))
-        return glance(net, theta[0], stable_step(depth, width, gamma), 500), net, gamma
+        step = stable_step(depth, width, gamma, inputs=5)
+        return glance(net, theta[0], step, 500), net, gamma
 
     alt = "Loss of a deep linear network over time, and the singular values of its map"
     return Explorer(

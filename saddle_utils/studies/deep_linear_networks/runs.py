@@ -31,12 +31,16 @@ def descend_to(network: DeepLinear, theta: np.ndarray, level: float) -> list[Tra
     return [flow(network, start, LATEST, 1e-5, level=level) for start in theta]
 
 
-def stable_step(depth: int, width: int, gamma: float, strength: float = 1.0) -> float:
+def stable_step(
+    depth: int, width: int, gamma: float, strength: float = 1.0, inputs: int = 0
+) -> float:
     """A step of descent that is stable, half the longest: at the minimum, and from N(0, w^-gamma).
 
-    Of a target of this largest singular value; the kernel of the start is estimated.
+    Of a target of this largest singular value; the kernel of the start is estimated.  `inputs` (and
+    outputs) count where they are not few beside the width.
     """
     start = 2.0 ** (depth - 2) * width ** ((1 - gamma) * (depth - 1))
+    start *= (1 + np.sqrt(inputs / width)) ** 2
     return 1 / (depth * max(strength ** (2 - 2 / depth), start))
 
 
