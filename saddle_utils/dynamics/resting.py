@@ -9,6 +9,7 @@ import numpy as np
 
 from .compiling import compiled
 
+CLIMBS = 8  # from so many samples or fewer, and from the best, is the steepest direction sought
 OVERSHOOT = 4.0  # by how many tolerances a unit may miss what it has reached
 
 
@@ -58,30 +59,46 @@ def release(data, work, kinks, theta, i, rtol):
 def steepest(data, pull, d, best, along):
     """The largest sum_e pull_e sigma(d . x_e) of unit vectors d that was found, and d as `best`.
 
-    From the best of all samples and their opposites uphill, by jumps and then by ever shorter
-    steps, for maxima may lie on kinks.
+    Uphill by ever shorter steps, for maxima may lie on kinks, from the best of all samples and
+    their opposites and from some of the others, for there may be several maxima.
     """
     top, starts = -np.inf, 2 * pull.size
-    for trial in range(starts + 45):
-        size = max(length(along), 1e-300) if trial else 1.0
-        for k in range(d.size):
-            if trial < starts:
-                d[k] = (1 - 2 * (trial % 2)) * data.a[trial // 2, k]
-            elif trial == starts:
-                d[k] = best[k]
-            elif trial < starts + 5:
-                d[k] = along[k]
-            else:
-                d[k] += 0.5 * 0.8 ** (trial - starts - 5) * along[k] / size
-        size = max(length(d), 1e-300)
-        for k in range(d.size):
-            d[k] /= size
-        value = pull_along(data, pull, d, along)
-        if value > top:
-            top = value
+    stride = (starts + CLIMBS - 1) // CLIMBS
+    for start in range(starts):
+        set_out(data, start, d)
+        top = better(data, pull, d, best, along, top)
+    for start in range(-stride, starts, stride):
+        if start < 0:
             for k in range(d.size):
-                best[k] = d[k]
+                d[k] = best[k]
+        else:
+            set_out(data, start, d)
+        for step in range(40):
+            top = better(data, pull, d, best, along, top)
+            size = max(length(along), 1e-300)
+            for k in range(d.size):
+                d[k] += 0.5 * 0.85**step * along[k] / size
     return top
+
+
+@compiled
+def set_out(data, start, d):
+    """A sample, or its opposite, as d."""
+    for k in range(d.size):
+        d[k] = (1 - 2 * (start % 2)) * data.a[start // 2, k]
+
+
+@compiled
+def better(data, pull, d, best, along, top):
+    """d becomes a unit vector, and the best one if it is; the largest value, of `pull_along`."""
+    size = max(length(d), 1e-300)
+    for k in range(d.size):
+        d[k] /= size
+    value = pull_along(data, pull, d, along)
+    if value > top:
+        for k in range(d.size):
+            best[k] = d[k]
+    return max(value, top)
 
 
 @compiled

@@ -117,13 +117,13 @@ def find_steepest(data, pull, d, best, along):
 
 @pytest.mark.parametrize("phi", ["relu", "leaky_relu"])
 def test_the_direction_in_which_a_resting_unit_leaves_is_the_steepest(phi):
-    """Within 1% of the best of 20,000 directions in the plane, in 93% of draws: it is a search."""
+    """Within 1% of the best of 20,000 directions in the plane, in 95% of draws: it is a search."""
     angles = np.linspace(0, 2 * np.pi, 20_001)
     plane = np.stack([np.cos(angles), np.sin(angles)])
     ratios = []
     for seed in range(120):
         rng = np.random.default_rng(seed)
-        samples = (6, 20)[seed % 2]
+        samples = (3, 6, 20)[seed % 3]
         x, pull = rng.standard_normal((samples, 2)), rng.standard_normal(samples)
         net = networks.pointwise(x, pull, phi)
         most = (pull @ networks.ACTIVATIONS[phi].f(x @ plane)).max()
@@ -132,7 +132,7 @@ def test_the_direction_in_which_a_resting_unit_leaves_is_the_steepest(phi):
             found = find_steepest(problem(net), pull, *places)
             assert pull @ networks.ACTIVATIONS[phi].f(x @ places[1]) == pytest.approx(found)
             ratios.append(found / most)
-    assert max(ratios) < 1.01 and np.mean(np.array(ratios) > 0.99) > 0.93
+    assert max(ratios) < 1.01 and np.mean(np.array(ratios) > 0.99) > 0.95
 
 
 DEEP = {"two": (3, 4, 2), "four": (3, 4, 2, 5, 2)}  # layers
