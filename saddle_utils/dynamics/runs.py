@@ -187,7 +187,7 @@ def other_way(data, work, theta, stiff, h, rate, edge, left):
     up, implicit steps are as short as explicit ones may be."""
     if stiff:
         return data.kind == BILINEAR and h < edge
-    cost = theta.size**2 / 400 if data.kind == DEEP else min(work.g.size, theta.size)
+    cost = theta.size**2 / 4000 if data.kind == DEEP else min(work.g.size, theta.size)
     return h * rate > EDGE and left > PAYS * (10 + cost) * h
 
 
