@@ -79,14 +79,13 @@ def measure_batches(
     waits = _spans(np.array([mode_drops(net, run) for run in limit]))
     needed = np.array([s1 * waits[0], s2 * waits[0] + left * waits[1]])
     steps, saddle = int(1.5 * waits.sum() / lr), linear_saddle(net, [0], 1)
-    few = steps // 2  # give exponents to .2% in the mean of the runs
 
     def with_batches(size: int) -> tuple[np.ndarray, list[float]]:
         rngs = [np.random.default_rng([seed, size, k]) for k in range(3)]
         trained, at_zero, at_one = (sample_batches(data, size, runs, rng) for rng in rngs)
         run = descend(net, theta0, lr, steps, every=4, batches=trained)
-        first = saddle_growth(net, saddle[:0], at_zero, lr, few, runs, 2)[0].mean(0)
-        second = saddle_growth(net, saddle, at_one, lr, few, runs)[0].mean()
+        first = saddle_growth(net, saddle[:0], at_zero, lr, steps, runs, 2)[0].mean(0)
+        second = saddle_growth(net, saddle, at_one, lr, steps, runs)[0].mean()
         wait = needed[0] / first[0]
         return _spans(mode_drops(net, run)), [wait, (needed[1] - first[1] * wait) / second]
 
