@@ -10,7 +10,7 @@ residual, until one of them escapes and the loss drops to the next plateau.
 - `quadratic`, section 5.2: escape of quadratic units (Proposition 5), and linear attention.
 - `activations`: the lowest orders of an activation at zero, on which time scales depend.
 - `relu`: escape of ReLU units, which first align into rays.
-- `diverging`: escape and drop of units of degree 2 and more, one by one.
+- `diverging_path`: escape and drop of units of degree 2 and more, one by one.
 - `predictions`: the whole path of saddles, levels and times of all drops; its pieces in `waiting`.
 - `wide_limit`: linear networks of infinitely many units, at any initial scale.
 - `deep_linear`: deep linear networks (Jacot et al.): distances to saddles, optimal escape, drops.

@@ -22,7 +22,7 @@ import numpy as np
 from ..dynamics import RunFailedError
 from ..networks import DeepLinear, Linear, Network, Pointwise, stacked
 from .deep_path import deep_drops
-from .diverging import diverging_drop, first_diverging_escape
+from .diverging_path import diverging_drop, first_diverging_escape
 from .intervals import family, widths
 from .linear.path import linear_walk
 from .path import Prediction, gather

@@ -2,7 +2,7 @@
 
 At a saddle the dormant units are so small that they see only the residual of the active ones
 (`residual_task`).  Each family of networks has its own `FirstEscape` and `Drop`, which
-`predictions` strings together to the `Walk` of a run: `diverging` and `relu`; `linear.path`,
+`predictions` strings together to the `Walk` of a run: `diverging_path` and `relu`; `linear.path`,
 `deep_path` and `pointwise_path` walk by themselves.  All of this is of one run: units have the
 shape (units, features), and networks the data of this run alone.
 """

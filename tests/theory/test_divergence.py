@@ -9,7 +9,7 @@ from scipy.integrate import solve_ivp
 
 from saddle_utils import networks
 from saddle_utils.theory.divergence import first_divergence
-from saddle_utils.theory.diverging import lowest_field, lowest_task
+from saddle_utils.theory.diverging_path import lowest_field, lowest_task
 
 
 def one_input(strength: float, energy: float = 1.0) -> networks.Quadratic:

@@ -11,7 +11,7 @@ from saddle_utils import networks
 from saddle_utils.datasets import other_tasks
 from saddle_utils.dynamics import flow
 from saddle_utils.networks import initial_units
-from saddle_utils.theory import diverging, intervals, pointwise_path
+from saddle_utils.theory import diverging_path, intervals, pointwise_path
 from saddle_utils.theory.predictions import predict
 
 
@@ -24,7 +24,7 @@ def test_the_lowest_order_is_the_field_of_vanishing_units(phi, order, patches):
     net = networks.pointwise(x if patches > 1 else x[:, 0], y, phi)
     theta = rng.standard_normal((4, net.n_v + net.n_u))
     limit = net.field(1e-4 * theta) / 1e-4**order
-    found = diverging.lowest_field(net, theta)
+    found = diverging_path.lowest_field(net, theta)
     np.testing.assert_allclose(found, limit, rtol=1e-5, atol=1e-6 * np.abs(found).max())
 
 

@@ -24,7 +24,7 @@ from saddle_utils.datasets import (
 from saddle_utils.dynamics import RunFailedError, descend, flow
 from saddle_utils.networks import initial_units, stacked
 from saddle_utils.observables import dense_loss
-from saddle_utils.theory import diverging, linear, predictions, quadratic, waiting
+from saddle_utils.theory import diverging_path, linear, predictions, quadratic, waiting
 from saddle_utils.theory.linear import whitened_half_times
 from saddle_utils.theory.predictions import predict
 
@@ -373,7 +373,7 @@ def test_drops_before_a_narrow_network_gets_stuck_are_returned(monkeypatch, aske
     def stuck(network, start, others):
         if len(start) > 1:
             raise RunFailedError("stuck")
-        return diverging.diverging_drop(network, start, others)
+        return diverging_path.diverging_drop(network, start, others)
 
     walk = partial(predictions.DIVERGING.func, escape=predictions.DIVERGING.keywords["escape"])
     monkeypatch.setitem(predictions.WALKS, "order 3", partial(walk, fall=stuck))
