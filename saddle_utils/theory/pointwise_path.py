@@ -3,7 +3,8 @@
 Small units see sigma(a) ~ c_p a^p.  For p = 1 (tanh, sine, GELU, swish) units grow as in a linear
 network, all along one ray; but a ray of such units is no invariant manifold (Theorem 3), so after
 the first drop there is no saddle to rest at.  For p = 0 (sigmoid, softplus) zero is no fixed point
-if labels have a mean: it is learned at once.  For p >= 2 units diverge one by one (`diverging_path`).
+if labels have a mean: it is learned at once.  For p >= 2 units diverge one by one
+(`diverging_path`).
 """
 
 import numpy as np

@@ -60,7 +60,7 @@ def test_dormant_units_are_kicked_by_a_drop_as_in_the_wide_network(phi):
     start = 0.3 * initial_units(net, 1, 1.0, 0)
     size = {"x_tanh": 1e-6, "cubic": 1e-4}[phi]
     dormant = size * rng.standard_normal((3, start.shape[-1]))
-    drop = diverging.diverging_drop(net, start, dormant)
+    drop = diverging_path.diverging_drop(net, start, dormant)
     end = 8 * drop.arrival
     wide = flow(net, np.concatenate([start, dormant]), end, rtol=1e-11)
     later = replace(net, y=net.y - net.output(drop.saddle))
