@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.colors import LogNorm
+from matplotlib.patheffects import withStroke
 
 from .. import networks, observables
 from ..datasets import random_tasks, whitened
@@ -200,6 +201,7 @@ def hierarchy_picture(task: Linear, way: Sequence[Sequence[int]], width: int = 3
         ax.plot(x, y, "o", color="white", mec=colour, mew=1.6, ms=9, zorder=3)
         name = "{" + ", ".join(str(m + 1) for m in modes) + "}" if modes else "silent"
         style = {"va": "baseline", "fontsize": 8.5, "fontweight": "normal"}
+        style["path_effects"] = [withStroke(linewidth=3, foreground="white")]
         note(ax, f"{name}  {what}", (x, y), colour, (9, 4), **style)
     ax.set(xlabel="rank: width of the narrow network", ylabel="loss / initial loss")
     ax.set(xticks=range(count + 1), xlim=(-0.15, count + 0.75))
