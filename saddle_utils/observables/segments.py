@@ -98,9 +98,10 @@ def partition(
 ) -> list[int]:
     """Bounds [0, ..., B] of the pieces, constant or straight, that fit y (B,) best.
 
-    Exact minimum of sum ((y - piece) / noise)^2 + `jump` ln B a piece + `bend` ln B a slope
-    (B at least 400), by optimal partitioning (Jackson et al. 2005), pruned (Killick, Fearnhead and
-    Eckley 2012).
+    Minimum of sum ((y - piece) / noise)^2 + `jump` ln B a piece + `bend` ln B a slope (B at least
+    400), by optimal partitioning (Jackson et al. 2005), pruned (Killick, Fearnhead and Eckley
+    2012).  The pruning is exact for pieces of three blocks and more: shorter ones have no slope,
+    so that it may drop the beginning of a long straight piece.
     """
     w = noise**-2.0
     u, v = (x - x[0]) / (x[-1] - x[0]), y - np.median(y)
