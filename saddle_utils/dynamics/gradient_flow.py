@@ -139,11 +139,12 @@ def _all(
     def whole(i: int, done: bool, *found: np.ndarray) -> Trajectory:
         if not done:
             net = network.runs(i)
-            # at a saddle from the start, or the loss only falls, and what is left is no more
-            still = not cores[i].any() and not net.field(cores[i]).any()
-            if not still and not (len(found[1]) and found[1][-1] < rtol**2 * net.zero_loss()):
+            if not cores[i].any() and not net.field(cores[i]).any():  # at a saddle from the start
+                found = np.append(grid[:1], 0.0)[:1], net.loss(cores[i])[None], cores[i][None]
+            elif not len(found[1]) or found[1][-1] >= rtol**2 * net.zero_loss():
                 reached, why = np.append(0.0, found[0])[-1], ROUNDING if network.smooth else KINK
                 raise RunFailedError(f"run {i} is stuck at time {reached:.6g}: {why}")
+            # else the loss only falls, and what is left is no more
             found = _rested(found, grid, ends[i])
         return Trajectory(*found, None if bases is None else bases[i])
 

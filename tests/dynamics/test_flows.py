@@ -389,9 +389,10 @@ def test_a_run_that_starts_at_the_saddle_stays_there(architecture, labels):
     make = build.get(architecture) or (lambda x, y: networks.pointwise(x, y, architecture))
     net = make(x, labels * (y[:, :1] if architecture == "linear" else y[:, 0]))
     origin = np.zeros((2, net.n_v + net.n_u))
-    for times in (10.0, np.array([0.0, 1.0, 10.0])):
+    for times in (10.0, np.array([0.0, 1.0, 10.0]), np.array([1.0, 10.0])):
         run = flow(net, origin, times)
         assert run.times[-1] == 10 and not run.theta.any()
+        assert len(run.times) == len(run.losses) == max(np.size(times), 2)
         np.testing.assert_allclose(run.losses, net.zero_loss())
 
 

@@ -6,9 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-import seaborn as sns
 
-from saddle_utils.notebook.colours import shades
 from saddle_utils.notebook.look import draw_levels, draw_map, draw_words, one_table, write
 
 
@@ -52,13 +50,3 @@ def test_a_map_names_its_rows_and_columns_and_leaves_blanks(ax):
     assert [t.get_text() for t in ax.get_yticklabels()] == ["a", "b"]
     assert [t.get_text() for t in ax.get_xticklabels()] == ["c", "d"]
     assert [t.get_text() for t in ax.texts] == ["1.0", "3.0", "4.0"]
-
-
-@pytest.mark.parametrize("count", [1, 3, 8])
-def test_shades_are_those_of_seaborn(count):
-    for name, dark_first in (("crest", False), ("crest_r", True)):
-        known = sns.color_palette(name, count)
-        np.testing.assert_allclose(shades(count, dark_first), known, atol=1.5 / 255)
-        whole = sns.color_palette(name, as_cmap=True)
-        places = np.linspace(0, 1, 50)
-        np.testing.assert_allclose(shades(None, dark_first)(places), whole(places), atol=1.5 / 255)
