@@ -42,28 +42,42 @@ class Autograd(Network):
         x, y = self._tensors(theta)
         return ((y - self.predict(theta, x)) ** 2).sum() / (2 * y.shape[0])
 
-    def _mapped(self, function: Callable, theta: Array, transform: str = "") -> Array:
-        """`function`, or its "grad" or "hessian", of each set of units of an ensemble."""
+    def _mapped(self, function: Callable, theta: Array) -> list[Array]:
+        """What a function of one set of units returns, each part for every run of an ensemble."""
         import torch
 
-        function = getattr(torch.func, transform)(function) if transform else function
         tensor = torch.as_tensor(theta)
-        flat = torch.func.vmap(function)(tensor.reshape(-1, *tensor.shape[-2:]))
-        out = flat.reshape((*tensor.shape[:-2], *flat.shape[1:]))
-        return out.numpy() if isinstance(theta, np.ndarray) else out
+        shape = tensor.shape[:-2]
+        found = torch.func.vmap(function)(tensor.reshape(-1, *tensor.shape[-2:]))
+        parts = [part.reshape((*shape, *part.shape[1:])) for part in found]
+        return [part.numpy() for part in parts] if isinstance(theta, np.ndarray) else parts
+
+    def forward(self, theta: Array) -> list[Array]:
+        """The gradient of the loss and the loss, in one pass."""
+        import torch
+
+        if theta.ndim > 2:
+            return self._mapped(torch.func.grad_and_value(self._one), theta)
+        leaf = torch.as_tensor(theta).detach().requires_grad_()  # twice as fast as `torch.func`
+        loss = self._one(leaf)
+        found = [*torch.autograd.grad(loss, leaf), loss.detach()]
+        return [part.numpy() for part in found] if isinstance(theta, np.ndarray) else found
 
     def output(self, theta: Array) -> Array:
-        return self._mapped(lambda one: self.predict(one, self._tensors(one)[0]), theta)
+        return self._mapped(lambda one: (self.predict(one, self._tensors(one)[0]),), theta)[0]
 
-    def loss(self, theta: Array, forward: None = None) -> Array:
-        return self._mapped(self._one, theta)
+    def loss(self, theta: Array, forward: list | None = None) -> Array:
+        return forward[1] if forward else self._mapped(lambda one: (self._one(one),), theta)[0]
 
     def zero_loss(self) -> float:
         return float((self.y * self.y).sum() / (2 * self.samples))
 
-    def field(self, theta: Array, forward: None = None) -> Array:
-        return -self._mapped(self._one, theta, "grad")
+    def field(self, theta: Array, forward: list | None = None) -> Array:
+        return -(forward or self.forward(theta))[0]
 
     def jacobian(self, theta: np.ndarray) -> np.ndarray:
         """Minus the Hessian of the loss for one set of units, (units * features,) * 2."""
-        return -self._mapped(self._one, theta, "hessian").reshape((theta.size,) * 2)
+        import torch
+
+        hessian = torch.func.hessian(self._one)(torch.as_tensor(theta))
+        return -hessian.numpy().reshape((theta.size,) * 2)
