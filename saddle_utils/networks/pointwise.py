@@ -159,12 +159,20 @@ class Pointwise(Sampled):
             v = v.reshape(*v.shape[:-3], -1, v.shape[-1])
         return v, a, phi, v.mT @ self._by_patch(phi)
 
-    def forward(self, theta: Array) -> tuple[Array, ...] | None:
-        """What `_map` returns, (y - f) / samples in place of f; None where it fills the cache."""
-        return None if self._blocks(theta) else self._forward(theta)
+    def forward(self, theta: Array) -> tuple[Array, ...]:
+        """What `_map` returns, (y - f) / samples in place of f; or, where that fills the cache,
+        the loss and the field, in blocks of samples."""
+        if not (blocks := self._blocks(theta)):
+            return self._forward(theta)
+        loss, field = 0.0, np.zeros(theta.shape)
+        for block in blocks:
+            part, share = block._forward(theta), block.samples / self.samples
+            loss += share * block.loss(theta, part)
+            field += share * block.field(theta, part)
+        return loss, field
 
     def _forward(self, theta: Array) -> tuple[Array, ...]:
-        """What `forward` returns, however large."""
+        """What `forward` returns in one block, however large."""
         v, a, phi, f = self._map(theta, self.x)
         return v, a, phi, (self.y - f) / self.samples
 
@@ -176,20 +184,15 @@ class Pointwise(Sampled):
         size = max(BLOCK // each, 1)
         return [self.subset(slice(i, i + size)) for i in range(0, self.samples, size)]
 
-    def _mean(self, function: Callable, theta: Array, forward: tuple | None) -> Array:
-        """A `function` of one network that is a mean over samples, in blocks where it must be."""
-        if forward or not (blocks := self._blocks(theta)):
-            return function(self, forward or self._forward(theta))
-        parts = (function(block, block._forward(theta)) * block.samples for block in blocks)
-        return sum(parts) / self.samples
-
     def loss(self, theta: Array, forward: tuple | None = None) -> Array:
-        return self._mean(lambda net, found: Sampled.loss(net, theta, found), theta, forward)
+        forward = forward or self.forward(theta)
+        return forward[0] if len(forward) == 2 else super().loss(theta, forward)
 
     def field(self, theta: Array, forward: tuple | None = None) -> Array:
-        return self._mean(lambda net, found: net._field(theta, *found), theta, forward)
-
-    def _field(self, theta: Array, v: Array, a: Array, phi: Array, r: Array) -> Array:
+        forward = forward or self.forward(theta)
+        if len(forward) == 2:
+            return forward[1]
+        v, a, phi, r = forward
         dv = self._by_patch(phi) @ r.mT
         if self.patches > 1:
             dv = dv.reshape(*theta.shape[:-1], self.patches, -1).mT
@@ -204,7 +207,7 @@ class Pointwise(Sampled):
         alone = np.moveaxis(theta, -2, 0)[..., None, :] + moves  # (features, units, *ensemble, ...)
         *found, f = self._map(alone, self.x)
         d = np.moveaxis(f.imag / STEP, (1, 0), (-4, -3)).reshape(*ensemble, units * size, -1)
-        within = self._field(alone, *found, r)[..., 0, :].imag / STEP
+        within = self.field(alone, (*found, r))[..., 0, :].imag / STEP
         jacobian = -d @ (d / self.samples).mT
         of_pairs = jacobian.reshape(*ensemble, units, size, units, size)
         of_pairs[..., range(units), :, range(units), :] += np.moveaxis(within, 0, -1)
