@@ -22,7 +22,7 @@ The loss is L = E|y - f|^2 / 2, so that gradient flow has unit rate.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -40,18 +40,37 @@ from .transformer import Transformer
 def _data(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """x (samples, patches, n_u), in one patch if it has two axes, and y (samples, outputs).
 
-    ValueError where they do not fit or are not finite.
+    ValueError where they do not fit, or are not finite real numbers.
     """
-    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    x, y = _numbers(x, "x"), _numbers(y, "y")
     y = y[:, None] if y.ndim == 1 else y
     if x.ndim not in (2, 3) or y.ndim != 2 or len(x) != len(y) or 0 in x.shape + y.shape:
+        hint = {
+            1: "; a single feature is x[:, None]",
+            4: "; images are cut into patches first, (samples, patches, pixels), for example by "
+            "torch.nn.functional.unfold, or flattened",
+        }
         raise ValueError(
             f"x has shape {x.shape} and y {y.shape}; wanted x with 2 or 3 axes, samples first and "
-            "features last, and y (samples,) or (samples, outputs)"
+            "features last, and y (samples,) or (samples, outputs), of as many samples"
+            + hint.get(x.ndim, "")
         )
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise ValueError("the data hold values that are not finite (nan or inf)")
     return (x if x.ndim == 3 else x[:, None]), y
+
+
+def _numbers(data: np.ndarray, name: str) -> np.ndarray:
+    """The data as an array of floats; ValueError where they are not finite real numbers."""
+    if hasattr(data, "detach"):  # a tensor, of whatever device
+        data = data.detach().cpu()
+    if np.iscomplexobj(data):
+        raise ValueError(f"{name} is complex; wanted real numbers")
+    try:
+        data = np.asarray(data, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold numbers, classes one-hot or as +-1: {error}") from None
+    if not np.isfinite(data).all():
+        raise ValueError(f"{name} holds values that are not finite (nan or inf)")
+    return data
 
 
 def _samples_last(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -179,10 +198,32 @@ ARCHITECTURES: dict[str, Callable[[np.ndarray, np.ndarray], Network]] = {
 
 
 def build(architecture: str, x: np.ndarray, y: np.ndarray) -> Network:
-    """The network of this name ("linear", "relu", "quadratic", "attention", ...) on these data."""
+    """The network of this name on these data, without units yet (see `initial_units`).
+
+    Parameters
+    ----------
+    architecture : "linear", "quadratic", "attention", or an activation: "relu", "leaky_relu",
+        "identity", "tanh", "sine", "sigmoid", "softplus", "gelu", "swish", "x_tanh", "square" or
+        "cubic"; deep networks are `networks.deep`, and any other model is `Autograd`
+    x : inputs (samples, features); (samples, patches, features) makes a convolution of a linear
+        network or an activation; matrices Z (samples, n, n) for "quadratic"; prompts (samples,
+        tokens, features) for "attention"
+    y : labels (samples,) or (samples, outputs); (samples, tokens) for "attention", the last of
+        which is to be predicted
+
+    Both may be arrays, lists, data frames or tensors; they are read as float64, and neither centred
+    nor scaled.  There are no biases: a column of ones among the features of x serves as one.
+
+    Raises
+    ------
+    ValueError : an unknown name, shapes that do not fit, or data that are not finite numbers
+    """
     if architecture not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
-        raise ValueError(f"unknown architecture {architecture!r}; known: {known}")
+        raise ValueError(
+            f"unknown architecture {architecture!r}; known: {known}; for a model of your own see "
+            "`Autograd`"
+        )
     return ARCHITECTURES[architecture](x, y)
 
 
@@ -192,24 +233,42 @@ def initial_units(
     """Random units N(0, scale^2), shape (units, features), or (seeds, units, features).
 
     `scale` is the standard deviation of the first layer's weights; the read-out has the same,
-    unless the network's `draw` says otherwise.  ValueError for a width or a scale out of range.
+    unless the network's `draw` says otherwise.  A deep network is one row of weights: width 1.
+    `seed` is a number, or a list of them for an ensemble.  ValueError for a width or a scale out
+    of range, no seed, or a model whose units have no features.
     """
+    if network.n_v + network.n_u < 1:
+        raise ValueError("units without features: give `Autograd` the numbers n_v and n_u of them")
     if width != int(width) or width < 1:
         raise ValueError(f"width is {width}; a network needs a whole number of units, 1 or more")
     if not 0 < scale < np.inf:
         why = " (units at 0 are at a fixed point: nothing would ever be learned)" * (scale == 0)
         raise ValueError(f"the initial scale is {scale}; it must be positive and finite{why}")
     seeds = [seed] if np.ndim(seed) == 0 else list(seed)
+    if not seeds:
+        raise ValueError("no seeds: wanted a number, or a list of them for an ensemble")
     theta = np.stack([network.draw(np.random.default_rng(s), int(width)) for s in seeds]) * scale
     return theta[0] if np.ndim(seed) == 0 else theta
 
 
 def stacked(nets: Sequence[Network]) -> Network:
-    """One network with a data set for each run, for `dynamics.flows`, from networks of one kind.
+    """One network with a data set for each run, for `flows` and `predict`, from a list of networks.
 
-    ValueError if they are of different kinds or shapes.
+    ValueError unless they differ in their data alone, of one shape.
     """
-    if len({type(net) for net in nets}) != 1:
-        raise ValueError("wanted networks of one kind")
+    if not all(net.axes for net in nets):
+        raise ValueError("`Autograd` holds the data of one run: train such networks one by one")
+    kinds = {(type(net), *(getattr(net, name) for name in _settings(net))) for net in nets}
+    shapes = {tuple(np.shape(getattr(net, name)) for name in net.axes) for net in nets}
+    if len(kinds) != 1 or len(shapes) != 1:
+        raise ValueError(
+            "wanted a list of networks of one kind, on data of one shape; these "
+            f"are of {len(kinds)} kinds and {len(shapes)} shapes"
+        )
     arrays = {name: np.stack([getattr(net, name) for net in nets]) for name in nets[0].axes}
     return replace(nets[0], **arrays)  # type: ignore[type-var]
+
+
+def _settings(network: Network) -> list[str]:
+    """What a network has besides data: its activation, rank, patches, layers."""
+    return [field.name for field in fields(network) if field.name not in network.axes]  # type: ignore[arg-type]

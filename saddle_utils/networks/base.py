@@ -116,7 +116,8 @@ class Network:
         return dataclasses.replace(self, **arrays)  # type: ignore[type-var]
 
     def check(self, theta: Array) -> Array:
-        """Return theta, or raise ValueError if its shape does not fit or it is not finite."""
+        """Return theta, an array, or raise ValueError if it does not fit or is not finite."""
+        theta = theta if hasattr(theta, "ndim") else np.asarray(theta, dtype=float)
         if theta.ndim < 2 or theta.shape[-1] != self.n_v + self.n_u or theta.shape[-2] == 0:
             raise ValueError(
                 f"theta has shape {tuple(theta.shape)}; wanted (*ensemble, units, {self.n_v} + "

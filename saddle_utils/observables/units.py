@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..networks import Layered, Network
+from ..networks import Network
 
 COSINE = 0.99  # from which two directions count as one
 BLOCK = 2**20  # numbers that are compared at a time
@@ -24,7 +24,10 @@ def clusters(
     of the same network, by default these).  Active units count as one where the network cannot
     tell them apart: if phi is homogeneous, where v and u have the same direction (cosines above
     `COSINE`), up to u -> -u if phi is even, or theta -> -theta if odd; else where they are equal.
+    ValueError for units of an ensemble: `effective_width` counts those.
     """
+    if np.ndim(theta) != 2:
+        raise ValueError(f"theta has shape {np.shape(theta)}; wanted one run, (units, features)")
     least = _least(network, theta, tau, theta if reference is None else reference)
     active = least < len(theta)
     labels = np.full(len(theta), -1)
@@ -41,11 +44,15 @@ def effective_width(
     features) above `tau` times the largest; otherwise the number of clusters of active units
     (`clusters`).  With a `reference` of the same shape, for example the end of the run, sizes are
     measured against the network that was learned, so that small initial weights have width 0.
-    ValueError for a deep network, whose layers have widths of their own (`layer_widths`).
+    ValueError for a deep network, whose layers have widths of their own (`layer_widths`), and for a
+    model of one row of weights (`Autograd` with n_v = 0), which has no units to count.
     """
     theta = np.asarray(theta)
-    if isinstance(network, Layered):
-        raise ValueError("a deep network has an effective width for each layer: use `layer_widths`")
+    if network.n_v == 0:
+        raise ValueError(
+            "this network is a row of weights, without units (v_i; u_i): a deep network has an "
+            "effective width for each layer (`layer_widths`)"
+        )
     if (network.degree, network.parity) == (1, -1):  # phi is linear in u
         values = np.linalg.svd(theta, compute_uv=False)
         top = values if reference is None else np.linalg.svd(reference, compute_uv=False)
@@ -54,7 +61,7 @@ def effective_width(
     states, ends = (of.reshape(-1, *theta.shape[-2:]) for of in (theta, reference))
     blocks = np.array_split(np.arange(len(states)), states.size * theta.shape[-2] // BLOCK + 1)
     own = [_least(network, states[b], tau, ends[b]) == np.arange(theta.shape[-2]) for b in blocks]
-    return np.concatenate(own).sum(-1).reshape(theta.shape[:-2])
+    return np.concatenate(own).sum(-1).reshape(theta.shape[:-2])[()]
 
 
 def rays(network: Network, theta: np.ndarray, tau: float = 0.05) -> np.ndarray:

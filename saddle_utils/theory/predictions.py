@@ -43,8 +43,8 @@ def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
     Parameters
     ----------
     network : linear (fully-connected, convolutional or deep), quadratic or attention with one
-        output, ReLU, or of a smooth activation whose lowest order at zero is 0 to 3; with data for
-        each run, (runs, ...), see `networks.stacked`
+        output, ReLU, or of a smooth activation whose lowest order at zero is 0 to 3; for all runs,
+        or with data for each run, (runs, ...), see `networks.stacked`
     theta0 : initial units (runs, units, features)
     drops : number of drops; where less is left to learn, or no linear unit escapes within a million
         times the fastest time scale, they have times of inf, and nan where the path cannot be
@@ -52,14 +52,23 @@ def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
 
     Raises
     ------
-    ValueError : another family of networks, data of one run alone, or units that do not fit
+    ValueError : another family of networks, units that do not fit, data for fewer or more runs
+        than there are, or no drop
     """
     theta0 = np.asarray(network.check(theta0), dtype=float)
-    if theta0.ndim != 3 or drops < 1:
-        raise ValueError(f"wanted units (runs, units, features), not {theta0.shape}, and a drop")
+    if theta0.ndim != 3:
+        raise ValueError(f"wanted units (runs, units, features), not {theta0.shape}: one run too")
+    if drops != int(drops) or drops < 1:
+        raise ValueError(f"drops is {drops}; wanted a whole number, 1 or more")
     kind = family(network)
-    if network.runs(np.arange(len(theta0))) is network:
-        raise ValueError("the network holds the data of one run: stack as many as there are runs")
+    data = ((getattr(network, name), axes) for name, axes in network.axes.items())
+    runs = {len(each) for each, axes in data if np.ndim(each) > axes}
+    if not runs:
+        network = stacked([network] * len(theta0))
+    elif runs != {len(theta0)}:
+        raise ValueError(
+            f"theta0 has units of {len(theta0)} runs; the network has data for {max(runs)}"
+        )
     if isinstance(network, DeepLinear) and kind == "linear":
         inner, outer = network.weights(theta0)
         network = Linear(network.syz, network.szz, network.syy)

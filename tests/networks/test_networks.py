@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -313,6 +314,19 @@ def test_a_network_may_have_one_unit():
     assert initial_units(net, 1, 1e-3, [4, 5]).shape == (2, 1, 3)
 
 
+def test_data_may_be_lists_frames_tensors_or_whole_numbers():
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(-3, 4, (6, 2)), rng.integers(-3, 4, 6)
+    expected = networks.build("relu", x.astype(float), y.astype(float))
+    tensors = torch.tensor(x, dtype=torch.float32, requires_grad=True), torch.tensor(y)
+    frames = pd.DataFrame(x, index=range(6, 0, -1)), pd.Series(y)
+    for data in ((x, y), (x.tolist(), y.tolist()), frames, tensors):
+        net = networks.build("relu", *data)
+        np.testing.assert_array_equal(net.x, expected.x)
+        np.testing.assert_array_equal(net.y, expected.y)
+    np.testing.assert_array_equal(net.check([[1, 2, 3]]), np.array([[1.0, 2, 3]]))
+
+
 GOOD = (np.ones((3, 2)), np.ones(3))
 
 
@@ -327,6 +341,17 @@ GOOD = (np.ones((3, 2)), np.ones(3))
         (lambda: networks.pointwise(*GOOD, "wave"), "unknown activation 'wave'; known: relu"),
         (lambda: networks.deep([2, 3, 1], *GOOD, "wave"), "unknown activation"),
         (lambda: networks.stacked([networks.linear(*GOOD), networks.quadratic(*GOOD)]), "one kind"),
+        (lambda: networks.stacked([networks.pointwise(*GOOD, phi) for phi in ("relu", "tanh")]),
+         "of 2 kinds and 1 shapes"),
+        (lambda: networks.stacked([networks.linear(np.ones((3, n)), np.ones(3)) for n in (1, 2)]),
+         "of 1 kinds and 2 shapes"),
+        (lambda: networks.stacked([networks.Autograd(len, *GOOD)]), "one by one"),
+        (lambda: networks.build("relu", np.ones((3, 1, 8, 8)), np.ones(3)), "cut into patches"),
+        (lambda: networks.build("relu", np.ones((3, 2)) * 1j, np.ones(3)), "x is complex"),
+        (lambda: networks.build("relu", np.ones((2, 2)), ["cat", "dog"]), "y must hold numbers"),
+        (lambda: networks.build("relu", [[1.0, None], [2, 3]], [1, 2]), "x holds .* not finite"),
+        (lambda: initial_units(networks.linear(*GOOD), 2, 0.1, []), "no seeds"),
+        (lambda: initial_units(networks.Autograd(len, *GOOD), 1, 0.1), "n_v and n_u"),
         (lambda: networks.attention_population(np.eye(2), 0), "a context of 1"),
         (lambda: networks.attention(np.ones((3, 4, 2)), np.ones((3, 5))), "one label"),
         (lambda: networks.attention_population(-np.eye(2), 3), "positive definite"),
@@ -338,7 +363,7 @@ GOOD = (np.ones((3, 2)), np.ones(3))
         (lambda: networks.linear(*GOOD).check(np.full((2, 3), np.inf)), "not finite"),
         (lambda: panel("fig9"), "unknown panel"),
     ],
-)
+)  # fmt: skip
 def test_bad_input_is_refused_in_words(call, words):
     with pytest.raises(ValueError, match=words):
         call()

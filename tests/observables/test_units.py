@@ -63,6 +63,11 @@ def test_ensembles_are_measured_one_by_one():
     assert widths[1, 2] == effective_width(NETS["relu"], theta[1, 2])
 
 
+def test_clusters_are_those_of_one_run():
+    with pytest.raises(ValueError, match="wanted one run"):
+        clusters(NETS["relu"], np.ones((2, 4, 3)))
+
+
 def test_contributions_are_the_maps_own_size():
     """|v||u|^p is the size of a unit's map: exact for quadratic units of one output."""
     net = networks.build("quadratic", X, Y[:, :1])

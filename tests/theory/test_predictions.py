@@ -199,13 +199,22 @@ def test_a_silent_unit_changes_nothing(kind):
     np.testing.assert_array_equal(there.doubtful, here.doubtful)
 
 
+def test_runs_may_share_the_data_of_one_network():
+    net = panel("fig1g").network
+    theta0 = networks.initial_units(net, 10, 1e-4, [0, 1, 2])
+    np.testing.assert_array_equal(
+        predict(net, theta0, 1).times, predict(stacked([net] * 3), theta0, 1).times
+    )
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: predict(QUADRATIC, np.ones((4, 3)), 1), "runs"),
         (lambda: predict(QUADRATIC, np.ones((2, 4, 3)), 0), "drop"),
         (lambda: predict(QUADRATIC, np.ones((2, 4, 5)), 1), "features"),
-        (lambda: predict(panel("fig1g").network, np.ones((2, 4, 3)), 1), "one run"),
+        (lambda: predict(QUADRATIC, np.ones((2, 4, 3)), 2.5), "drops is 2.5"),
+        (lambda: predict(QUADRATIC, np.ones((3, 4, 3)), 1), "3 runs; the network has data for 2"),
         (lambda: predict(networks.pointwise(np.eye(2), np.ones(2), "leaky_relu"),
                          np.ones((1, 2, 3)), 1), "nothing is known in advance of leaky_relu"),
         (lambda: predict(networks.deep([2, 3, 1], np.eye(2), np.ones(2)), np.ones((1, 1, 9)), 1),
