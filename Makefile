@@ -1,5 +1,6 @@
 # Two commands do everything: `make figures` and `make test`.  Each builds what it needs.
 VENV    := .venv
+PYTHON3 ?= python3
 PYTHON  := $(VENV)/bin/python
 READY   := $(VENV)/.ready
 JOBS    ?= 2
@@ -17,7 +18,9 @@ help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(READY): pyproject.toml constraints.txt
-	python3 -m venv $(VENV)
+	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or later is needed; name one, such as PYTHON3=python3.12"; exit 1; }
+	$(PYTHON3) -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e .[site,app,animations]
 	@$(PYTHON) -m saddle_utils.dynamics
 	@touch $(READY)

@@ -202,13 +202,16 @@ def build(architecture: str, x: np.ndarray, y: np.ndarray) -> Network:
 
     Parameters
     ----------
-    architecture : "linear", "quadratic", "attention", or an activation: "relu", "leaky_relu",
-        "identity", "tanh", "sine", "sigmoid", "softplus", "gelu", "swish", "x_tanh", "square" or
-        "cubic"; deep networks are `networks.deep`, and any other model is `Autograd`
-    x : inputs (samples, features); (samples, patches, features) makes a convolution of a linear
+    architecture
+        "linear", "quadratic", "attention", or an activation: "relu", "leaky_relu", "identity",
+        "tanh", "sine", "sigmoid", "softplus", "gelu", "swish", "x_tanh", "square" or "cubic"; deep
+        networks are `networks.deep`, and any other model is `Autograd`
+    x
+        inputs (samples, features); (samples, patches, features) makes a convolution of a linear
         network or an activation; matrices Z (samples, n, n) for "quadratic"; prompts (samples,
         tokens, features) for "attention"
-    y : labels (samples,) or (samples, outputs); (samples, tokens) for "attention", the last of
+    y
+        labels (samples,) or (samples, outputs); (samples, tokens) for "attention", the last of
         which is to be predicted
 
     Both may be arrays, lists, data frames or tensors; they are read as float64, and neither centred

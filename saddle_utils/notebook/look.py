@@ -34,8 +34,8 @@ def use_style() -> None:
 class Picture:
     """A figure with the name it is saved under, its alt text, and the numbers behind it.
 
-    `data` holds columns of one length, saved as data/`name`.csv; every further table of `tables`
-    is saved as data/`name`_`table`.csv.
+    `data` holds columns of one length, saved as data/NAME.csv; every further table of `tables` is
+    saved as data/NAME_TABLE.csv.
     """
 
     figure: Figure

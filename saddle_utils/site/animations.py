@@ -77,6 +77,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("panels", nargs="*", default=[*PANELS], help="such as fig1b (default: all)")
     parser.add_argument("--folder", type=Path, default=PROJECT / "build" / "animations")
     options = parser.parse_args(arguments)
+    if unknown := ", ".join(set(options.panels) - set(PANELS)):
+        parser.error(f"no panel {unknown}; there are {', '.join(PANELS)}")
     use_style()
     options.folder.mkdir(parents=True, exist_ok=True)
     for name in options.panels:

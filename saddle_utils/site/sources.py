@@ -60,6 +60,7 @@ def write_sources(folder: Path) -> None:
         "gallery": gallery(pictures, folder / "_static" / "gallery"),
         "claims": claims(places),
         "benchmarks": benchmarks.replace("](", "](figures/"),
+        "api": (PAGES / "api.md").read_text().replace("<!-- examples -->", examples()),
     }.items():
         (folder / f"{name}.md").write_text(text)
 
@@ -153,6 +154,12 @@ def gallery(pictures: list[Shown], folder: Path) -> str:
         )
     body = "\n".join(items)
     return f'# Gallery\n\n```{{raw}} html\n<ul class="gallery">\n{body}\n</ul>\n```\n'
+
+
+def examples() -> str:
+    """The part of the README that shows how the package is used on one's own data."""
+    readme = (PROJECT / "README.md").read_text()
+    return readme[readme.index("**Use it on your own data.**") : readme.index("**Sweeps on a")]
 
 
 def claims(places: dict[str, dict]) -> str:

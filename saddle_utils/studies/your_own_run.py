@@ -12,7 +12,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from ..datasets import PANELS, Panel, panel
-from ..networks import stacked
 from ..notebook import Choice, Explorer, Ledger, Picture, Slider
 from ..notebook.colours import BLUE, FAINT, GREEN, INK
 from ..notebook.ledger import Claim
@@ -42,7 +41,8 @@ def own_panel(
 
     Raises
     ------
-    ValueError : an unknown panel, points where it has none, or too many or too few knobs
+    ValueError : an unknown panel, points where it has none, too many or too few knobs, or labels
+        that are all zero
     """
     if name not in PANELS:
         raise ValueError(f"unknown panel {name!r}; known: {', '.join(PANELS)}")
@@ -56,6 +56,8 @@ def own_panel(
     if knobs and name == "fig1f":
         chosen.update(context=int(chosen["context"]), prompts=None)
     found = panel(name, **chosen)
+    if not found.network.zero_loss():
+        raise ValueError("all labels are zero: there is nothing to learn")
     return found if lr is None else replace(found, lr=lr)
 
 
@@ -71,7 +73,7 @@ class Expected(NamedTuple):
 def expected(run: PanelRun) -> Expected:
     """Path of saddles of a run (section 5), as far as the run goes."""
     net, start = run.panel.network, run.trajectory.theta[:1]
-    plan = predict(stacked([net]), start, min(MOST, start.shape[1]))
+    plan = predict(net, start, min(MOST, start.shape[1]))
     times = plan.times[0] / run.panel.step
     count = np.logical_and.accumulate(times < run.epochs[-1]).sum()
     return Expected(plan.levels[0, : count + 1] / net.zero_loss(), times[:count])

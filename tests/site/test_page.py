@@ -160,6 +160,28 @@ def test_a_link_restores_its_settings_and_a_broken_one_does_not(built, opened):
         window.goto("about:blank")
         window.goto(built.as_uri() + hash_)
         assert window.evaluate("saddle.labs.fig1e.settings.seed") == seed
+    time = window.locator("#fig1e-time")
+    assert time.get_attribute("aria-valuetext") == "600"  # the epoch, not its share
+
+
+def test_a_link_pasted_into_the_open_page_is_followed(built, opened):
+    window, _ = opened
+    window.goto("about:blank")
+    window.goto(built.as_uri())
+    settings = {**window.evaluate("saddle.paper('fig1d')"), "seed": 78}
+    window.evaluate("hash => { location.hash = hash; }", f"fig1d={json.dumps(settings)}")
+    window.wait_for_function("saddle.labs.fig1d?.settings.seed === 78")
+
+
+def test_what_cannot_be_learned_or_predicted_is_said(opened):
+    window, _ = opened
+    for knobs, scale, words in (([0, 0], 1e-6, "labels are zero"), ([1, 1], 0.5, "not small")):
+        window.evaluate(
+            "([knobs, scale]) => saddle.labs.fig1b.load({...saddle.paper('fig1b'), knobs, scale})",
+            [knobs, scale],
+        )
+        said = window.locator("[data-panel=fig1b] .said")
+        said.filter(has_text=words).wait_for(timeout=3000)
 
 
 def test_nothing_serious_for_readers_who_cannot_see(built, opened):

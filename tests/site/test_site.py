@@ -50,6 +50,11 @@ def test_ledgers_are_tables(pages, site):
     assert "measured" in [head.text for head in page.find_all("th")] and "| yes |" not in page.text
 
 
+def test_the_api_begins_with_the_examples_of_the_readme(pages, site):
+    text = pages[site / "api.html"].text
+    assert 0 < text.index("functional_call") < text.index("drop at") < text.index("The names")
+
+
 def test_no_page_loads_anything_from_elsewhere(pages):
     for path, page in pages.items():
         for tag, attribute in LOADS:

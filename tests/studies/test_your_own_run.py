@@ -33,6 +33,7 @@ def test_what_is_chosen_is_there():
         ("fig1z", None, None, "known: fig1b"),
         ("fig1f", [[1, 0], [0, 1]], None, "no points"),
         ("fig1b", None, [1], "takes 2 knobs"),
+        ("fig1d", None, [0, 0], "nothing to learn"),
     ],
 )
 def test_bad_choices_are_refused(name, points, knobs, says):

@@ -3,7 +3,7 @@
 import { descend, initialUnits } from "./engine.js";
 import { effectiveWidth } from "./observe.js";
 import { lossPlot, planePlot } from "./plots.js";
-import { command, fromLink, link, surprise } from "./settings.js";
+import { command, link, surprise } from "./settings.js";
 import { PANELS, networkOf, paper } from "./panels.js";
 import { predict } from "./theory.js";
 import REFERENCE from "./reference.json";
@@ -44,7 +44,11 @@ export class Lab {
     this.controls = this.#controls();
     this.play = element("button", { type: "button", className: "play", onclick: () => this.toggle() });
     this.scrub = slider(`${name}-time`, "epoch", { low: 0, high: 1, step: 0.001 }, (value) => this.seek(value));
-    this.scrub.show = (value) => (this.scrub.node.querySelector("input").value = value);
+    this.scrub.show = (value) => {
+      const input = this.scrub.node.querySelector("input");
+      input.value = value;
+      input.setAttribute("aria-valuetext", String(Math.round(value * this.settings.epochs)));
+    };
     this.readout = element("p", { className: "readout" });
     this.said = element("p", { className: "said", role: "status" });
     const button = (text, act) => element("button", { type: "button", onclick: act }, text);
@@ -60,7 +64,7 @@ export class Lab {
       ),
       this.said,
     );
-    this.load(fromLink(location.hash, name) ?? this.settings);
+    this.load(this.settings);
   }
 
   // The sliders, each with what it shows of the settings.
@@ -103,6 +107,10 @@ export class Lab {
     const { width, scale, seed, epochs } = this.settings;
     for (const [control, value] of this.controls) control.show(value());
     const { net, step } = networkOf(this.settings);
+    if (net.syy === 0) {
+      this.said.textContent = "All labels are zero: there is nothing to learn. Move one of them.";
+      return;
+    }
     const start = initialUnits(net, width, scale, seed), began = performance.now();
     const run = descend(net, start, { step, steps: epochs, every: Math.ceil(epochs / 400) });
     this.milliseconds = performance.now() - began;
@@ -126,7 +134,9 @@ export class Lab {
     this.prediction = predict(net, start, { step, steps: epochs });
     this.loss.predict(this.prediction, this.panel.unit);
     const words = this.prediction.drops.map(({ time, level }) => `at epoch ${Math.round(time)} to ${level.toFixed(3)}`);
-    const story = words.length ? `Theory predicts drops ${words.join(", then ")}.` : "Theory predicts no drop within these epochs.";
+    const late = this.run.losses.at(-1) > STILL * this.run.losses[0];
+    const none = late ? "Theory predicts no drop within these epochs." : "These weights are not small: theory, which is for small ones, predicts no drop.";
+    const story = words.length ? `Theory predicts drops ${words.join(", then ")}.` : none;
     if (!words.length) this.said.textContent ||= story;
     this.loss.describe(`${this.panel.title}: loss over ${epochs} epochs, ending at ${this.run.losses.at(-1).toFixed(3)}. ${story}`);
     this.plane.describe(`First-layer weights of ${this.settings.width} units in the plane`);

@@ -4,6 +4,7 @@ import { clocks } from "./clocks.js";
 import { descend, initialUnits } from "./engine.js";
 import { Lab } from "./lab.js";
 import { PANELS, networkOf, paper } from "./panels.js";
+import { fromLink } from "./settings.js";
 import { predict } from "./theory.js";
 
 const labs = {};
@@ -26,12 +27,18 @@ const seen = new IntersectionObserver(
 document.querySelectorAll("[data-panel]").forEach((root) => seen.observe(root));
 clocks(document.querySelector("#clocks"));
 
-const target = location.hash.slice(1).split("=")[0];
-if (PANELS[target]) {
+// A link to settings (`#fig1b=...`), followed on arrival or pasted into the page that is open.
+function follow() {
+  const target = location.hash.slice(1).split("=")[0];
+  if (!PANELS[target]) return;
   const root = document.querySelector(`[data-panel=${target}]`);
   open(root);
+  const settings = fromLink(location.hash, target);
+  if (settings) labs[target].load(settings);
   root.scrollIntoView();
 }
+follow();
+window.addEventListener("hashchange", follow);
 
 // For tests, and for the curious: every laboratory, and a run at any settings.
 window.saddle = {

@@ -18,7 +18,7 @@ export function fromLink(hash, name) {
     const fits = Object.keys(known).every((key) => typeof found[key] === typeof known[key]);
     const numbers = [found.lr, found.scale, found.seed, found.width, found.epochs, ...found.knobs, ...found.points.flat()];
     const whole = found.knobs.length === known.knobs.length && found.points.length === known.points.length;
-    const sane = found.width <= 1000 && found.epochs <= 100000 && found.width >= 1 && found.epochs >= 1;
+    const sane = found.width <= 1000 && found.epochs <= 100000 && found.width >= 1 && found.epochs >= 1 && found.scale > 0 && found.lr > 0;
     return fits && whole && sane && numbers.every(Number.isFinite) ? { ...found, panel: name } : null;
   } catch {
     return null;

@@ -21,10 +21,12 @@ html_copy_source = False
 html_sidebars = {
     page: [] for page in ("index", "gallery", "lecture", "claims", "api", "benchmarks")
 }
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "navbar_end": ["theme-switcher"],
     "navbar_persistent": ["search-button"],
     "show_prev_next": True,
+    "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...datasets import Images, Samples, sample_batches
 from ...dynamics import Trajectory, descend, flow
-from ...networks import initial_units, stacked
+from ...networks import initial_units
 from ...observables import dense_loss, drop_times, effective_width
 from ...theory.predictions import Prediction, predict
 from .measure import RECORDS, Task, digit_task
@@ -48,7 +48,7 @@ def train_ten(
     net, (x, y) = task.network, images.of(DIGITS)
     x = x @ task.basis
     core = net.reduce(initial_units(net, width, init_scale, seed))[1]
-    theory = predict(stacked([net]), core[None], DROPS)
+    theory = predict(net, core[None], DROPS)
     end = 1.15 * theory.times[0, -1]
     exact = flow(net, core, end, rtol=1e-11)  # for an interval of 1e-6
     found = drop_times(Trajectory(*dense_loss(net, exact), exact.core[:0]), theory.levels[0])
