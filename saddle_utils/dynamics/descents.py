@@ -1,33 +1,24 @@
-"""Compiled kernels: a whole run of one network by gradient descent, or by Heun's method."""
+"""Compiled kernel: a whole run of one network by gradient descent, or by Heun's method."""
 
 import numpy as np
 
 from .compiling import kernel
-from .fields import field, workspace
-from .records import blank, write
-
-
-def descend_one(data, start, lr, steps, every, rule, beta=0.0, beta2=0.0, eps=0.0):
-    """Gradient descent with momentum or Adam (rule 0, 1), or Heun's method (2), from units `start`
-    (F, units): the step by which the loss was no number, or -1, and losses (T,) and units
-    (T, units, F) of every so many steps."""
-    f, units = start.shape
-    tape, places = blank(steps // every + 1, units, f), np.zeros((4, f, units))
-    places[0] = start
-    stopped = descend_run(
-        data, workspace(data, units), tape, places, lr, steps, every, rule, beta, beta2, eps
-    )
-    return stopped, tape.losses, tape.units
+from .fields import field
 
 
 @kernel
-def descend_run(data, work, tape, places, lr, steps, every, rule, beta, beta2, eps):
-    """`descend_one` with all that it writes to."""
+def descend_run(data, work, places, losses, thetas, run, lr, steps, every, rule, beta, beta2, eps):
+    """A run from places[0] by gradient descent with momentum or Adam (rule 0, 1) or Heun's method
+    (2): the step by which the loss is no number, or -1.  Every so many steps it writes the loss to
+    losses (T, runs) and the units to thetas (T, runs, units, F), in the column of this run."""
     theta, out, first, second, none = places[0], places[1], places[2], places[3], work.rows[:0]
     for step in range(steps + 1):
         loss = field(data, work, none, theta, out)
         if step % every == 0:
-            write(tape, step // every, step * lr, loss, theta, none, False)
+            losses[step // every, run] = loss
+            for i in range(theta.shape[1]):
+                for k in range(theta.shape[0]):
+                    thetas[step // every, run, i, k] = theta[k, i]
         if not np.isfinite(loss):
             return step
         if rule == 2:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from ..networks import Array, Network
-from .descents import descend_one
+from .descents import descend_run
+from .fields import workspace
 from .optimisers import Rule, gradient
 from .problems import problems
 from .trajectories import RunFailedError, Trajectory, in_threads
@@ -115,21 +116,44 @@ def _compiled(
     network: Network, theta: np.ndarray, lr: float, steps: int, every: int, rule: Rule
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Losses and units of the runs by the compiled loop, on all cores; None where it has none."""
-    shape, starts = theta.shape[:-2], theta.reshape(-1, *theta.shape[-2:])
-    kernel, data = getattr(rule, "kernel", None), problems(network, starts)
-    if kernel is None or data is None:
+    if (kernel := getattr(rule, "kernel", None)) is None:
         return None
-    columns = np.ascontiguousarray(starts.swapaxes(1, 2))
-    found = in_threads(
-        lambda part: [descend_one(data[i], columns[i], lr, steps, every, *kernel) for i in part],
-        len(starts),
-    )
-    stopped, losses, thetas = zip(*found, strict=True)
+    shape, starts = theta.shape[:-2], theta.reshape(-1, *theta.shape[-2:])
+    found = descend_all(network, starts, [lr] * len(starts), steps, every, *kernel)
+    if found is None:
+        return None
+    stopped, losses, thetas = found
     bad = [i for i, step in enumerate(stopped) if step >= 0]
     if bad:
         _diverged(min(stopped[i] for i in bad), lr, bad, len(stopped) if shape else 0)
-    losses, thetas = np.stack(losses, axis=1), np.stack(thetas, axis=1)
     return losses.reshape(-1, *shape), thetas.reshape(-1, *theta.shape)
+
+
+def descend_all(
+    network: Network, starts: np.ndarray, lr: Sequence[float], steps: int, every: int, rule: int,
+    beta: float = 0.0, beta2: float = 0.0, eps: float = 0.0,
+) -> tuple[list[int], np.ndarray, np.ndarray] | None:  # fmt: skip
+    """Gradient descent with momentum or Adam (rule 0, 1), or Heun's method (2), on all cores.
+
+    Of runs from units `starts` (runs, units, F), with learning rates `lr` (runs,): the step by
+    which the loss of each was no number, or -1, and losses (T, runs) and units (T, runs, units, F)
+    of every so many steps.  None for a network without a kernel.
+    """
+    data, (runs, units, f) = problems(network, starts), starts.shape
+    if data is None:
+        return None
+    losses = np.empty((steps // every + 1, runs))
+    thetas = np.empty((*losses.shape, units, f))
+
+    def some(part: np.ndarray) -> list[int]:
+        work, places, stopped = workspace(data[0], units), np.zeros((4, f, units)), []
+        for i in part:
+            places[0], places[1:] = starts[i].T, 0
+            more = (lr[i], steps, every, rule, beta, beta2, eps)
+            stopped.append(descend_run(data[i], work, places, losses, thetas, i, *more))
+        return stopped
+
+    return in_threads(some, runs), losses, thetas
 
 
 def _by_arrays(

@@ -7,22 +7,15 @@ a percent.
 import numpy as np
 
 from ..networks import Network
-from .descents import descend_one
-from .problems import problems
-from .trajectories import in_threads
+from .gradient_descent import descend_all
 
 
 def heun_path(network: Network, theta: np.ndarray, step: np.ndarray, count: int) -> np.ndarray:
     """Units (count + 1, runs, units, features) of gradient flow: theta (runs, units, features) and
     after each of `count` steps of Heun's method of length `step` (runs,)."""
-    data = problems(network, theta)
-    if data is not None:
-        starts = np.ascontiguousarray(theta.swapaxes(1, 2))
-        runs = in_threads(
-            lambda part: [descend_one(data[i], starts[i], step[i], count, 1, 2) for i in part],
-            len(step),
-        )
-        return np.stack([units for *_, units in runs], axis=1)
+    found = descend_all(network, theta, step, count, 1, 2)
+    if found is not None:
+        return found[2]
     path, h = [theta], step[:, None, None]
     for _ in range(count):
         slope = network.field(path[-1])

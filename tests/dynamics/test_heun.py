@@ -12,7 +12,7 @@ def test_steps_of_heun_are_those_of_a_loop(monkeypatch):
     net, step = prediction_tasks(909, 2)["ReLU conv"], np.array([0.1, 0.4])
     theta = initial_units(net, 5, 0.3, range(2))
     paths = [heun_path(net, theta, step, 3)]
-    monkeypatch.setattr(heun, "problems", lambda network, theta: None)
+    monkeypatch.setattr(heun, "descend_all", lambda *of_runs: None)
     paths.append(heun_path(net, theta, step, 3))
     for k, h in enumerate(step):
         task, now = net.runs(k), theta[k]
