@@ -9,6 +9,7 @@ small weights are read off, and wait again.
 """
 
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 
@@ -16,62 +17,65 @@ from ..dynamics import Trajectory, flow
 from ..networks import DeepLinear, Linear, pack
 from ..observables import dense_loss
 from .divergence import first_divergence
-from .linear.saddles import linear_levels
-from .waiting import best_map
+from .linear.saddles import learned_shares, mode_projector
+from .waiting import Walk, best_map, learnable_loss
 
 START = 0.2  # size of the small weights, over that of the next rank, when a drop begins
 SLIGHT = 1e-6  # of the loss: what is not worth a drop
+CLOSE = 1e-3  # modes that explain as much, but for so little, are equal
 LONGEST = 200.0  # a drop is followed for so many e-folds
 
 
-def deep_drops(
-    network: DeepLinear, theta: np.ndarray, drops: int
-) -> tuple[np.ndarray, list[list[tuple[int, np.ndarray, np.ndarray]]], np.ndarray]:
-    """Levels (runs, ranks + 1) and the drops of each run from weights theta (runs, 1, n).
+def deep_walk(network: DeepLinear, theta0: np.ndarray, drops: int) -> Walk:
+    """The walk of one run from weights theta0 (1, n).
 
-    Of each drop: the rank behind it, times, and losses.  Where two ranks drop without a rest
-    between, that is one.  Also when the next drop would begin, inf if none, (runs,).  The levels
-    are those of a linear network, for its saddles have the same maps.
+    Where two ranks drop without a rest between, that is one fall.  The levels are those of a linear
+    network, for its saddles have the same maps; what a drop has learned is seen where it rests.
     """
-    nets, degree = [network.runs(i) for i in range(len(theta))], network.depth - 1
-    shallow = [Linear(net.syz, net.szz, net.syy) for net in nets]
-    levels = np.stack([linear_levels(net) for net in shallow])
-    modes = [np.linalg.eigh(best_map(net) @ net.syz.T)[1] for net in shallow]
-    rank, clock, after = [0] * len(nets), np.zeros(len(nets)), np.full(len(nets), np.inf)
-    found: list[list] = [[] for _ in nets]
-    theta, live = theta.copy(), set(range(len(nets)))
-    while live:
-        learns = levels - levels[:, -1:] > SLIGHT * levels[:, :1]
-        live = {i for i in live if learns[i, rank[i]]}
-        big, small, g = 0 * theta, 0 * theta, 0 * network.syz
-        for i in live:
-            big[i], small[i] = split_ranks(nets[i], theta[i], rank[i])
-            learned = modes[i][:, modes[i].shape[1] - rank[i] :]
-            g[i] = nets[i].syz - learned @ (learned.T @ nets[i].syz)
-        rests = [replace(net, syz=g[i]) for i, net in enumerate(nets)]
-        first = [first_divergence(net, row, degree) for net, row in zip(rests, small, strict=True)]
-        ends, rates = (np.array([getattr(run, of) for run in first]) for of in ("end", "pace"))
-        maps = [mode[:, -1 - min(k, levels.shape[1] - 2)] @ best_map(net)
-                for mode, k, net in zip(modes, rank, shallow, strict=True)]  # fmt: skip
-        strength = np.linalg.norm(maps, axis=-1)
+    degree, shallow = network.depth - 1, Linear(network.syz, network.szz, network.syy)
+    best, theta, clock, after, lost = best_map(shallow), theta0, 0.0, np.inf, None
+    explained = np.linalg.eigvalsh(best @ network.syz.T)[::-1] / 2
+    levels, modes, falls = [float(network.syy / 2)], [], []
+    while lost is None:
+        rest = replace(network, syz=network.syz - mode_projector(shallow, modes) @ network.syz)
+        if learnable_loss(replace(shallow, syz=rest.syz)) <= SLIGHT * levels[0]:
+            break
+        big, small = split_ranks(network, theta, len(modes))
+        first = first_divergence(rest, small, degree)
+        left, rates, _ = np.linalg.svd(rest.syz)
+        strength = float(np.linalg.norm(left[:, 0] @ best))
         goal = START * np.sqrt(network.depth) * strength ** (1 / network.depth)
-        left = goal ** (1 - degree) / ((degree - 1) * rates)
-        wait = np.maximum(ends - left, 0)
-        for i in list(live):
-            if rank[i] >= drops or not np.isfinite(wait[i]):
-                after[i] = clock[i] + wait[i]
-                live.remove(i)
-        for i in live:
-            fold = 1 / (np.linalg.norm(g[i], 2) * strength[i] ** (1 - 2 / network.depth))
-            start = big[i] + first[i].before(left[i])
-            run = flow(nets[i], start, min(left[i], LONGEST * fold) + LONGEST * fold, rtol=1e-7)
-            last, middles = _rest(nets[i], run), (levels[i, 1:] + levels[i, :-1]) / 2
-            times, losses = dense_loss(nets[i], run)
-            shown = times <= run.times[last]
-            rank[i] = max(rank[i] + 1, int((losses[shown][-1] < middles).sum()))
-            found[i].append((rank[i], clock[i] + wait[i] + times[shown], losses[shown]))
-            theta[i], clock[i] = run.theta[last], clock[i] + wait[i] + run.times[last]
-    return levels, found, after
+        lasts = goal ** (1 - degree) / ((degree - 1) * first.pace)
+        wait = max(first.end - lasts, 0.0)
+        if len(modes) >= drops or not np.isfinite(wait):
+            after = clock + wait
+            break
+        longest = LONGEST / (rates[0] * strength ** (1 - 2 / network.depth))
+        run = flow(network, big + first.before(lasts), min(lasts, longest) + longest, rtol=1e-7)
+        last = _rest(network, run)
+        times, losses = dense_loss(network, run)
+        shown = times <= run.times[last]
+        maps = reduce(lambda below, w: w @ below, network.weights(run.theta[: last + 1]))
+        modes += _learned(learned_shares(shallow, maps), modes)
+        levels += [
+            levels[0] - explained[modes[:k]].sum() for k in range(len(levels), len(modes) + 1)
+        ]
+        falls.append((len(modes), clock + wait + times[shown], losses[shown]))
+        theta, clock = run.theta[last], clock + wait + run.times[last]
+        better = np.delete(explained, modes).max(initial=0)
+        lost = len(modes) if explained[modes].min() < (1 - CLOSE) * better else None
+    return Walk([theta0[:0]], levels, falls, after=after, lost=lost)
+
+
+def _learned(shares: np.ndarray, modes: list[int]) -> list[int]:
+    """The modes that a drop adds to these, by its shares (T, modes), in the order of their halves.
+
+    At least one, that of the largest share.
+    """
+    shares[:, modes] = -np.inf
+    half = shares > 0.5
+    new = np.flatnonzero(half[-1]) if half[-1].any() else shares[-1:].argmax(1)
+    return sorted(new.tolist(), key=lambda k: half[:, k].argmax())
 
 
 def split_ranks(network: DeepLinear, theta: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..dynamics import RunFailedError
 from ..networks import DeepLinear, Linear, Network, Pointwise, stacked
-from .deep_path import deep_drops
+from .deep_path import deep_walk
 from .diverging_path import diverging_drop, first_diverging_escape
 from .intervals import family, widths
 from .linear.path import linear_walk
@@ -130,12 +130,6 @@ def saddle_walk(
         lead, dormant = drop.lead, drop.dormant
         clock, arrival = begin + drop.duration, drop.arrival
     return Walk(saddles, levels, falls, recruits, rivals, after, lost)
-
-
-def deep_walk(network: DeepLinear, theta0: np.ndarray, drops: int) -> Walk:
-    """The walk of a run of a deep linear network (`deep_path`)."""
-    levels, (falls,), (after,) = deep_drops(stacked([network]), theta0[None], drops)
-    return Walk([theta0[:0]], levels[0], falls, after=after)
 
 
 DIVERGING = partial(saddle_walk, escape=first_diverging_escape, fall=diverging_drop)

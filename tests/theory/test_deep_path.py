@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from saddle_utils.networks import pack, stacked
+from saddle_utils.networks import pack
 from saddle_utils.theory.deep_linear import balanced_start, mode_time, whitened
-from saddle_utils.theory.deep_path import deep_drops, split_ranks
+from saddle_utils.theory.deep_path import deep_walk, split_ranks
 
 
 def test_ranks_are_split_off_layer_by_layer():
@@ -30,7 +30,7 @@ def test_balanced_aligned_starts_drop_when_their_modes_do():
     strengths, values = [1.0, 0.4], np.array([0.01, 0.01])
     net = whitened((2, 2, 2, 2), strengths)
     start = balanced_start((2, 2, 2, 2), values, np.random.default_rng(2))
-    (levels,), (found,), after = deep_drops(stacked([net]), pack(start)[None], 2)
+    _, levels, found, *_, after, _ = deep_walk(net, pack(start), 2)
     np.testing.assert_allclose(levels, [0.58, 0.08, 0], atol=1e-12)
     assert len(found) == 2 and np.isinf(after)
     half = 1 - 1 / np.sqrt(2)  # of the strength, where half of the loss of a mode is gone

@@ -135,8 +135,8 @@ def degenerate(seed: int, count: int, width: int, scale: float) -> pd.DataFrame:
         s = strengths[i]
         times = np.linspace(0, 1.3 * drops["predicted_time"].max() + 5 / s[-1], 4001)
         losses = linear.whitened_loss(s, theta0[i], times)
-        levels = np.append(np.cumsum((s**2)[::-1])[::-1], 0) / 2
-        middles = (levels[1:] + levels[:-1])[: len(drops)] / 2
+        levels = np.insert(drops["predicted_level"], 0, 1) * (s**2).sum() / 2
+        middles = (levels[1:] + levels[:-1]) / 2
         half = [first_times(times, -losses, -middle) for middle in middles]
         flat = [plateau(times, losses, *pair)[1] for pair in pairwise([*half, times[-1]])]
         found = {"closed_time": half, "closed_level": flat / levels[0]}

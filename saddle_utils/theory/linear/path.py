@@ -18,7 +18,7 @@ from ...networks import Linear
 from ...observables import dense_loss
 from ..path import Prediction
 from ..waiting import Walk, best_amplitude, best_map, learnable_loss, residual_task
-from .saddles import linear_saddle, residual_matrix
+from .saddles import learned_shares, linear_saddle, residual_matrix
 
 LONGEST = 1e6  # longest time, times the largest curvature, for which a narrow network is followed
 SLOW = 1e-3  # modes that grow so much slower than the fastest wait for ever
@@ -27,6 +27,7 @@ SMALL = 1e-3  # of its best size: a mode that is larger becomes an active unit
 LITTLE = 1e-3  # of what the best mode takes of the loss: one that takes less is not asked
 SETTLED = 1e-3  # of a drop: what may be left of the last one where its curve ends
 LARGE = 3.0  # and all units are active if they are larger at random by so much
+RESTED, LEAVES = 1e-4, 10.0  # of its largest speed: a narrow network is at a saddle; and goes on
 FOLDS, TURN = 1.0, 0.1  # in one step: e-folds of dormant units, relative change of the residual
 FIRST = 16.0  # e-folds after which a narrow network is first looked at
 RTOL, FINER = 1e-9, 8  # of the active units; points of their curve for each record
@@ -42,7 +43,7 @@ def linear_walk(network: Linear, theta0: np.ndarray, drops: int) -> Walk:
     The loss of the active units is one curve, which holds all drops.
     """
     dormant, clock, after = network.reduce(theta0)[1], 0.0, np.inf
-    lead, origin = dormant[:0], float(network.loss(dormant[:0]))
+    lead, origin, modes = dormant[:0], float(network.loss(dormant[:0])), []
     saddles, levels, curves, rivals, due, goal = [lead], [origin], [], [], True, np.inf
     curvature = 2 * np.linalg.norm(best_map(network), 2) * np.linalg.norm(network.szz, 2)
     longest = LONGEST / max(curvature, 1e-300)
@@ -68,7 +69,8 @@ def linear_walk(network: Linear, theta0: np.ndarray, drops: int) -> Walk:
         if due and able:  # others only help to learn what is left of the last mode
             rates = _rates(rest)
             rivals.append(rates[1] / max(rates[0], 1e-300))
-            saddles.append(_saddle(network, lead[: rank + 1], longest))
+            units = np.concatenate([lead, dormant])
+            saddles.append(_next_saddle(network, saddles[-1], units, modes, longest))
             levels.append(float(network.loss(saddles[-1])))
     whole = (np.concatenate(part) for part in zip(*curves, strict=True))
     return Walk(saddles, levels, [(len(rivals), *whole)] if rivals else [], (), rivals, after)
@@ -227,11 +229,36 @@ def _best_size(rest: Linear) -> float:
     return float(sizes[grows & (taken >= LITTLE * taken[grows].max())].min())
 
 
-def _saddle(network: Linear, lead: np.ndarray, longest: float) -> np.ndarray:
-    """The saddle to which a narrow network (k, n) comes alone: in closed form, or by its flow."""
-    if network.patches == 1:
-        return linear_saddle(network, list(range(len(lead))), len(lead))
-    return flow(network, lead, longest).theta[-1]
+def _next_saddle(
+    network: Linear, saddle: np.ndarray, units: np.ndarray, modes: list[int], longest: float
+) -> np.ndarray:
+    """The saddle (k + 1, n) to which a narrow network comes from one of k units and a small unit.
+
+    That is the mode that will first have its best size: in what all units (m, n) have of it beside
+    the k directions of unit space that are learned.  Where the data decouple the modes, the
+    network rests where that one is learned, even if another would lower the loss more: a narrow
+    network leaves that saddle later than the units that wait.  In closed form with all `modes` that
+    are learned, to which the new one is added; by the flow for a convolution.
+    """
+    rates, growing, best, taken = growing_modes(residual_task(network, saddle))
+    able = (rates > SLOW * rates[0]) & (taken > LITTLE * taken.max())
+    learned = np.linalg.qr(units @ saddle.T)[0]
+    sizes = np.linalg.norm((units - learned @ (learned.T @ units)) @ growing.T, axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        due = np.where(able, np.maximum(np.log(best / sizes), 0) / rates, np.inf)
+    k = int(np.nanargmin(due))
+    run = flow(network, np.concatenate([saddle, SMALL * best[k] * growing[k : k + 1]]), longest)
+    speed = np.linalg.norm(network.field(run.theta), axis=(1, 2))
+    rests = np.maximum.accumulate(speed < RESTED * np.maximum.accumulate(speed))
+    slowest = np.minimum.accumulate(np.where(rests, speed, np.inf))
+    leaves = np.append(np.flatnonzero(rests & (speed > LEAVES * slowest)), len(speed))[0]
+    units = run.theta[speed[:leaves].argmin() if rests.any() else -1]
+    if network.patches > 1:
+        return units
+    shares = learned_shares(network, network.moment_map(units))
+    shares[modes] = -np.inf
+    modes.append(int(shares.argmax()))
+    return linear_saddle(network, modes, len(modes))
 
 
 def _rates(task: Linear) -> np.ndarray:
