@@ -8,6 +8,7 @@ between the saddles with k - 1 and k features learned; nan if it never does.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from ..datasets import figure2_network, power_law
 from ..dynamics import Trajectory, flows, sweep_over
-from ..networks import Linear, Network, initial_units, stacked
+from ..networks import Linear, initial_units
 from ..notebook import Picture
 from ..notebook.colours import shades
 from ..notebook.look import draw_levels, draw_words, one_table
@@ -123,32 +124,18 @@ def total_norm(scale: float, width: int, widths: ArrayLike) -> np.ndarray:
     return scale * np.sqrt(width / np.asarray(widths, dtype=float))
 
 
-def initial_ensemble(
-    name: str, kappas: Sequence[float], width: int, scales: Sequence[float], seeds: Sequence[int]
-) -> tuple[Network, np.ndarray]:
-    """Network and initial units (n * seeds, units, features) of every seed at settings (n,).
-
-    The units of a linear network come reduced (`Linear.reduce`).
-    """
-    nets = [figure2_network(name, kappa) for kappa in kappas]
-    theta = np.concatenate([initial_units(nets[0], width, scale, seeds) for scale in scales])
-    theta = nets[0].reduce(theta)[1]
-    return stacked([net for net in nets for _ in seeds]), theta
-
-
 def train_figure2(
-    name: str, kappas: Sequence[float], width: int, scales: Sequence[float], seeds: Sequence[int]
-) -> list[list[Trajectory]]:
-    """Gradient flow of every seed at settings (n,) of one width, n lists of trajectories."""
-    network, theta = initial_ensemble(name, kappas, width, scales, seeds)
-    slowest, scales = np.array([power_law(k)[-1] for k in kappas]), np.asarray(scales)
+    name: str, kappa: float, width: int, scale: float, seeds: Sequence[int]
+) -> list[Trajectory]:
+    """Gradient flow of every seed; the units of a linear network reduced (`Linear.reduce`)."""
+    network, slowest = figure2_network(name, kappa), power_law(kappa)[-1]
+    theta = network.reduce(initial_units(network, width, scale, seeds))[1]
     if network.degree == 1:
-        ends = (15 - np.log(width * scales**2)) / (2 * slowest)
+        end = (15 - np.log(width * scale**2)) / (2 * slowest)
     else:
-        ends = 60 / (slowest * scales)
+        end = 60 / (slowest * scale)
     rtol = 1e-8 if isinstance(network, Linear) else 1e-4  # for times good to 1e-3
-    runs = flows(network, theta, np.repeat(ends, len(seeds)), rtol)
-    return [runs[k : k + len(seeds)] for k in range(0, len(runs), len(seeds))]
+    return flows(network, theta, end, rtol)
 
 
 def sweep(
@@ -156,22 +143,24 @@ def sweep(
 ) -> Sweep:
     """An ensemble of gradient flows at each setting: when it drops, and how often."""
     settings = np.broadcast_arrays(*np.atleast_1d(kappas, widths, scales))
-
-    def ensemble(kappa: float, width: int, scale: float) -> tuple:
-        (runs,) = train_figure2(name, [kappa], int(width), [scale], seeds)
-        saddles = figure2_levels(name, kappa)
-        times = np.array([drop_times(run, saddles) for run in runs])
-        middle = quantile_band(times[None])[1, 0]
-        off = np.abs(times / middle - 1)[:, np.isfinite(middle)]
-        typical = runs[np.where(np.isnan(off), np.inf, off).sum(1).argmin()]
-        moments, losses = dense_loss(figure2_network(name, kappa), typical, finer=4)
-        moved = [i for i, run in enumerate(runs) if len(run.times) > 2]  # not all ReLUs dead
-        drops = np.zeros(len(runs), dtype=int)
-        drops[moved] = count([runs[i].times for i in moved], [runs[i].losses for i in moved]) - 1
-        return times, drops, (moments, losses / saddles[0])
-
-    times, drops, curves = zip(*sweep_over(ensemble, *settings), strict=True)
+    found = sweep_over(partial(_ensemble, name, tuple(seeds)), *settings)
+    times, drops, curves = zip(*found, strict=True)
     return Sweep(np.array(times), np.array(drops), list(curves))
+
+
+@cache  # some settings belong to several sweeps
+def _ensemble(name: str, seeds: Sequence[int], kappa: float, width: int, scale: float) -> tuple:
+    """The times, drops and typical curve of `Sweep`, at one setting."""
+    runs, saddles = train_figure2(name, kappa, width, scale, seeds), figure2_levels(name, kappa)
+    times = np.array([drop_times(run, saddles) for run in runs])
+    middle = quantile_band(times[None])[1, 0]
+    off = np.abs(times / middle - 1)[:, np.isfinite(middle)]
+    typical = runs[np.where(np.isnan(off), np.inf, off).sum(1).argmin()]
+    moments, losses = dense_loss(figure2_network(name, kappa), typical, finer=4)
+    moved = [i for i, run in enumerate(runs) if len(run.times) > 2]  # not all ReLUs dead
+    drops = np.zeros(len(runs), dtype=int)
+    drops[moved] = count([runs[i].times for i in moved], [runs[i].losses for i in moved]) - 1
+    return times, drops, (moments, losses / saddles[0])
 
 
 def fig2_picture(

@@ -47,7 +47,7 @@ def test_phases_of_a_few_runs_are_those_of_full_networks():
             run = flow(net, initial_units(net, 12, scale, 3), np.linspace(0, 400, 8001))
             count = len(observables.measure(run.times, run.losses, 0, min_drop=1e-3).levels) - 1
             assert found["plateaus"][row, column, 0] == count
-            far = measure.rank_distance([run], linear_levels(net)[None])
+            far = measure.rank_distance([run], linear_levels(net))
             assert_allclose(found["distance"][row, column], far, rtol=0.03)
             moved = measure.kernel_movement(net, run.theta[0], run.theta[-1])
             assert found["movement"][row, column, 0] == pytest.approx(moved, rel=1e-3)

@@ -67,7 +67,7 @@ def test_a_convolution_on_white_inputs_is_a_linear_network():
 
 
 def test_the_reduced_linear_network_has_the_same_loss():
-    (runs,) = figure2.train_figure2("linear", [1.0], 9, [1e-3], [3, 4])
+    runs = figure2.train_figure2("linear", 1.0, 9, 1e-3, [3, 4])
     net = figure2_network("linear", 1.0)
     theta = networks.initial_units(net, 9, 1e-3, 4)
     whole = flow(net, theta, np.linspace(0, 40, 801), rtol=1e-9)

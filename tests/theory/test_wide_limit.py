@@ -36,7 +36,7 @@ def test_the_wide_limit_is_a_network_of_orthogonal_units(mass):
     assert_allclose(slope, (NET.field(run.theta) ** 2).sum((1, 2)), atol=1e-5 * slope.max())
     half = wide_limit.half_drops(S, np.array(mass))
     assert_allclose(half, drop_times(run, linear_levels(NET)), rtol=0.02)  # between two records
-    saddles = linear_levels(NET)[None]
+    saddles = linear_levels(NET)
     assert_allclose(measure.rank_distance([run], saddles), wide_limit.distance(S, mass), rtol=0.01)
     moved = measure.kernel_movement(NET, run.theta[0], run.theta[-1])
     assert_allclose(moved, wide_limit.movement(S, mass), rtol=1e-3)

@@ -13,7 +13,7 @@ from ...observables import drop_times, standard_error
 from ...theory import linear, quadratic, wide_limit
 from ...theory.linear import linear_levels
 from ...theory.manifolds import growth_bound
-from ..figure2 import figure2_levels, initial_ensemble
+from ..figure2 import figure2_levels
 
 SIZE = 1.0  # norm of a large unit
 
@@ -177,22 +177,23 @@ def linear_phases(
     kernel (`kernel_movement`).  All settings share their draws of the units.  They train reduced:
     R of Theta = O R has the same map, singular values and kernel at all times, in a few units.
     """
-    strengths = np.array([power_law(kappa) for kappa in kappas])
-    levels = np.repeat([figure2_levels("linear", kappa) for kappa in kappas], len(seeds), 0)
+    start = _scaled_starts(figure2_network("linear"), width, scales, seeds)
+    mass = width * scales[:, None] ** 2
 
-    def row(scale: float) -> tuple[np.ndarray, ...]:
-        nets, theta = initial_ensemble("linear", kappas, width, [scale] * len(kappas), seeds)
-        mass = width * scale**2
+    def column(kappa: float) -> tuple[np.ndarray, ...]:
+        network, strengths = figure2_network("linear", kappa), power_law(kappa)
         ends = wide_limit.times_at(strengths, mass, 0.5) + 4 / np.hypot(strengths, mass)
-        runs = flows(nets, theta, np.repeat(1.2 * ends.max(1), len(seeds)))
+        runs = flows(network, start, np.repeat(1.2 * ends.max(1), len(seeds)))
         counts = observables.count([r.times for r in runs], [r.losses for r in runs], min_drop=1e-3)
-        last_units = np.stack([run.theta[-1] for run in runs])
-        movement = kernel_movement(nets, theta, last_units)
-        return counts - 1, rank_distance(runs, levels), movement
+        movement = kernel_movement(network, start, np.stack([run.theta[-1] for run in runs]))
+        return counts - 1, rank_distance(runs, figure2_levels("linear", kappa)), movement
 
-    found = zip(*sweep_over(row, scales), strict=True)
-    shape, names = (len(scales), len(kappas), len(seeds)), ("plateaus", "distance", "movement")
-    return {name: np.reshape(part, shape) for name, part in zip(names, found, strict=True)}
+    found = zip(*sweep_over(column, kappas), strict=True)
+    shape, names = (len(kappas), len(scales), len(seeds)), ("plateaus", "distance", "movement")
+    return {
+        name: np.reshape(part, shape).swapaxes(0, 1)
+        for name, part in zip(names, found, strict=True)
+    }
 
 
 def attention_phases(
@@ -205,14 +206,23 @@ def attention_phases(
     network = figure2_network("attention", kappa)
 
     def plateaus(width: int) -> np.ndarray:
-        nets, theta = initial_ensemble("attention", [kappa] * len(scales), width, scales, seeds)
         last = quadratic.head_waits(network, initial_units(network, width, 1.0, seeds)).sum(-1)
         ends = 1.3 * last / scales[:, None] + 60
-        runs = flows(nets, theta, ends.ravel(), rtol=1e-4)
+        start = _scaled_starts(network, width, scales, seeds)
+        runs = flows(network, start, ends.ravel(), rtol=1e-4)
         counts = observables.count([r.times for r in runs], [r.losses for r in runs])
         return counts.reshape(len(scales), -1) - 1
 
     return np.stack(sweep_over(plateaus, widths), axis=1)
+
+
+def _scaled_starts(
+    network: Network, width: int, scales: np.ndarray, seeds: Sequence[int]
+) -> np.ndarray:
+    """The units of all seeds at all scales, (scales * seeds, units, features), reduced."""
+    units = initial_units(network, width, 1.0, seeds)
+    starts = np.multiply.outer(scales, units).reshape(-1, *units.shape[1:])
+    return network.reduce(starts)[1]
 
 
 def rank_distance(runs: Sequence[Trajectory], levels: np.ndarray) -> np.ndarray:
@@ -220,10 +230,10 @@ def rank_distance(runs: Sequence[Trajectory], levels: np.ndarray) -> np.ndarray:
 
     At the r-th half-drop, when the loss first passes the middle of levels r - 1 and r, the distance
     of the units from the manifold of rank r (Theorem 3, iv), (sum_{k > r} sigma_k^2)^(1/2) over
-    their norm; the largest for r below the last.  levels (runs, ranks + 1).
+    their norm; the largest for r below the last.  levels (ranks + 1,).
     """
-    middles = (levels[:, 1:-1] + levels[:, :-2]) / 2  # (runs, ranks)
-    units = np.stack([_units_at(run, row) for run, row in zip(runs, middles, strict=True)])
+    middles = (levels[1:-1] + levels[:-2]) / 2  # (ranks,)
+    units = np.stack([_units_at(run, middles) for run in runs])
     squares = np.linalg.svd(units, compute_uv=False) ** 2  # (runs, ranks, features)
     tails = squares[..., ::-1].cumsum(-1)[..., ::-1]  # of all from the k-th on
     return np.sqrt((np.diagonal(tails, 1, 1, 2) / tails[..., 0]).max(1))

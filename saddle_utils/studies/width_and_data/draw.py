@@ -180,7 +180,7 @@ def explorer() -> Explorer:
     def simulate(width: int, kappa: float, init_scale: float, seed: int) -> tuple:
         pair, levels = [], []
         for name, scale in (("linear", init_scale**2), ("attention", init_scale)):
-            ((run,),) = train_figure2(name, [kappa], width, [scale], [seed])
+            (run,) = train_figure2(name, kappa, width, scale, [seed])
             saddles = figure2_levels(name, kappa)
             pair.append([(run.times, run.losses / saddles[0])])
             levels.append(saddles / saddles[0])

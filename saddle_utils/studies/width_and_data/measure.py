@@ -4,6 +4,7 @@ Settings and times are those of `figure2`.
 """
 
 from collections.abc import Sequence
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,10 +12,10 @@ from scipy.stats import chi2, kstest
 
 from ...datasets import figure2_network, power_law
 from ...dynamics import sweep_over
-from ...networks import initial_units
+from ...networks import initial_units, stacked
 from ...theory import quadratic, wide_limit
 from ...theory.predictions import predict
-from ..figure2 import QUANTILES, initial_ensemble
+from ..figure2 import QUANTILES
 
 SERVING = 3 / 8 + 1 / (4 * np.pi)  # E[(u + v)^2 / 2; u > 0, u + v > 0] of normal u and v
 
@@ -91,10 +92,12 @@ def drawn_drops(
 ) -> np.ndarray:
     """Times of all drops from the draws alone, by `predictions.predict`, (n, seeds, 3)."""
     settings = np.broadcast_arrays(*np.atleast_1d(kappas, widths, scales))
+    return np.array(sweep_over(partial(_drawn, name, tuple(seeds)), *settings))
 
-    def drawn(kappa: float, width: int, scale: float) -> np.ndarray:
-        network, theta = initial_ensemble(name, [kappa], int(width), [scale], seeds)
-        with np.errstate(over="ignore"):  # after the last drop nothing is left to leave for
-            return predict(network, theta, 3).times
 
-    return np.array(sweep_over(drawn, *settings))
+@cache  # some settings are asked for twice
+def _drawn(name: str, seeds: Sequence[int], kappa: float, width: int, scale: float) -> np.ndarray:
+    network = figure2_network(name, kappa)
+    theta = initial_units(network, width, scale, seeds)
+    with np.errstate(over="ignore"):  # after the last drop nothing is left to leave for
+        return predict(stacked([network] * len(seeds)), theta, 3).times
