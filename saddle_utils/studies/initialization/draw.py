@@ -4,7 +4,6 @@ What is measured is in colour, theory dashed.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -254,12 +253,9 @@ def explorer() -> Explorer:
     Its loss over that of the wide limit, beside its place on the diagram.  `rank` units are large,
     all others of the initial scale.
     """
-    kappas, scales = np.linspace(0, 2, 21), np.logspace(-8, 0, 25)
+    kappas, masses = np.linspace(0, 2, 21), np.logspace(-15.5, 3, 30)  # H eps^2, at any width
     strengths = np.array([power_law(kappa) for kappa in kappas])
-
-    @cache  # or it takes as long as all else
-    def calm(width: int) -> np.ndarray:
-        return wide_limit.calm(strengths, width * scales[:, None] ** 2 + 0 * kappas)
+    calm = wide_limit.calm(strengths, masses[:, None] + 0 * kappas)
 
     def simulate(kappa: float, init_scale: float, rank: int, width: int, seed: int) -> tuple:
         network, s, mass = figure2_network("linear", kappa), power_law(kappa), width * init_scale**2
@@ -268,21 +264,22 @@ def explorer() -> Explorer:
         (run,) = flows(network, theta[None], end)
         wide = ((s - wide_limit.modes(s, mass, run.times[:, None])) ** 2).sum(1) / 2
         losses = np.array([run.losses, wide]) / network.zero_loss()
-        return run.times, losses, calm(width), (kappa, np.log10(init_scale))
+        return run.times, losses, np.sqrt(masses / width), (kappa, np.log10(init_scale))
 
     def draw(found: tuple) -> Figure:
-        times, (loss, wide), flat, here = found
+        times, (loss, wide), scales, here = found
+        rows = (scales > 10**-8.3) & (scales < 10**0.3)
         fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), width_ratios=(1.5, 1))
         left.plot(times, loss, color=BLUE)
         dashed(left, times, wide)
         left.set(ylim=(-0.04, 1.2), xlim=(0, times[-1]), xlabel="gradient-flow time")
         left.set(ylabel="loss / loss of no unit")
         draw_words(left, [("this run", BLUE), ("many small units, in closed form", INK)], 1.0)
-        _map(right, kappas, scales, (flat < 0.1).sum(-1), 0, 3)
-        _draw_regions(right, kappas, scales, flat)
+        _map(right, kappas, scales[rows], (calm[rows] < 0.1).sum(-1), 0, 3)
+        _draw_regions(right, kappas, scales[rows], calm[rows])
         right.plot(*here, "o", color=ORANGE, mec="white", ms=9, clip_on=False, zorder=5)
-        right.set(xlabel="κ", title="plateaus before the last")
-        right.set(xticks=(0, 1, 2), yticks=(-8, -6, -4, -2, 0))  # a tick costs what a curve does
+        right.set(xlabel="κ", title="plateaus before the last", ylim=(-8, 0))
+        right.set(xticks=(0, 1, 2), yticks=(-8, -4, 0))  # a tick costs what a curve does
         left.set(yticks=(0, 0.5, 1))
         return fig
 
