@@ -184,7 +184,8 @@ def _expected(row: dict) -> str:
 def _ratio(more: Any, less: Any) -> float:
     """The smallest of more / less, to two digits and at most 1000: the same on any machine."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(np.equal(less, 0), np.inf, np.divide(more, less))
+        none = np.less_equal(less, 0) & np.greater_equal(more, 0)  # rounding may be below 0
+        ratio = np.where(none, np.inf, np.divide(more, less))
     worst = float(np.nan_to_num(np.min(ratio, initial=np.inf), nan=0.0, posinf=1e3))
     return float(f"{min(max(worst, 0.0), 1000.0):.2g}")
 

@@ -164,12 +164,14 @@ def theorem1_picture(
     fig, ax = plt.subplots(figsize=(7.4, 0.42 * len(names) + 0.9))
     table = pd.DataFrame(np.maximum(gradients, 1e-18), names, constructions)
     style = {"norm": LogNorm(1e-17, 10), "cmap": shades(dark_first=True), "alpha": 0.85}
-    draw_map(ax, table, np.vectorize("{:.0e}".format)(gradients), **style)
+    words = [[f"{g:.0f}" if g > 0.5 else f"{g:.0e}" for g in row] for row in gradients]
+    draw_map(ax, table, np.array(words), **style)
     for i, j in np.argwhere(np.isfinite(gradients) & (allowed == 0)):
         frame = plt.Rectangle((j + 0.03, i + 0.06), 0.94, 0.88, fill=False, ec=RED, lw=2)
         ax.add_patch(frame)
     ax.tick_params(labeltop=True, labelbottom=False)
-    ax.set_xlabel("gradient at the embedded point; framed: not promised by the theorem", fontsize=8)
+    words = "gradient at the embedded point; framed: not promised by the theorem; blank: not tried"
+    ax.set_xlabel(words, fontsize=8)
     alt = (
         "Table of gradients at embedded points: rounding wherever Theorem 1 promises a fixed "
         "point, of order one where a unit that is not homogeneous of degree 1 is scaled."
@@ -194,7 +196,9 @@ def hierarchy_picture(task: Linear, way: Sequence[Sequence[int]], width: int = 3
         for more in place:
             if len(more) == len(modes) + 1 and set(modes) < set(more):
                 ax.plot([x, place[more][0]], [y, place[more][1]], color=FAINT, lw=0.8, zorder=1)
-    ax.plot(*np.transpose([place[tuple(m)] for m in way]), color=ORANGE, lw=4, zorder=2, alpha=0.9)
+    stops = np.array([place[tuple(m)] for m in way])
+    ax.plot(*stops.T, color=ORANGE, lw=4, zorder=2, alpha=0.9)
+    note(ax, "the run", stops[:2].mean(0), ORANGE, (-10, -6), ha="right")
     for modes, (x, y) in place.items():
         index = saddles.saddle_index(task, points[modes])
         what, colour = (f"index {index}", INK) if index else ("minimum", GREEN)

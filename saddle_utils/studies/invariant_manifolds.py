@@ -96,6 +96,7 @@ def manifolds_kept_picture(
     axes[0, 0].set(xscale="log", yscale="log", ylim=(FLOOR / 5, 50), xlim=(times[1], times[-1]))
     axes[0, 0].set(yticks=(1e-16, 1e-8, 1))
     axes[0, 0].minorticks_off()
+    fig.text(0.18, 0.985, "distance from", ha="right", va="center", fontsize=8)
     for ax, label in zip(axes[:, 0], among, strict=True):
         ax.set_ylabel(label, rotation=0, ha="right", va="center", labelpad=8)
     alt = (

@@ -42,13 +42,19 @@ def quadratic_ring_picture(
         left.plot(np.degrees(walk[-1]), losses[-1], "o", color=colour, mec="white", ms=6)
     left.set(xlabel="direction of the unit (degrees)", ylabel="loss / initial loss", xlim=(0, 180))
     left.set(xticks=range(0, 181, 45), title="best single unit, by direction")
+    words = (("dashed: the ring", INK), ("this run", BLUE), ("other seeds, to mid-plateau", FAINT))
+    draw_words(left, words, top=1.0, x=0.5, ha="center")
     epochs, walk, _ = plateau_walk(run)
     right.plot(paper.epochs, paper.losses, color=ORANGE, lw=5, alpha=0.55)
     right.plot(run.epochs, run.losses, color=BLUE)
     dashed(right, epochs, np.interp(walk, angles, ring), 1.2)
     right.set(xlim=(stairs.starts[1] - 30, stairs.ends[1] + 60), ylim=(0.29, 0.37))
     right.set(xlabel="epoch", title="the plateau, enlarged")
-    words = (("this run", BLUE), ("the paper, digitised", ORANGE), ("ring at its angle", INK))
+    words = (
+        ("this run", BLUE),
+        ("the paper, digitised", ORANGE),
+        ("dashed: ring at its angle", INK),
+    )
     draw_words(right, words)
     alt = (
         "Loss of the best single unit over its direction, from .32 to .35, and the first "

@@ -159,13 +159,14 @@ def test_margins_say_how_often_the_error_fits_into_the_tolerance(tmp_path):
     assert ledger.close("e", "", "", measured=1.0, predicted=1.0, atol=1e-3).margin == 1000.0
     assert ledger.at_most("f", "", "", measured=np.nan, bound=1).margin == 0.0
     assert ledger.equal("g", "", "", measured=3, predicted=3).margin is None
+    assert ledger.at_most("h", "", "", measured=-1e-17, bound=0.1).margin == 1000.0
     with pytest.raises(ClaimsFailedError):
         ledger.save()
     text = (tmp_path / "CLAIMS.md").read_text()
-    assert text.startswith("# Claims\n\n5 of 7 claims passed")
+    assert text.startswith("# Claims\n\n6 of 8 claims passed")
     table = text.split("## probe")[0]
     assert [line.split(" | ")[0] for line in table.splitlines()[8:] if line] == [
-        f"| {name}" for name in ("e", "c", "a", "d", "b")
+        f"| {name}" for name in ("e", "h", "c", "a", "d", "b")
     ]
     assert "| ≤ 0.1 | 0.02 | 5 | yes |" in text and "| ≥ 0.6 | 0.9 | 1.5 | yes |" in text
     assert "| 1 ± 1% | 1.02 | 0.5 | **no** |" in text

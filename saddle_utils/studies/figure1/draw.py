@@ -33,11 +33,12 @@ def panel_picture(run: PanelRun, ensemble: PanelRun, levels: Sequence[float]) ->
     Below the loss, the effective width at three thresholds, against the learned network.
     """
     fig = plt.figure(figsize=(9, 3.3))
-    axes = fig.subplot_mosaic("LLPE;WWPE", height_ratios=(2.6, 1), width_ratios=(1, 1, 1.25, 1.25))
+    axes = fig.subplot_mosaic("LLPE;WWKK", height_ratios=(2.6, 1), width_ratios=(1, 1, 1.25, 1.25))
     draw_panel(axes, run, levels, [ensemble])
     words = [("this run", BLUE), ("the paper, digitised", ORANGE), ("theory, dashed", INK)]
     words.append((f"{ensemble.losses.shape[1]} seeds", FAINT))
-    draw_words(axes["L"], words, top=0.84)
+    draw_words(axes["K"], words, top=0.85, step=0.2, x=0.5, ha="center")
+    axes["K"].axis("off")
     axes["L"].set_title(run.panel.title)
     axes["L"].tick_params(labelbottom=False)
     for tau, lw in ((0.02, 0.8), (0.1, 0.8), (0.05, 2.2)):

@@ -42,7 +42,9 @@ def _draw_waits(ax: Axes, predicted: np.ndarray, measured: np.ndarray, in_time: 
     ends = [predicted.min(), predicted.max()]
     dashed(ax, ends, ends, zorder=4)
     if not good.all():
-        draw_words(ax, [("hollow: late", RED), ("at the saddle", RED)], 0.22)
+        words = ["hollow: late", "at the saddle"]
+        words += ["triangle: off the panel"] * bool((measured > top).any())
+        draw_words(ax, [(word, RED) for word in words], 0.31)
 
 
 def low_rank_start_picture(
@@ -231,6 +233,8 @@ def phases_attention_picture(
         for count, end in ((0, -2), (3, 3)):
             _name_count(ax, len(tried) // 2, few_scales[end], count)
     axes[0].set(ylim=(np.log10(few_scales[0]), np.log10(few_scales[-1])))
+    words = ("dashed: below it", "half of the draws", "have the plateau")
+    draw_words(axes[0], [(word, "white") for word in words], 0.32)
     bar = fig.colorbar(mesh, ax=axes, ticks=range(4), aspect=30)
     bar.set_label("plateaus before the last, mean over seeds")
     alt = (
