@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 from scipy.interpolate import CubicHermiteSpline
-from scipy.signal import find_peaks
 
 from ..dynamics import Trajectory, flow
 from ..networks import Network, Pointwise, Quadratic
@@ -101,6 +100,8 @@ def _passed(network: Quadratic, run: Trajectory) -> list[float]:
     value is two thirds of what it ends with.  Where the loss is nowhere slowest between two
     directions, these fall as one.
     """
+    from scipy.signal import find_peaks  # here, for its import takes .4 s
+
     sides = network.sides(run.theta[:, -1, 1:])
     rows = np.concatenate([side.reshape(len(side), network.rank, -1) for side in sides], axis=-1)
     values = np.linalg.svd(rows, compute_uv=False)
