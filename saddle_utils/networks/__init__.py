@@ -156,10 +156,10 @@ def transformer(x: np.ndarray, y: np.ndarray) -> Transformer:
 
 def _prompts(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """z x_q' (samples, d^2), x_q (samples, d) and the label to predict (samples, 1) of prompts."""
-    if np.ndim(x) != 3 or np.shape(x)[:2] != np.shape(y):
+    if np.ndim(x) != 3 or np.shape(x)[:2] != np.shape(y) or np.shape(x)[1] < 2:
         raise ValueError(
             f"prompts {np.shape(x)} and labels {np.shape(y)}: wanted prompts (samples, tokens, d) "
-            "and one label for each token"
+            "of two tokens or more, and one label for each token"
         )
     x, y = _data(x, y)
     z = (y[:, :-1, None] * x[:, :-1]).sum(1)

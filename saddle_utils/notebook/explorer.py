@@ -27,6 +27,7 @@ class Slider:
     """A knob: first value, ends, and step; on a logarithmic scale the ends and step are exponents.
 
     A `view` slider only changes the picture: moving it draws again without simulating again.
+    ValueError where the first value does not lie between the ends.
     """
 
     value: float
@@ -36,6 +37,11 @@ class Slider:
     log: bool = False
     view: bool = False
     label: str = ""
+
+    def __post_init__(self) -> None:
+        low, high = self.ends()
+        if not low <= self.value <= high:
+            raise ValueError(f"the slider begins at {self.value}, outside {low:g} to {high:g}")
 
     def ends(self) -> tuple[float, float]:
         """The smallest and the largest value."""
@@ -103,6 +109,7 @@ class Explorer:
 
     `presets` are values by name, one button for each; "surprise me" and a way back to the first
     values are always there: "reset", unless a preset of no values gives it another name.
+    ValueError for a preset of a knob that is not there.
     `source` is where the explorer comes from, such as "quadratic_units.explorer": the function of
     a study that made it.
     """
@@ -115,6 +122,8 @@ class Explorer:
         self.source = _maker()
         self.first = {name: slider.value for name, slider in sliders.items()}
         presets = presets or {}
+        if unknown := {name for preset in presets.values() for name in preset} - set(sliders):
+            raise ValueError(f"presets of {', '.join(unknown)}; the knobs are {', '.join(sliders)}")
         back = {} if {} in presets.values() else {"reset": self.first}
         self.presets = back | {name: {**self.first, **some} for name, some in presets.items()}
         self._last: tuple[dict, Any] | None = None
@@ -133,6 +142,8 @@ class Explorer:
             self._last = (knobs, self.simulate(**knobs))
         with plt.rc_context(QUICK):
             fig = self.draw(self._last[1], **view)
+        if not isinstance(fig, Figure):
+            raise TypeError(f"`draw` must return its Figure; it returned {type(fig).__name__}")
         for axis in (axis for axes in fig.axes for axis in (axes.xaxis, axes.yaxis)):
             if isinstance(axis.get_major_locator(), AutoLocator):  # a tick costs what a curve does
                 axis.get_major_locator().set_params(nbins=5, steps=(1, 2, 5, 10))

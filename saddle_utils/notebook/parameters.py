@@ -1,6 +1,8 @@
 """The knobs of the notebooks: what each may be, checked before anything runs."""
 
+import os
 from collections.abc import Callable
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ Check = Callable[[Any], bool]
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value)
+    return isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
 
 
 def _positive(value: Any) -> bool:
@@ -23,7 +25,7 @@ def _positive(value: Any) -> bool:
 
 def _whole(low: int, high: int) -> tuple[Check, str]:
     def good(value: Any) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+        return isinstance(value, Integral) and not isinstance(value, bool) and low <= value <= high
 
     return good, f"a whole number from {low} to {high}"
 
@@ -54,7 +56,10 @@ RULES: dict[str, tuple[Check, str]] = {
         "a standard deviation above 0 and at most 1 (0 is a fixed point)",
     ),
     "n_seeds": _whole(1, 500),
-    "output_dir": (_or_none(lambda v: isinstance(v, str)), "a path, or None for `figures`"),
+    "output_dir": (
+        _or_none(lambda v: isinstance(v, (str, os.PathLike))),
+        "a path, or None for `figures`",
+    ),
     "device": (lambda v: v in ("cpu", "cuda", "auto", "torch"), '"cpu", "cuda" or "auto"'),
     "singular_values": (_listed(_positive, 1, 8), "a list of 1 to 8 positive numbers"),
     "panel": (lambda v: v in PANELS, f"one of {', '.join(PANELS)}"),

@@ -93,10 +93,12 @@ def distance(network: Network, relation: Relation, theta: np.ndarray) -> np.ndar
 def is_invariant(network: Network, relation: Relation) -> bool:
     """Whether gradient flow preserves the relation on any data (Theorem 3, completed by parity).
 
+    `relation` is one of those of `theory.manifolds`: `equal(units, i, j)`, `silent(units, i)`,
+    `proportional`, `dependent` or `spanned`.
     Linear in u: if the same combinations of v and of u vanish.  Otherwise: one silent unit, if
-    phi(.; 0) = 0; and v_i = a v_j, u_i = b u_j, if
-    a = b, and 1 unless phi has degree 1.  For b < 0 the unit is first replaced by its mirror image,
-    if phi has a parity.  ValueError for several relations at once in a network that is not linear.
+    phi(.; 0) = 0; and v_i = a v_j, u_i = b u_j, if a = b, and 1 unless phi has degree 1.  For b < 0
+    the unit is first replaced by its mirror image, if phi has a parity.  ValueError for several
+    relations at once in a network that is not linear.
     """
     if isinstance(network, Linear) or getattr(network, "phi", None) == "identity":
         return np.allclose(relation.v @ relation.v.T, relation.u @ relation.u.T)

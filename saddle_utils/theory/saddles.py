@@ -27,7 +27,8 @@ def embed(
     "copy" (i) u_H = u_i, v_H = g v_i, v_i <- (1 - g) v_i; "silent" (ii) u_H = 0, v_H = 0;
     "scaled" (iii, degree 1) u_H = gu u_i, v_H = gv v_i, v_i <- (1 - gu gv) v_i, with gu > 0 unless
     phi is linear; "combined" (iv, linear) u_H = sum gu_i u_i, v_H = sum gv_i v_i,
-    v_i <- v_i - gu_i v_H.  ValueError where the theorem does not cover the construction.
+    v_i <- v_i - gu_i v_H.  `rng` is a generator, such as `np.random.default_rng(0)`.  ValueError
+    where the theorem does not cover the construction.
     """
     if construction not in CONSTRUCTIONS:
         raise ValueError(f"unknown construction {construction!r}; known: {CONSTRUCTIONS}")
@@ -216,7 +217,11 @@ def narrow_level(
 
 
 def narrow_levels(network: Network, widest: int) -> np.ndarray:
-    """Best losses with 0, 1, ..., `widest` units, as fractions of the first, (widest + 1,)."""
+    """Best losses with 0, 1, ..., `widest` units, as fractions of the first, (widest + 1,).
+
+    Each is the best of 20 minimisations from random units (`narrow_level`): the levels that the
+    plateaus of wider networks lie at, or above where the first units to escape lead elsewhere.
+    """
     levels = [narrow_level(network, width) for width in range(1, widest + 1)]
     return np.array([network.zero_loss(), *levels]) / network.zero_loss()
 

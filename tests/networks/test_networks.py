@@ -354,6 +354,7 @@ GOOD = (np.ones((3, 2)), np.ones(3))
         (lambda: initial_units(networks.Autograd(len, *GOOD), 1, 0.1), "n_v and n_u"),
         (lambda: networks.attention_population(np.eye(2), 0), "a context of 1"),
         (lambda: networks.attention(np.ones((3, 4, 2)), np.ones((3, 5))), "one label"),
+        (lambda: networks.attention(np.ones((3, 1, 2)), np.ones((3, 1))), "two tokens"),
         (lambda: networks.attention_population(-np.eye(2), 3), "positive definite"),
         (lambda: initial_units(networks.linear(*GOOD), 0, 1e-3), "width is 0"),
         (lambda: initial_units(networks.linear(*GOOD), -4, 1e-3), "width is -4"),

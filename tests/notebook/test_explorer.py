@@ -64,6 +64,22 @@ def test_logarithmic_sliders_take_exponents():
     assert type(Slider(3, 1, 9).widget("x")).__name__ == "IntSlider"
 
 
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda draw: Slider(9, 0, 3), ValueError, "begins at 9, outside 0 to 3"),
+        (lambda draw: Slider(3.0, -6, -1, log=True), ValueError, "outside 1e-06 to 0.1"),
+        (lambda draw: Explorer(abs, draw, "", {"far": {"b": 2}}, a=Slider(1, 0, 3)),
+         ValueError, "presets of b; the knobs are a"),
+        (lambda draw: Explorer(lambda a: a, lambda a: None, "", a=Slider(1, 0, 3)),
+         TypeError, "must return its Figure; it returned NoneType"),
+    ],
+)  # fmt: skip
+def test_an_explorer_that_cannot_work_is_refused(make, error, words):
+    with pytest.raises(error, match=words):
+        make(lambda result: None)
+
+
 def test_a_choice_is_a_dropdown_of_names():
     seen = []
 

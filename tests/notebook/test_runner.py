@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 
 from saddle_utils.notebook import runner, tasks
@@ -156,6 +157,13 @@ def test_good_parameters_pass():
         knobs=None,
         lr=None,
     )
+
+
+def test_numbers_of_numpy_and_paths_are_parameters_too(tmp_path):
+    check_parameters(seed=np.int64(0), width=np.int32(5), init_scale=np.float32(0.1))
+    check_parameters(output_dir=tmp_path)
+    with pytest.raises(ValueError, match="width"):
+        check_parameters(width=True)
 
 
 def test_run_times_have_one_source_and_change_only_for_a_reason():
