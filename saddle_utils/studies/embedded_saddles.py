@@ -203,18 +203,22 @@ def hierarchy_picture(task: Linear, way: Sequence[Sequence[int]], width: int = 3
         index = saddles.saddle_index(task, points[modes])
         what, colour = (f"index {index}", INK) if index else ("minimum", GREEN)
         ax.plot(x, y, "o", color="white", mec=colour, mew=1.6, ms=9, zorder=3)
-        name = "{" + ", ".join(str(m + 1) for m in modes) + "}" if modes else "silent"
+        name = _set_name(modes)
         style = {"va": "baseline", "fontsize": 8.5, "fontweight": "normal"}
         style["path_effects"] = [withStroke(linewidth=3, foreground="white")]
         note(ax, f"{name}  {what}", (x, y), colour, (9, 4), **style)
     ax.set(xlabel="rank: width of the narrow network", ylabel="loss / initial loss")
     ax.set(xticks=range(count + 1), xlim=(-0.15, count + 0.75))
     alt = (
-        "Eight fixed points of a linear network by rank and loss, with saddle index 9 to 0; "
-        "the run passes silent, {1}, {1, 2} and {1, 2, 3}."
+        f"{len(points)} fixed points of a linear network by rank and loss, with their saddle "
+        f"index; the run passes {', then '.join(_set_name(modes) for modes in way)}."
     )
     modes = [" ".join(str(m + 1) for m in stage) for stage in way]
     return Picture(fig, "hierarchy", alt, {"stage": range(len(way)), "modes": modes})
+
+
+def _set_name(modes: Sequence[int]) -> str:
+    return "{" + ", ".join(str(m + 1) for m in modes) + "}" if modes else "silent"
 
 
 def walks_picture(walks: Sequence[dict]) -> Picture:

@@ -69,11 +69,17 @@ def measure_first_half_times(
     return np.array(times)
 
 
-def turning_angles(tasks: Sequence[Linear]) -> np.ndarray:
-    """Degrees between q_1, along which small units grow, and e_1 of the first saddle, (tasks,)."""
+def turns(tasks: Sequence[Linear]) -> tuple[np.ndarray, np.ndarray]:
+    """How far the first unit has to turn on its plateau, and how slowly it does, (tasks,) each.
+
+    Degrees between q_1, along which small units grow, and e_1 of the first saddle; and
+    lambda_2 / lambda_1, what the second mode explains over what the first does.
+    """
     q = np.array([np.linalg.svd(task.syz)[0][:, 0] for task in tasks])
     along = [linear.mode_projector(task, [0]) @ each for task, each in zip(tasks, q, strict=True)]
-    return np.degrees(np.arccos(np.minimum(np.linalg.norm(along, axis=1), 1)))
+    explained = np.array([-np.diff(linear_levels(task)) for task in tasks])
+    angles = np.degrees(np.arccos(np.minimum(np.linalg.norm(along, axis=1), 1)))
+    return angles, explained[:, 1] / explained[:, 0]
 
 
 def singular_values_picture(
@@ -129,18 +135,20 @@ def theorem4_picture(
 
 
 def general_covariance_picture(
-    scales: np.ndarray, slopes: np.ndarray, angles: np.ndarray
+    scales: np.ndarray, slopes: np.ndarray, angles: np.ndarray, ratios: np.ndarray
 ) -> Picture:
     """Slope of the plateau's length in ln(1/eps) over its limit, (tasks, decades).
 
-    Shaded by `turning_angles`, which are written beside tasks that miss their limit by a tenth.
+    Shaded by angle; angles and ratios (`turns`) stand beside tasks that miss their limit by a
+    tenth.
     """
     fig, ax = plt.subplots(figsize=(5.6, 3.2))
     middles, order = np.sqrt(scales[1:] * scales[:-1]), np.argsort(-angles)
     for k, colour in zip(order, shades(len(order), dark_first=True), strict=True):
         ax.semilogx(middles, slopes[k], "o-", color=colour, ms=3.5, lw=1.2)
         if np.abs(slopes[k, 0] - 1) > 0.1:
-            note(ax, f"{angles[k]:.0f}°", (middles[0], slopes[k, 0]), colour)
+            words, end = f"{angles[k]:.0f}°, λ₂/λ₁ = {ratios[k]:.2f}", (middles[0], slopes[k, 0])
+            note(ax, words, end, colour, (0, 9), ha="right")
     draw_levels(ax, [1], lw=1)
     ax.invert_xaxis()
     top = np.clip(1.2 * np.nanmax(slopes), 1.5, 2.5)

@@ -41,11 +41,12 @@ def test_the_first_unit_turns_from_the_fastest_direction_to_the_first_saddle():
     """By hand: the second input explains more than the first, which is stronger but larger."""
     across = networks.Linear(np.diag([2, 1.5]), np.diag([4.0, 1]), 4.0)
     (slanted,) = covariance_tasks(3, 1)
-    explained = slanted.syz @ np.linalg.solve(slanted.szz, slanted.syz.T)
-    cosine = np.linalg.svd(slanted.syz)[0][:, 0] @ np.linalg.eigh(explained)[1][:, -1]
-    found = linear_rank.turning_angles([whitened([2, 1]), across, slanted])
-    assert found[:2] == pytest.approx([0, 90], abs=1e-5)
-    assert np.cos(np.radians(found[2])) == pytest.approx(abs(cosine))
+    explained, e = np.linalg.eigh(slanted.syz @ np.linalg.solve(slanted.szz, slanted.syz.T))
+    cosine = np.linalg.svd(slanted.syz)[0][:, 0] @ e[:, -1]
+    angles, ratios = linear_rank.turns([whitened([2, 1]), across, slanted])
+    assert angles[:2] == pytest.approx([0, 90], abs=1e-5)
+    assert np.cos(np.radians(angles[2])) == pytest.approx(abs(cosine))
+    assert ratios == pytest.approx([1 / 4, 1 / 2.25, explained[0] / explained[1]])
 
 
 def test_the_third_drop_of_a_general_covariance():

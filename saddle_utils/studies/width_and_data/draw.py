@@ -114,9 +114,9 @@ def width_lottery_picture(
     words = [(f"{count} heads", c) for count, c in zip(heads[1:], colours, strict=True)]
     draw_words(ax, words[::-1], top=0.09 * (len(words) + 0.6))
     alt = (
-        "Share of 50 seeds whose first drop is over, over time, for 4, 16, 64 and 256 heads: "
-        "steps that follow the dashed law of the first of H, earlier and steeper for more "
-        "heads."
+        f"Share of {first.shape[1]} seeds whose first drop is over, over time, for {heads[1]} to "
+        f"{heads[-1]} heads: steps that follow the dashed law of the first of H, earlier and "
+        "steeper for more heads."
     )
     columns = {f"{count}_heads": law for count, law in zip(heads, laws, strict=True)}
     return Picture(fig, "width_lottery", alt, {"time": taus, **columns})
