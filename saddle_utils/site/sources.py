@@ -18,6 +18,10 @@ PAGES = Path(__file__).parent / "pages"  # what is written by hand
 NOTEBOOKS = PROJECT / "notebooks"
 FIGURES = PROJECT / "figures"
 WIDTH = 900  # pixels of a picture where its notebook does not say
+STILL = (  # below an explorer
+    "*Here the explorer is a picture. Its sliders move in the notebook; those of the six networks "
+    "of Figure 1 move [on a page of their own](../play.html).*"
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def write_sources(folder: Path) -> None:
     for path in paths:
         book = json.loads(path.read_text())
         pictures += prepare(book, path.stem, places)
-        book["cells"].insert(1, {**book["cells"][0], "id": "ways-in", "source": ways_in(path.stem)})
+        book["cells"].insert(1, _markdown("ways-in", ways_in(path.stem)))
         (folder / "notebooks" / path.name).write_text(json.dumps(book))
     tables = (FIGURES / name for name in ("BENCHMARKS.md", "BENCHMARKS_GPU.md"))
     benchmarks = "\n\n".join(path.read_text() for path in tables if path.exists())
@@ -88,8 +92,7 @@ def prepare(book: dict, name: str, places: dict[str, dict]) -> list[Shown]:
         places |= dict.fromkeys(claimed, place)
         images = [out for out in outputs if "image/png" in out.get("data", {})]
         if claimed or images:
-            mark = {"cell_type": "markdown", "id": anchor, "metadata": {}, "source": f"({anchor})="}
-            cells.append(mark)
+            cells.append(_markdown(anchor, f"({anchor})="))
         for out in images:
             about = out["metadata"].get("image/png", {})
             out["data"].pop("text/plain", None)
@@ -99,8 +102,15 @@ def prepare(book: dict, name: str, places: dict[str, dict]) -> list[Shown]:
             title = f"{name[:2]} · {heading}"
             shown.append(Shown(about.get("name", ""), page, anchor, title, image["alt"], png))
         cells.append(cell)
+        if images and "nbval-ignore-output" in tags:
+            cells.append(_markdown(f"still-{number}", STILL))
     book["cells"] = cells
     return shown
+
+
+def _markdown(name: str, source: str) -> dict:
+    """A cell of text."""
+    return {"cell_type": "markdown", "id": name, "metadata": {}, "source": source}
 
 
 def repository() -> str:

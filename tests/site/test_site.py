@@ -13,6 +13,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from saddle_utils.notebook.files import PROJECT
+from saddle_utils.notebook.tasks import explorers
 from saddle_utils.site import sources
 
 from .browser import needs_browser, needs_npm, serious
@@ -53,6 +54,11 @@ def test_ledgers_are_tables(pages, site):
 def test_the_api_begins_with_the_examples_of_the_readme(pages, site):
     text = pages[site / "api.html"].text
     assert 0 < text.index("functional_call") < text.index("drop at") < text.index("The names")
+
+
+def test_below_every_explorer_it_is_said_where_it_moves(pages, site):
+    pictures = [page.text.count("Here the explorer is a picture") for page in pages.values()]
+    assert sum(pictures) == len(explorers())
 
 
 def test_no_page_loads_anything_from_elsewhere(pages):
