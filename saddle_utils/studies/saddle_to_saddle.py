@@ -12,7 +12,7 @@ from mpl_toolkits.mplot3d.axes3d import Axes3D
 from ..dynamics import Trajectory, flow
 from ..networks import Linear, initial_units
 from ..notebook import Explorer, Picture, Slider
-from ..notebook.colours import BLUE, INK, ORANGE, shades
+from ..notebook.colours import BLUE, INK, ORANGE, RED, shades
 from ..notebook.look import draw_loss
 from .figure1 import PanelRun, draw_panel
 
@@ -90,7 +90,7 @@ def draw_landscape(ax: Axes3D, scene: Landscape, run: Trajectory, mesh: int = 60
         height = net.loss(scene.units(x, y)) + lift
         ax.plot(x, y, height, color="white", lw=1.3, ls=(0, (4, 2)), zorder=2)
     path = scene.coordinates(run.theta)
-    ax.plot(*path.T, run.losses + 2 * lift, color=ORANGE, lw=2.6, zorder=3)
+    ax.plot(*path.T, run.losses + 2 * lift, color=RED, lw=2.6, zorder=3)
     labels = (
         ("saddle, width 0", -0.1, 0.2),
         ("saddle, width 1", -0.3, -0.32),
@@ -131,7 +131,7 @@ def explorer() -> Explorer:
         draw_landscape(ax, *found, mesh=18)
         ax.view_init(elev=33, azim=angle)
         run = found[1]
-        draw_loss(right.subplots(), run.times, run.losses / run.losses[0], colour=ORANGE)
+        draw_loss(right.subplots(), run.times, run.losses / run.losses[0], colour=RED)
         return fig
 
     return Explorer(
@@ -156,7 +156,7 @@ def fig1_picture(
     _letter(left, "A", "Loss of a linear network of two units")
     key = (
         ("height: loss; dashed: invariant manifolds, one unit silent", INK),
-        ("gradient flow of all eight weights, from small ones", ORANGE),
+        ("gradient flow of all eight weights, from small ones", RED),
         ("B to G: this run", BLUE),
         ("B to G: the paper, digitised", ORANGE),
         ("B to G: theory, dashed", INK),
