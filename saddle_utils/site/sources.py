@@ -20,7 +20,7 @@ FIGURES = PROJECT / "figures"
 WIDTH = 900  # pixels of a picture where its notebook does not say
 STILL = (  # below an explorer
     "*Here the explorer is a picture. Its sliders move in the notebook; those of the six networks "
-    "of Figure 1 move [on a page of their own](../play.html).*"
+    'of Figure 1 move <a href="../play.html">on a page of their own</a>.*'
 )
 
 
