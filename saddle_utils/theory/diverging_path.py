@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.interpolate import CubicHermiteSpline
 
-from ..dynamics import Trajectory, flow
+from ..dynamics import RunFailedError, Trajectory, flow
 from ..networks import Network, Pointwise, Quadratic
 from ..observables import dense_loss
 from .activations import taylor
@@ -20,6 +20,8 @@ from .waiting import Drop, Escape, FirstEscape, degree_at_zero, residual_task
 POWERS = {2: "square", 3: "cubic"}  # activations of one order
 LONGEST = 1e3, 1e5  # a drop is followed for so many growth times of its unit; that of units of rank
 ARRIVED = 1e-5  # a narrow network whose gradient is this fraction of its largest is at its saddle
+RESTS = 1e-10  # and one at rest has no more than this
+MOST = 4000  # steps in a tenth of that time, after which a narrow network is given up
 SLIGHT = 0.1  # of the largest singular value of a unit: a direction that ends smaller has no drop
 
 
@@ -64,9 +66,15 @@ def diverging_drop(network: Network, start: np.ndarray, dormant: np.ndarray) -> 
     """
     ranks = getattr(network, "rank", 1) > 1
     rtol = 1e-6 if network.degree is None else 1e-8  # the escape neglects further orders
-    unit = start[-1:]
-    fold = np.linalg.norm(unit) / np.abs(lowest_field(network, unit)).max()
-    run = flow(network, start, LONGEST[ranks] * fold, rtol=rtol)
+    growth = np.abs(lowest_field(residual_task(network, start[:-1]), start)).max(-1)
+    fold = 1 / (growth / np.linalg.norm(start, axis=-1)).max()
+    longest = LONGEST[ranks] * fold
+    run = flow(network, start, longest / 10, rtol=rtol)
+    if len(run.times) > MOST:
+        raise RunFailedError(f"{len(start)} units creep on: {MOST} steps do not bring them to rest")
+    slopes = np.abs(network.field(run.theta)).max((1, 2))
+    if slopes[-1] > RESTS * slopes.max():
+        run = flow(network, start, longest, rtol=rtol)
     kicked = dormant + lowest_field(_impulse(network, run), dormant)
     slopes = np.abs(network.field(run.theta)).max((1, 2))
     moving = np.flatnonzero(slopes > ARRIVED * slopes.max())

@@ -4,6 +4,8 @@ A dormant unit sees only the residual r of its saddle.  It turns until it grows 
 along a local maximum of |E[r sigma(u . x)]| over directions u, or until it is off on all samples.
 Units of one direction, a ray, act as one (Theorem 3 iii).  The field jumps at kinks, where a unit
 switches on a sample, and units slide along kinks; so all flows here take short steps of fixed size.
+A step of Heun's method multiplies what grows at a rate r by 1 + h + h^2 / 2, with h = r step, and
+not by exp h: so a time is read off what a unit has grown meanwhile (`_clock`).
 """
 
 from dataclasses import dataclass
@@ -36,13 +38,14 @@ def first_ray_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
     fold = efold_time(rest)
     path = _steps(rest, TINY * dormant, STEP * fold, TURN) / TINY
     last = path[-1]
-    field, norm = rest.field(TINY * last) / TINY, np.linalg.norm(last, axis=-1)
+    norms = np.linalg.norm(path, axis=-1)
+    field, norm, clocks = rest.field(TINY * last) / TINY, norms[-1], _clock(norms, STEP * fold)
     ray = _unit(last)
     rates = (ray * field).sum(-1) / np.maximum(norm, 1e-300)
     growing = rates * fold > 1e-3
     reach, _ = best_amplitude(rest, ray[np.where(growing, rates, -np.inf).argmax()][None])
     with np.errstate(divide="ignore", invalid="ignore"):
-        due = np.where(growing, np.log(reach / norm) / rates, np.inf)
+        due = np.where(growing, clocks[-1] + np.log(reach / norm) / rates, np.inf)
     recruit = int(due.argmin())
     same, rate = growing & (ray @ ray[recruit] > 0.99), max(rates[recruit], 1e-300)
     way = concat([_unit(part) for part in rest.split(ray[recruit])]) / np.sqrt(2)
@@ -51,17 +54,17 @@ def first_ray_escape(rest: Pointwise, dormant: np.ndarray) -> FirstEscape:
 
     def at(size: float) -> Escape:
         more = np.log(size / total) / rate if growing.any() else np.inf
-        time, now = max(more + TURN * STEP * fold, 0), last
+        time, now = max(more + clocks[-1, recruit], 0), last
         unit, together = size * way, same
         if more < 0:  # units still turn when it escapes
-            place = min(time / (STEP * fold), TURN - 1e-9)
-            k = int(place)
+            place = np.interp(time, clocks[:, recruit], np.arange(TURN + 1))
+            k = min(int(place), TURN - 1)
             now = path[k] + (place - k) * (path[k + 1] - path[k])
             lone = _unit(now)
             together = lone @ lone[recruit] > 1 - ALIKE
             unit = np.linalg.norm(now[together]) * lone[recruit]
         elif np.isfinite(more):
-            now = np.exp(rates * more)[:, None] * last
+            now = np.exp(rates * (time - clocks[-1]))[:, None] * last
         return Escape(time, unit[None], np.where(together[:, None], 0, now), rival)
 
     return FirstEscape(way, recruit, at)
@@ -82,7 +85,8 @@ def ray_drop(network: Pointwise, start: np.ndarray, dormant: np.ndarray) -> Drop
     kept = fell & (own | (norm > SEEN * norm.max()))
     rest = _steps(network, path[-1, kept], long, SETTLE)
     duration = step * (len(path) - 1)
-    times, losses = step * np.arange(len(path)), network.loss(path[:, fell])
+    escaping = np.linalg.norm(path[:, len(start) - 1], axis=-1)
+    times, losses = _clock(escaping, step), network.loss(path[:, fell])
     if not cut:
         times = np.append(times, duration + long * np.arange(1, SETTLE + 1))
         losses = np.append(losses, network.loss(rest[1:]))
@@ -125,6 +129,14 @@ def _fall(
     cut = bool(large.any())
     stop = int(large.any(1).argmax()) if cut else rest
     return seen, whole[: stop + 1], cut, [float(alone)] if alone - level > MERGED * top else []
+
+
+def _clock(norms: np.ndarray, step: float) -> np.ndarray:
+    """Times (T, \\*units) by which units of these norms have grown so, in T - 1 steps of Heun."""
+    grown = np.maximum(np.diff(np.log(np.maximum(norms, 1e-300)), axis=0), 0)
+    h = np.sqrt(2 * np.exp(grown) - 1) - 1
+    times = np.cumsum(np.where(h > 1e-8, grown / np.maximum(h, 1e-8), 1), axis=0)
+    return step * np.concatenate([0 * times[:1], times])
 
 
 def _steps(network: Pointwise, theta: np.ndarray, step: float, count: int) -> np.ndarray:

@@ -419,6 +419,17 @@ def test_drops_before_a_narrow_network_gets_stuck_are_returned(monkeypatch, aske
 
 
 @pytest.mark.filterwarnings("error")
+def test_units_that_creep_are_given_up_in_doubt(monkeypatch):
+    """A narrow network that does not come to rest in so many steps costs no more than these."""
+    net = other_tasks(921, 1)["cubic"]
+    theta0 = 1e-3 * initial_units(net, 6, 1.0, [1])
+    whole = predict(net, theta0, 2)
+    assert np.isfinite(whole.times).all()
+    monkeypatch.setattr(diverging_path, "MOST", 20)
+    found = predict(net, theta0, 2)
+    assert np.isnan(found.times).all() and found.doubtful.all()
+
+
 @pytest.mark.parametrize("kind", ["linear", "quadratic", "relu", "cubic", "tanh", "softplus"])
 def test_where_there_is_nothing_to_learn_nothing_drops(kind):
     """Labels of zero, for which all rates are zero too."""

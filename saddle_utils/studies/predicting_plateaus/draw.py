@@ -76,7 +76,7 @@ def predicted_times_picture(table: pd.DataFrame) -> Picture:
     alt = (
         "Predicted against measured times of some 320 drops of seven architectures, over eight "
         "decades: on the diagonal. Below, the errors by architecture: medians from a millionth for "
-        "quadratic units to a tenth of a percent for ReLU; large errors are hollow."
+        "quadratic units to hundredths of a percent for ReLU; large errors are hollow."
     )
     shown = ["kind", "run", "drop", "scale", "doubt"]
     shown += ["predicted_time", "time", "predicted_level", "level"]
@@ -161,7 +161,8 @@ def predicted_others_picture(table: pd.DataFrame, others: pd.DataFrame) -> Pictu
     _draw_coverage(right, both)
     alt = (
         "Left: errors of predicted times for twelve other kinds of networks, a row of dots each, "
-        "logarithmic: from a millionth for linear ones and tanh to tenths of a percent for ReLU. "
+        "logarithmic: from a millionth for linear ones and tanh to hundredths of a percent for "
+        "ReLU. "
         "Right: the share of times in their intervals, for all nineteen kinds, around the nine "
         "tenths claimed."
     )
@@ -212,8 +213,8 @@ def predicted_scales_picture(table: pd.DataFrame) -> Picture:
     alt = (
         "Error of the time over the initial scale, by architecture, log-log: quadratic and "
         "attention fall in proportion to the scale to a floor of 3e-7, linear ones to 1e-5; "
-        "ReLU stays at a tenth of a percent. The leading logarithm alone stays between 10 and 30 "
-        "percent, on a dashed line of 1 / ln(1/eps)."
+        "ReLU stays at hundredths of a percent. The leading logarithm alone stays between 10 and "
+        "30 percent, on a dashed line of 1 / ln(1/eps)."
     )
     shown = ["kind", "scale", "time_error", "log_error"]
     return Picture(fig, "predicted_scales", alt, dict(table[shown]))
@@ -241,7 +242,7 @@ def predicted_failures_picture(
         "Left: errors of plateau levels over how close the strengths are, up to 20 percent "
         "for levels of saddles, below one for the closed solution. Middle: rates of tearing, "
         "on the diagonal. Right: errors of second drops of ReLU networks over e-folds of "
-        "tearing: a tenth of a percent and less, but for few in the doubted region beyond four."
+        "tearing: hundredths of a percent and less, but for few in the doubted region beyond four."
     )
     data = dict(close[["ratio", "drop", "level", "predicted_level", "closed_level"]])
     tables = {"rates": {"predicted": rates[:, 0], "measured": rates[:, 1]}}
