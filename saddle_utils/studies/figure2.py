@@ -29,19 +29,9 @@ Pair = tuple[Curves, Curves]  # of the linear network and of attention
 
 
 def curve_table(knob: str, values: Sequence[float], curves: Curves) -> dict[str, list]:
-    """The numbers behind `draw_curves` as columns of one length."""
+    """The numbers behind `draw_both` as columns of one length."""
     pairs = zip(values, curves, strict=True)
     return one_table({knob: value, "time": times, "loss": loss} for value, (times, loss) in pairs)
-
-
-def draw_curves(ax: Axes, curves: Curves, words: Sequence[str] = ()) -> None:
-    """Losses over time, the dark curve (times, losses) last, and `words` that name the curves."""
-    colours = shades(len(curves))
-    for (times, losses), colour in zip(curves, colours, strict=True):
-        ax.plot(times, losses, color=colour, lw=1.5, alpha=0.9)
-    ends = [times[np.argmax(losses < losses[-1] + 0.01)] for times, losses in curves]
-    ax.set(xlim=(0, 1.12 * max(ends)), ylim=(-0.03, 1.05), ylabel="loss / initial loss")
-    draw_words(ax, list(zip(words, colours, strict=False)), 1.0, 0.085)
 
 
 def power(value: float) -> str:
@@ -54,17 +44,20 @@ def draw_both(
     axes: Sequence[Axes], pair: Pair, scale: ArrayLike, words: Sequence[Sequence[str]] = ((), ()),
     unit: str = "ε",
 ) -> None:  # fmt: skip
-    """Losses of both networks on two axes, with words for the curves of each.
+    """Losses of both networks on two axes, the dark curve last, with words that name the curves.
 
     Attention's are over time times `scale`, one or one for each curve, which is called `unit`.
     """
-    linear, attention = pair
-    scales = np.broadcast_to(scale, len(attention))
-    scaled = [(times * e, loss) for (times, loss), e in zip(attention, scales, strict=True)]
-    draw_curves(axes[0], linear, words[0])
-    draw_curves(axes[1], scaled, words[1])
-    axes[0].set(xlabel="gradient-flow time", title="linear network")
-    axes[1].set(xlabel=f"gradient-flow time × {unit}", title="linear attention", ylabel="")
+    for ax, curves, names, factor in zip(axes, pair, words, (1, scale), strict=True):
+        colours, factors = shades(len(curves)), np.broadcast_to(factor, len(curves))
+        scaled = [(times * e, loss) for (times, loss), e in zip(curves, factors, strict=True)]
+        for (times, losses), colour in zip(scaled, colours, strict=True):
+            ax.plot(times, losses, color=colour, lw=1.5, alpha=0.9)
+        ends = [times[np.argmax(losses < losses[-1] + 0.01)] for times, losses in scaled]
+        ax.set(xlim=(0, 1.12 * max(ends)), ylim=(-0.03, 1.05))
+        draw_words(ax, list(zip(names, colours, strict=False)), 1.0, 0.085)
+    axes[0].set(xlabel="gradient-flow time", title="linear network", ylabel="loss / initial loss")
+    axes[1].set(xlabel=f"gradient-flow time × {unit}", title="linear attention")
 
 
 QUANTILES = (0.1, 0.5, 0.9)  # of a band over seeds

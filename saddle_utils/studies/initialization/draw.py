@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 
 from ...datasets import figure2_network, power_law
@@ -141,13 +140,6 @@ def _map(
     return ax.pcolormesh(x, np.log10(scales), values, **style)
 
 
-def _boundary(
-    ax: Axes, kappas: np.ndarray, scales: np.ndarray, values: np.ndarray, levels: Sequence[float]
-) -> QuadContourSet:
-    style = {"colors": INK, "linewidths": 1.2, "linestyles": [DASHED]}
-    return ax.contour(kappas, np.log10(scales), np.log(values), np.log(levels), **style)
-
-
 def _draw_regions(ax: Axes, kappas: np.ndarray, scales: np.ndarray, calm: np.ndarray) -> None:
     """The theory's number of plateaus: boundaries, and the number in the middle of its region."""
     lines = first_times(np.log10(scales), np.log(calm), np.log(0.1))  # (kappas, drops)
@@ -188,7 +180,9 @@ def phases_linear_picture(
         bar = fig.colorbar(mesh, ax=ax, orientation="horizontal", aspect=26, extend="both")
         ticks = range(-3, high + 1)
         bar.set_ticks(ticks, labels=[f"$10^{{{t}}}$" if t else "1" for t in ticks])
-        lines = _boundary(ax, *grid, wide[name], levels)
+        style = {"colors": INK, "linewidths": 1.2, "linestyles": [DASHED]}
+        logs = np.log10(grid_scales), np.log(wide[name]), np.log(levels)
+        lines = ax.contour(grid_kappas, *logs, **style)
         ax.clabel(lines, fmt=lambda v: f"{np.exp(v):.3g}", fontsize=8, inline_spacing=2)
     write(axes[2], grid_kappas.mean(), -4, "rich: learning makes the kernel")
     write(axes[2], grid_kappas.mean(), -0.4, "lazy: the kernel stays")
