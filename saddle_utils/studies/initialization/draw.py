@@ -42,7 +42,7 @@ def _draw_waits(ax: Axes, predicted: np.ndarray, measured: np.ndarray, in_time: 
     dashed(ax, ends, ends, zorder=4)
     if not good.all():
         words = ["hollow: late", "at the saddle"]
-        words += ["triangle: off the panel"] * bool((measured > top).any())
+        words += ["triangle: above"] * bool((measured > top).any())
         draw_words(ax, [(word, RED) for word in words], 0.31)
 
 
