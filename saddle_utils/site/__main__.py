@@ -17,7 +17,7 @@ SOURCES = PROJECT / "build" / "site-sources"
 def build(site: Path = SITE, sources: Path = SOURCES) -> int:
     """Write the sources, run Sphinx on them, add the explorable page; Sphinx's exit code.
 
-    FileNotFoundError, with what to install, where there is no npm.
+    OSError, with what to install or to do, where there is no npm or it cannot fetch.
     """
     modules = install_modules()
     write_sources(sources)
@@ -37,7 +37,7 @@ def main() -> int:
     start = time.perf_counter()
     try:
         code = build()
-    except FileNotFoundError as error:
+    except OSError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if code == 0:

@@ -21,7 +21,7 @@ NODE = PROJECT / "build" / "page"  # where the modules from npm lie
 def install_modules() -> Path:
     """Folder with the page's sources and the npm modules of its package.json, installed if new.
 
-    FileNotFoundError, with what to install, where there is no npm.
+    FileNotFoundError, with what to install, where there is no npm; OSError where it cannot fetch.
     """
     if shutil.which("npm") is None:
         raise FileNotFoundError("the page is bundled by npm modules: install Node.js with npm")
@@ -32,7 +32,8 @@ def install_modules() -> Path:
         shutil.copy(path, NODE / path.name)
     if not kept.exists() or kept.read_text() != wanted:
         command = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--silent"]
-        subprocess.run(command, cwd=NODE, check=True)
+        if subprocess.run(command, cwd=NODE, check=False).returncode:
+            raise OSError(f"`{' '.join(command[:-1])}` failed in {NODE}: it needs the npm registry")
         kept.write_text(wanted)
     return NODE
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -97,6 +98,15 @@ def test_every_claim_links_to_the_cell_that_checks_it(pages, site):
     names = {row["name"] for ledger in ledgers for row in ledger}
     assert {row.find("a").text for row in rows} == names
     assert all("#" in row.find("a")["href"] for row in rows)
+
+
+def test_a_registry_that_does_not_answer_is_said(monkeypatch, tmp_path, capsys):
+    (tmp_path / "npm").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "npm").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr("saddle_utils.site.page.NODE", tmp_path / "node")
+    assert importlib.import_module("saddle_utils.site.__main__").main() == 2
+    assert "it needs the npm registry" in capsys.readouterr().err
 
 
 def test_binder_and_colab_are_offered_where_the_address_is_known(monkeypatch):

@@ -47,6 +47,7 @@ export function clocks(root) {
     const scale = 10 ** -Number(input.value), waits = [linear, quadratic].map((law) => law(scale));
     dots.forEach((dot, k) => dot.attr("cx", x(scale)).attr("cy", y(waits[k])));
     const words = waits.map((wait) => Math.round(wait).toLocaleString("en"));
+    input.setAttribute("aria-valuetext", scale.toExponential(0));
     output.textContent = `From ${scale.toExponential(0)}: ${words[0]} epochs for the linear network, ${words[1]} for the quadratic one.`;
     svg.attr("aria-label", `Epochs until the first drop over the initial scale. ${output.textContent}`);
   };
