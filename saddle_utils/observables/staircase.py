@@ -61,9 +61,12 @@ class Staircase:
         lines = []
         for k, level in enumerate(self.levels):
             if 0 < k:
+                late, off = (  # to one digit, 10 rather than 1e+01
+                    float(f"{errors[k - 1]:.1g}") for errors in (self.time_errors, self.size_errors)
+                )
                 lines.append(
-                    f"  drop at {self.half_drops[k - 1]:.5g} +- {self.time_errors[k - 1]:.1g}"
-                    f" by {self.sizes[k - 1]:.4g} +- {self.size_errors[k - 1]:.1g}"
+                    f"  drop at {self.half_drops[k - 1]:.5g} +- {late:g}"
+                    f" by {self.sizes[k - 1]:.4g} +- {off:g}"
                 )
             rests = "rests" if self.rests[k] else "creeps"
             lines.append(f"{level:.4g} from {self.starts[k]:.5g} to {self.ends[k]:.5g}, {rests}")

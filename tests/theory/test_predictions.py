@@ -199,6 +199,22 @@ def test_a_silent_unit_changes_nothing(kind):
     np.testing.assert_array_equal(there.doubtful, here.doubtful)
 
 
+@pytest.mark.parametrize("samples", [1, 2, 3])
+def test_outputs_beyond_the_rank_of_a_task_are_no_modes(samples):
+    """Fewer samples than outputs: what is left of the other modes is rounding."""
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        x, y = rng.standard_normal((2, samples, 4)) * np.logspace(0, -1, samples)[:, None]
+        net = networks.linear(x, y)
+        theta0 = networks.initial_units(net, 8, 1e-6, [3])
+        found = predict(net, theta0, 1)
+        run = flow(net, theta0[0], np.linspace(0, 1.3 * found.times[0, 0], 4001))
+        middle = (found.levels[0, 0] + found.levels[0, 1]) / 2
+        assert np.interp(-middle, -run.losses, run.times) == pytest.approx(
+            found.times[0, 0], rel=1e-3
+        )
+
+
 def test_runs_may_share_the_data_of_one_network():
     net = panel("fig1g").network
     theta0 = networks.initial_units(net, 10, 1e-4, [0, 1, 2])

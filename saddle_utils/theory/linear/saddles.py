@@ -42,16 +42,17 @@ def mode_projector(network: Linear, modes: list[int]) -> np.ndarray:
 def learned_shares(network: Linear, maps: np.ndarray) -> np.ndarray:
     """How much of each mode maps (\\*n, outputs, inputs) have learned, 1 for all, (\\*n, modes).
 
-    It is e_k' M b_k / |b_k|^2 with b_k = e_k' Syz Szz^-1, -inf where b_k = 0.  ValueError for a
-    convolution.
+    It is e_k' M b_k / |b_k|^2 with b_k = e_k' Syz Szz^-1, -inf where b_k is 0 to rounding, as of
+    the outputs beyond the rank of the task.  ValueError for a convolution.
     """
     refuse_convolution(network)
     best = best_map(network)
     e = np.linalg.eigh(best @ network.syz.T)[1][:, ::-1]
     b = e.T @ best
     size = (b**2).sum(1)
-    shares = ((e.T @ maps) * b).sum(-1) / np.where(size > 0, size, 1)
-    return np.where(size > 0, shares, -np.inf)
+    learnable = size > 1e-24 * size.max()
+    shares = ((e.T @ maps) * b).sum(-1) / np.where(learnable, size, 1)
+    return np.where(learnable, shares, -np.inf)
 
 
 def escape_rates(network: Linear, modes: list[int]) -> np.ndarray:
