@@ -226,7 +226,10 @@ def walks_picture(walks: Sequence[dict]) -> Picture:
 
     Each walk (`walk_of`) has the keys title, epochs, gaps (T, 3), index (T,), plateau (start, end).
     """
-    fig, axes = plt.subplots(4, 3, figsize=(9, 6.2), height_ratios=(2, 1, 2, 1), sharex=True)
+    fig, axes = plt.subplots(
+        4, 3, figsize=(9, 6.2), height_ratios=(2, 1, 2, 1), sharex=True, layout="none"
+    )  # twelve axes: the layout solver would take longer than the picture
+    fig.subplots_adjust(left=0.065, right=0.98, bottom=0.065, top=0.965, hspace=0.27, wspace=0.25)
     words = [("to width 0", FAINT), ("to width 1", BLUE), ("to width 2", GREEN)]
     draw_words(axes[0, 0], words, top=0.38, x=0.75)
     for k, walk in enumerate(walks):
