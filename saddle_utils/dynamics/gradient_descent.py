@@ -65,7 +65,7 @@ def descend(
         raise ValueError(f"the learning rate is {lr}; it must be positive and finite")
     if steps < 1 or every < 1:
         raise ValueError(f"steps ({steps}) and every ({every}) must be 1 or more")
-    device = resolve_device(device)
+    device, lr = resolve_device(device), float(lr)
     theta, basis = network.check(theta0), None
     if reduce and rule is gradient and isinstance(theta, np.ndarray):
         basis, theta = network.reduce(theta)

@@ -14,6 +14,7 @@ class Autograd(Network):
 
     `predict(theta, x)` maps one set of units (units, n_v + n_u) and data x to predictions of the
     shape of y (samples first).  Takes numpy arrays or torch tensors, and answers in kind.
+    ValueError for labels that are not finite, and for predictions that have another shape.
     """
 
     predict: Callable[[Array, Array], Array]
@@ -23,6 +24,11 @@ class Autograd(Network):
     n_u: int = 0
     degree: float | None = None
     parity: int = 0
+
+    def __post_init__(self) -> None:
+        vars(self).update(x=_double(self.x), y=_double(self.y))
+        if not bool((abs(self.y) < float("inf")).all()):
+            raise ValueError("y holds values that are not finite (nan or inf)")
 
     @property
     def samples(self) -> int:
@@ -40,7 +46,13 @@ class Autograd(Network):
     def _one(self, theta: Array) -> Array:
         """The loss of one set of units (units, features), a tensor."""
         x, y = self._tensors(theta)
-        return ((y - self.predict(theta, x)) ** 2).sum() / (2 * y.shape[0])
+        found = self.predict(theta, x)
+        if found.shape != y.shape:
+            raise ValueError(
+                f"predict returns shape {tuple(found.shape)} where y has {tuple(y.shape)}; wanted "
+                "the same"
+            )
+        return ((y - found) ** 2).sum() / (2 * y.shape[0])
 
     def _mapped(self, function: Callable, theta: Array) -> list[Array]:
         """What a function of one set of units returns, each part for every run of an ensemble."""
@@ -81,3 +93,11 @@ class Autograd(Network):
 
         hessian = torch.func.hessian(self._one)(torch.as_tensor(theta))
         return -hessian.numpy().reshape((theta.size,) * 2)
+
+
+def _double(data: Array) -> Array:
+    """The data in double precision; whole numbers, such as tokens, as they are."""
+    if hasattr(data, "detach"):
+        return data.detach().double() if data.is_floating_point() else data
+    data = np.asarray(data)
+    return data.astype(float) if data.dtype.kind == "f" else data

@@ -368,3 +368,27 @@ GOOD = (np.ones((3, 2)), np.ones(3))
 def test_bad_input_is_refused_in_words(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_models_of_ones_own_are_refused_where_they_would_broadcast():
+    """Predictions (N,) of labels (N, 1), and labels that are no numbers, are errors; single
+    precision and lists count as what they are."""
+    rng = np.random.default_rng(5)
+    x, theta = rng.standard_normal((6, 3)), rng.standard_normal((2, 4))
+    y = x[:, :1]
+
+    def model(theta, x):
+        return (x @ theta[:, 1:].T) @ theta[:, :1]
+
+    net = networks.Autograd(model, x, y, 1, 3)
+    flat = networks.Autograd(lambda theta, x: model(theta, x)[:, 0], x, y, 1, 3)
+    for wrong in (flat.loss, flat.field, lambda theta: flat.loss(theta[None])):
+        with pytest.raises(ValueError, match=r"predict returns shape \(6,\) where y has \(6, 1\)"):
+            wrong(theta)
+    with pytest.raises(ValueError, match="y holds values that are not finite"):
+        networks.Autograd(model, x, y * np.nan, 1, 3)
+    single = np.float32(x)
+    for data in (single, single.tolist(), torch.as_tensor(single)):
+        near = networks.Autograd(model, data, y, 1, 3)
+        np.testing.assert_allclose(near.field(theta), net.field(theta), rtol=1e-5)
+        assert near.field(theta).dtype == float
