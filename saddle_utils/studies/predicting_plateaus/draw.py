@@ -271,7 +271,7 @@ def _draw_torn(ax: Axes, later: pd.DataFrame) -> None:
     ax.set(xscale="log", xlim=(0.015, 200), xlabel="e-folds of tearing, predicted")
     ax.set_title("times of second drops, ReLU")
     words = [(kind, ALL[kind]) for kind in later["kind"].unique()]
-    draw_words(ax, words, 0.16, x=0.03, ha="left")
+    draw_words(ax, words, 0.98, x=0.03, ha="left")
 
 
 def example_figure(shown: dict) -> Figure:
