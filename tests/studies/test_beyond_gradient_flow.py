@@ -63,6 +63,19 @@ def test_the_edge_of_stability_is_where_descent_stops_settling():
         descend(net, initial_units(net, 6, 0.01, 9), 2.1 * edge, 400)
 
 
+@pytest.mark.parametrize("seed", [0, 1, 5])
+def test_the_edge_of_relu_units_is_that_of_their_data_whatever_rounding_leaves_at_the_kinks(seed):
+    net = panel("fig1d").network
+    found = beyond_gradient_flow.measure_learning_rates(
+        net, initial_units(net, 50, 1e-6, seed), 50, [0.2]
+    )
+    start = initial_units(net, 50, 0.01, seed)
+    low, high = np.sort(
+        beyond_gradient_flow.last_losses(net, start, np.array([0.98, 1.02]) * found.edge, last=2)
+    )
+    assert low.max() < 1e-9 and np.diff(high) > 1e-3
+
+
 def test_progress_counts_modes_at_any_covariance():
     net = regression(5).network
     for modes, expected in (([], [0, 0]), ([0], [1, 0]), ([1], [0, 1]), ([0, 1], [1, 1])):

@@ -240,9 +240,8 @@ def training_figure(found: tuple[Trajectory, Sequence[float], str]) -> Figure:
     shown = np.linspace(0, steps[-1], 300).astype(int)
     values = np.linalg.svd(run.theta[shown], compute_uv=False)
     for column, colour in enumerate((BLUE, ORANGE, FAINT, FAINT)):
-        right.semilogy(shown, values[:, column], color=colour, lw=1.3)
-    right.minorticks_off()
-    right.set(xlabel="step", title="singular values of the units")
+        right.plot(shown, np.log10(values[:, column]), color=colour, lw=1.3)
+    right.set(xlabel="step", title="singular values of the units, log10")
     return fig
 
 
@@ -262,7 +261,8 @@ def explorer() -> Explorer:
         end = 1.4 * np.log(1 / init_scale) / second + 15
         steps = 60 + int({"gradient descent": end, "momentum": end / 2, "Adam": 0.5}[rule] / lr)
         theta0 = initial_units(data.network, 20, init_scale, [seed])
-        batches = sample_batches(data, 2**batch, 1, np.random.default_rng(seed), noise)
+        rng, all_of_it = np.random.default_rng(seed), 2**batch == len(data.x) and not noise
+        batches = None if all_of_it else sample_batches(data, 2**batch, 1, rng, noise)
         run = descend(data.network, theta0, lr, steps, batches=batches, rule=RULES[rule])
         return run.member(0), linear_levels(data.network)[:3], rule
 

@@ -15,6 +15,7 @@ from ...dynamics import descend, flow, flows, sweep_over
 from ...networks import Linear, Network
 from ...observables import drop_times, first_times
 from ...theory.finite_steps import slowdown
+from ...theory.relu import relu_directions
 
 RULES = {
     "gradient descent": dynamics.gradient, "momentum": dynamics.momentum(), "Adam": dynamics.adam(),
@@ -78,7 +79,14 @@ def measure_delays(
 
 
 def edge_of_stability(network: Network, theta: np.ndarray) -> float:
-    """2 / (largest curvature at theta): the largest lr at which gradient descent settles there."""
+    """2 / (largest curvature at theta): the largest lr at which gradient descent settles there.
+
+    Each ray of panel 1D's ReLU network is orthogonal to the samples of the others, on the kink,
+    where rounding decides what their units add to the Hessian.  But the curvature of balanced units
+    is known: twice the rate at which they grew.
+    """
+    if getattr(network, "phi", None) == "relu":
+        return float(1 / relu_directions(network).rates[0])
     return 2 / float(np.linalg.eigvalsh(-network.jacobian(theta))[-1])
 
 

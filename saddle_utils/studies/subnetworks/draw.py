@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import PatchCollection
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
 from ...notebook import Explorer, Picture, Slider
@@ -30,8 +30,9 @@ LEFT = {"x": 0.02, "ha": "left"}
 
 def draw_cells(ax: Axes, x: pd.Series, y: pd.Series, verdicts: pd.Series) -> None:
     """A cell around each (x, y), in the colour of its verdict."""
-    cells = [plt.Rectangle(at, 0.94, 0.9) for at in zip(x - 0.47, y - 0.45, strict=True)]
-    ax.add_collection(PatchCollection(cells, color=verdicts.map(COLOURS), alpha=0.45, lw=0))
+    corners = np.array([(-0.47, -0.45), (0.47, -0.45), (0.47, 0.45), (-0.47, 0.45)])
+    cells = np.stack([x, y], axis=-1)[:, None] + corners
+    ax.add_collection(PolyCollection(cells, color=verdicts.map(COLOURS), alpha=0.45, lw=0))
     ax.tick_params(left=False, bottom=False)
 
 
