@@ -44,6 +44,11 @@ def test_narrow_levels_of_linear_layers_are_those_of_the_shallow_network():
     np.testing.assert_allclose(found[0], levels[1], atol=1e-6)
 
 
+@pytest.mark.parametrize("letter", "ABCDF")
+def test_networks_of_width_two_have_a_fixed_point_at_loss_zero(letter):
+    assert study.panels()[letter].narrow_levels(2)[0] < 1e-6
+
+
 def test_layers_recruit_where_their_width_curve_rises():
     panel = replace(study.panels()["A"], steps=3000)
     (run,) = study.train(panel, [1], width=8, fraction=5.0)

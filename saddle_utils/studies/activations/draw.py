@@ -11,7 +11,7 @@ from ...datasets import FIGURE4, figure4_panel
 from ...datasets.figure4 import LETTERS
 from ...notebook import Choice, Explorer, Picture, Slider
 from ...notebook.colours import BLUE, FAINT, GREEN, INK, ORANGE
-from ...notebook.look import dashed, draw_map, draw_words, one_table
+from ...notebook.look import dashed, draw_map, draw_words, note, one_table
 from ...theory.activations import time_scale
 from ..figure1 import PanelRun, train_panel
 from ..figure1 import draw as figure1
@@ -21,8 +21,8 @@ from .panels import SOFTMAX, TAU, Ensembles, class_words, expected, shown
 KEY = (
     ("this run", BLUE), ("other seeds", FAINT), ("the paper, digitised (D, F)", ORANGE),
     ("best or nearest network of width 1, dashed", INK),
-    ("first-layer weights (first key of softmax heads),", GREEN),
-    ("at the plateau or after the drop, and at the end", GREEN),
+    ("first-layer weights (first key of softmax heads)", GREEN),
+    ("after the first drop and at the end: effective width", GREEN),
     ("A and G: letters inferred; no letter: unknown,", INK), ("or beyond the paper", INK),
 )  # fmt: skip
 
@@ -72,6 +72,7 @@ def classes_picture(table: pd.DataFrame) -> Picture:
     names = [f"{phi}, {task}" for (phi, task), _ in groups]
     ax.set_yticks(range(len(groups)), names, fontsize=7.5)
     dashed(ax, [LONGER, LONGER], [-1, len(groups)])
+    note(ax, "saddle", (LONGER, len(groups) - 0.6), offset=(4, 0), fontsize=7.5)
     ax.set(
         xscale="log", ylim=(-0.7, len(groups) - 0.3), xlim=(0.9, None),
         xlabel="the way down takes longer by this factor, from weights a millionth of the scale "

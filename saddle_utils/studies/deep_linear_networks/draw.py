@@ -145,7 +145,8 @@ def balanced_picture(found: Mapping[int, Mapping[str, np.ndarray]]) -> Picture:
         part = slice(None, None, 20)
         tables[f"depth_{depth}"] = {"time": times[part], "loss": losses[part]}
     axes[0].set_ylabel("loss / initial loss")
-    draw_words(axes[-1], [("flow of all weights", BLUE), ("map alone", INK), ("times", RED)])
+    words = [("flow of all weights", BLUE), ("map alone, dashed", INK), ("times, dotted", RED)]
+    draw_words(axes[-1], words, zorder=5, bbox={"color": "white", "pad": 1})
     alt = (
         "Losses of balanced deep linear networks of depth 2 to 5 with three drops; the equation of "
         "the map alone lies on them, and the predicted times mark the drops."

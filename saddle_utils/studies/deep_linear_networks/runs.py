@@ -150,7 +150,7 @@ def balanced_drops(depth: int, start: float, seed: int) -> dict[str, np.ndarray]
     weights = theory.balanced_start(net.sizes, values, np.random.default_rng([seed, depth, 2]))
     expected = [theory.mode_time(p, s, depth) for p, s in zip(values, STRENGTHS, strict=True)]
     times = np.linspace(0, 1.2 * expected[-1], 2001)
-    found = flow(net, pack(weights), times, rtol=1e-9).theta
+    found = flow(net, pack(weights), times, rtol=1e-7).theta  # 4e-5 of the loss: bound 1e-4
     learned = np.diagonal(net.output(found), axis1=-2, axis2=-1)[:, :3] / STRENGTHS
     return {
         "times": times, "losses": net.loss(found), "measured": first_times(times, learned, 0.5),

@@ -99,9 +99,10 @@ def recruitment_picture(table: pd.DataFrame) -> Picture:
     draw_words(right, [*STARTS.items()], 0.26, 0.07, x=0.02, ha="left")
     alt = (
         "Left: share of drops at which each layer recruits one unit, for panels A, B, C, D and "
-        "F, three initial scales and four starts: near 100% at the smallest scale in A to D, less "
-        "at larger ones. Right: the time between the recruits of the two layers is 0 in A to D "
-        "whichever layer starts small; in F the linear layer is first."
+        "F, three initial scales and four starts: all or most at the smallest scale in A to D, "
+        "fewer at larger ones. Right: in A to D most recruits of the two layers are within a "
+        "hundredth of the time of the drop, the others on either side; in F the linear layer is "
+        "first."
     )
     return Picture(fig, "deep_recruitment", alt, table)
 

@@ -42,8 +42,7 @@ class DeepPanel:
     @cache  # noqa: B019 - a panel lives as long as the program
     def narrow_levels(self, width: int) -> np.ndarray:
         """Levels of the fixed points of networks with hidden layers of this width, ascending."""
-        draws = 40 if width == 1 else 10  # of wider ones only the lowest is drawn
-        return fixed_levels(self.build(width), self.rows(width), draws)
+        return fixed_levels(self.build(width), self.rows(width))
 
 
 def split(y: np.ndarray, outputs: list[int]) -> np.ndarray:

@@ -121,7 +121,8 @@ def stages_picture(
         table |= {f"{name}_first": both[:, 0], f"{name}_second": both[:, 1]}
         for k, colour in enumerate((BLUE, ORANGE)):
             row[3].plot(*both[y[:, k] == 1][:200].T, ".", color=colour, ms=3, alpha=0.6)
-        row[3].set_title("images on both", fontsize=8)
+        row[3].set_title("images projected on both", fontsize=8)
+        row[3].set(xlabel="on the first", ylabel="on the second")
         draw_words(row[3], [(str(pair[0]), BLUE), (str(pair[1]), ORANGE)], 0.98, 0.13)
         row[4].plot(run.times, run.losses / run.losses[0], color=BLUE, lw=2.2, alpha=0.7)
         row[4].plot(run.times, run.right, color=GREEN)
@@ -158,8 +159,9 @@ def ten_digits_picture(images: Images, ten: TenDigits) -> Picture:
     run, batches, top = ten.run, ten.batches, ten.run.losses[0]
     ax.plot(batches.times, batches.losses / top, color=ORANGE, lw=1, zorder=3)
     ax.plot(run.times, run.losses / top, color=BLUE, lw=2.6, alpha=0.75)
-    dashed(ax, run.times, ten.theory.loss(0, run.times) / top)
     levels, due = ten.theory.levels[0] / top, ten.theory.times[0]
+    foreseen = run.times[run.times <= due[-1]]  # until the last drop that is predicted
+    dashed(ax, foreseen, ten.theory.loss(0, foreseen) / top)
     draw_levels(ax, levels, color=FAINT, lw=0.6, zorder=0)
     width = due * ten.theory.width[0]  # half of each interval
     halves = (levels[1:] + levels[:-1]) / 2
@@ -170,7 +172,8 @@ def ten_digits_picture(images: Images, ten: TenDigits) -> Picture:
     title = f"{images.title}, all ten. Grey: saddles of rank 0 to 9; dots: drops, predicted"
     ax.set_title(title, fontsize=9)
     words = [("gradient flow", BLUE), ("mini-batches", ORANGE), ("dashed: predicted", INK)]
-    draw_words(ax, [*words, (f"intervals: {2 * width.max():.0e} wide or less", RED)])
+    words.append((f"intervals: {2 * width.max():.0e} wide or less", RED))
+    draw_words(ax, words, zorder=5, bbox={"color": "white", "pad": 1})
     panels = lower.subplots(1, len(ranks), squeeze=False)[0]
     for panel, rank in zip(panels, ranks, strict=True):
         share, right = confusion(ten, rank)
@@ -206,7 +209,8 @@ def pair_figure(images: Images, pair: Sequence[int], run: Run, levels: np.ndarra
     fig, axes = plt.subplots(1, 4, figsize=(8.2, 2.7), width_ratios=(2.6, 1, 1, 1))
     draw_levels(axes[0], levels / levels[0])
     draw_run(axes[0], run)
-    axes[0].set(xlabel="time", title=f"{pair[0]} against {pair[1]}: loss, singular values")
+    axes[0].set(xlabel="time", title=f"{pair[0]} against {pair[1]}")
+    draw_words(axes[0], [("loss", BLUE), ("singular values", ORANGE)], 0.9, x=0.97)
     draw_directions(axes[1:], images, run, ("plateau", "end, first", "second"))
     return fig
 
