@@ -13,7 +13,7 @@ from functools import reduce
 
 import numpy as np
 
-from ..dynamics import Trajectory, flow
+from ..dynamics import RunFailedError, Trajectory, flow
 from ..networks import DeepLinear, Linear, pack
 from ..observables import dense_loss
 from .divergence import first_divergence
@@ -51,7 +51,11 @@ def deep_walk(network: DeepLinear, theta0: np.ndarray, drops: int) -> Walk:
             after = clock + wait
             break
         longest = LONGEST / (rates[0] * strength ** (1 - 2 / network.depth))
-        run = flow(network, big + first.before(lasts), min(lasts, longest) + longest, rtol=1e-7)
+        try:
+            run = flow(network, big + first.before(lasts), min(lasts, longest) + longest, rtol=1e-7)
+        except RunFailedError:
+            lost = len(modes)
+            break
         last = _rest(network, run)
         times, losses = dense_loss(network, run)
         shown = times <= run.times[last]

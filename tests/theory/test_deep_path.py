@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from saddle_utils.dynamics import RunFailedError
 from saddle_utils.networks import pack
+from saddle_utils.theory import deep_path
 from saddle_utils.theory.deep_linear import balanced_start, mode_time, whitened
 from saddle_utils.theory.deep_path import deep_walk, split_ranks
 
@@ -40,3 +42,21 @@ def test_balanced_aligned_starts_drop_when_their_modes_do():
         passed = np.interp(-middle, -losses, times)
         closed = mode_time(values[k], strengths[k], 3, share=half)
         np.testing.assert_allclose(passed, closed, rtol=5e-3)
+
+
+def test_a_walk_that_gets_stuck_keeps_the_drops_before(monkeypatch):
+    """The levels found so far, and the index of the first drop in doubt."""
+    net = whitened((2, 2, 2, 2), [1.0, 0.4])
+    start = pack(balanced_start((2, 2, 2, 2), np.array([0.01, 0.01]), np.random.default_rng(2)))
+    follow, calls = deep_path.flow, []
+
+    def stuck(*args, **rest):
+        calls.append(args)
+        if len(calls) == 2:
+            raise RunFailedError("stuck")
+        return follow(*args, **rest)
+
+    monkeypatch.setattr(deep_path, "flow", stuck)
+    walk = deep_walk(net, start, 2)
+    np.testing.assert_allclose(walk.levels, [0.58, 0.08], atol=1e-12)
+    assert len(walk.falls) == 1 and walk.lost == 1
