@@ -100,7 +100,13 @@ def flows(
     theta0 = np.asarray(network.check(theta0), dtype=float)
     if theta0.ndim != 3:
         raise ValueError(f"theta0 has shape {theta0.shape}; wanted (runs, units, features)")
-    ends = np.broadcast_to(np.asarray(ends, dtype=float), len(theta0))
+    ends = np.asarray(ends, dtype=float)
+    if ends.shape not in ((), (len(theta0),)):
+        raise ValueError(
+            f"ends has shape {ends.shape}; wanted one end for all {len(theta0)} runs, or one for "
+            "each.  At times of your choice: `dynamics.flow`"
+        )
+    ends = np.broadcast_to(ends, len(theta0))
     if not (np.isfinite(ends) & (ends > 0)).all():
         raise ValueError("a run must end at a finite, positive time")
     return _all(network, theta0, np.empty(0), ends, rtol, True)

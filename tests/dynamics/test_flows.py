@@ -376,6 +376,8 @@ def test_what_does_not_fit_is_refused(monkeypatch):
         flows(net, start[0], 1.0)
     with pytest.raises(ValueError, match="finite, positive"):
         flows(net, start, [1.0, 0.0])
+    with pytest.raises(ValueError, match=r"one end for all 2 runs.*`dynamics.flow`"):
+        flows(net, start, [1.0, 2.0, 3.0])
     monkeypatch.setattr(gradient_flow, "MAX_STEPS", 3)
     with pytest.raises(RunFailedError, match="run 0 is stuck at time"):
         flows(net, start, 50.0)
