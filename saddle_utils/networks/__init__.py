@@ -27,7 +27,7 @@ from dataclasses import fields, replace
 import numpy as np
 
 from .autograd import Autograd
-from .base import Array, Network, concat, dots
+from .base import Array, Network, concat, dots, real
 from .deep import Completion, Deep, DeepLinear
 from .layers import Layered, pack
 from .moments import Linear
@@ -60,14 +60,7 @@ def _data(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _numbers(data: np.ndarray, name: str) -> np.ndarray:
     """The data as an array of floats; ValueError where they are not finite real numbers."""
-    if hasattr(data, "detach"):  # a tensor, of whatever device
-        data = data.detach().cpu()
-    if np.iscomplexobj(data):
-        raise ValueError(f"{name} is complex; wanted real numbers")
-    try:
-        data = np.asarray(data, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must hold numbers, classes one-hot or as +-1: {error}") from None
+    data = real(data, f"{name} must hold numbers, classes one-hot or as +-1")
     if not np.isfinite(data).all():
         raise ValueError(f"{name} holds values that are not finite (nan or inf)")
     return data

@@ -168,3 +168,18 @@ def concat(parts: list[Array]) -> Array:
     import torch
 
     return torch.cat(parts, dim=-1)
+
+
+def real(data: Any, wanted: str) -> np.ndarray:
+    """Numbers, of whatever kind and on whatever device, as an array of floats.
+
+    ValueError, which begins with what is `wanted`, for what are no real numbers.
+    """
+    if hasattr(data, "detach"):  # a tensor
+        data = data.detach().cpu()
+    try:
+        if np.iscomplexobj(data):
+            raise ValueError("these are complex")
+        return np.asarray(data, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{wanted}: {error}") from None

@@ -4,10 +4,13 @@ import warnings
 
 import numpy as np
 
+from ..networks.base import real
+
 
 def checked(times: np.ndarray, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Times (T,) and losses (T,) or (T, n) as float64.  ValueError for other shapes, or T < 3."""
-    times, losses = np.asarray(times, dtype=float), np.asarray(losses, dtype=float)
+    """Times (T,) and losses (T,) or (T, n) as float64.  ValueError for other shapes, for T < 3, and
+    for what are no real numbers."""
+    times, losses = (real(a, "times and losses must be real numbers") for a in (times, losses))
     if times.ndim != 1 or losses.shape[:1] != times.shape or losses.ndim > 2 or len(times) < 3:
         raise ValueError(
             f"times {times.shape} and losses {losses.shape}: wanted (T,) and (T,) or (T, n), T >= 3"

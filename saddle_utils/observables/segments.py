@@ -101,7 +101,8 @@ def partition(
     Minimum of sum ((y - piece) / noise)^2 + `jump` ln B a piece + `bend` ln B a slope (B at least
     400), by optimal partitioning (Jackson et al. 2005), pruned (Killick, Fearnhead and Eckley
     2012).  The pruning is exact for pieces of three blocks and more: shorter ones have no slope,
-    so that it may drop the beginning of a long straight piece.
+    so that it may drop the beginning of a straight piece, and cuts lines that fall by many times
+    the noise from block to block into single blocks.
     """
     w = noise**-2.0
     u, v = (x - x[0]) / (x[-1] - x[0]), y - np.median(y)

@@ -347,7 +347,7 @@ GOOD = (np.ones((3, 2)), np.ones(3))
          "of 1 kinds and 2 shapes"),
         (lambda: networks.stacked([networks.Autograd(len, *GOOD)]), "one by one"),
         (lambda: networks.build("relu", np.ones((3, 1, 8, 8)), np.ones(3)), "cut into patches"),
-        (lambda: networks.build("relu", np.ones((3, 2)) * 1j, np.ones(3)), "x is complex"),
+        (lambda: networks.build("relu", np.ones((3, 2)) * 1j, np.ones(3)), "x must .*complex"),
         (lambda: networks.build("relu", np.ones((2, 2)), ["cat", "dog"]), "y must hold numbers"),
         (lambda: networks.build("relu", [[1.0, None], [2, 3]], [1, 2]), "x holds .* not finite"),
         (lambda: initial_units(networks.linear(*GOOD), 2, 0.1, []), "no seeds"),

@@ -92,6 +92,8 @@ CURVE = np.array([1.0, 0.9, 0.5, 0.1])
         ([[0.0, 1, 2]], [[1.0, 0.5, 0.1]], "T >= 3"),
         (3.0, 1.0, "T >= 3"),
         (np.arange(4), np.zeros((4, 2, 2)), r"or \(T, n\)"),
+        (np.arange(4), CURVE * 1j, "losses must be real numbers: these are complex"),
+        (np.arange(4), ["loss", "1", ".5", ".1"], "losses must be real numbers: could not"),
     ],
 )
 def test_curves_that_cannot_be_measured_are_refused_in_words(times, losses, words):
