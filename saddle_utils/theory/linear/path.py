@@ -28,6 +28,7 @@ LITTLE = 1e-3  # of what the best mode takes of the loss: one that takes less is
 SETTLED = 1e-3  # of a drop: what may be left of the last one where its curve ends
 LARGE = 3.0  # and all units are active if they are larger at random by so much
 RESTED, LEAVES = 1e-4, 10.0  # of its largest speed: a narrow network is at a saddle; and goes on
+ENOUGH = 30.0  # e-folds, from SMALL, in which a new unit shows which mode of the data it learns
 FOLDS, TURN = 1.0, 0.1  # in one step: e-folds of dormant units, relative change of the residual
 FIRST = 16.0  # e-folds after which a narrow network is first looked at
 RTOL, FINER = 1e-9, 8  # of the active units; points of their curve for each record
@@ -247,7 +248,8 @@ def _next_saddle(
     with np.errstate(divide="ignore", invalid="ignore"):
         due = np.where(able, np.maximum(np.log(best / sizes), 0) / rates, np.inf)
     k = int(np.nanargmin(due))
-    run = flow(network, np.concatenate([saddle, SMALL * best[k] * growing[k : k + 1]]), longest)
+    end = min(longest, ENOUGH / rates[k]) if network.patches == 1 else longest
+    run = flow(network, np.concatenate([saddle, SMALL * best[k] * growing[k : k + 1]]), end)
     speed = np.linalg.norm(network.field(run.theta), axis=(1, 2))
     rests = np.maximum.accumulate(speed < RESTED * np.maximum.accumulate(speed))
     slowest = np.minimum.accumulate(np.where(rests, speed, np.inf))
