@@ -48,8 +48,8 @@ class Prediction:
         order 0 or 1 at zero, units that learn together are no narrow network (Theorem 3): the
         theory has the first drop, and no plateau behind it
     tearing
-        of ReLU networks, e-folds of the growth of differences within a ray while it waits for the
-        drop, (runs, drops)
+        of ReLU networks, by how much differences within a ray have grown while it waits for the
+        drop, over its size, (runs, drops)
     width
         half of the interval of each time over the time, (runs, drops), see `intervals`
     """

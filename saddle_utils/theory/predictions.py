@@ -34,7 +34,7 @@ LEAST = 1e-6  # of the initial loss: if no unit can decrease it by more, nothing
 START = {1: 1e-3, 2: 0.2, 3: 0.2}  # norm at which a unit escapes over its best, by its degree
 BENT = 0.02  # that where phi has further orders, which the escape neglects: as small as pays
 LATER = 2.0  # a unit due after so many half-times of a drop is still too small then to change it
-TEARS = 4.0  # e-folds of the growth of differences within a ray that are a reason for doubt
+TEARS = 1e-3  # of its size: differences within a ray that are a reason for doubt
 
 
 def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
@@ -76,7 +76,7 @@ def predict(network: Network, theta0: np.ndarray, drops: int) -> Prediction:
     walks = [WALKS[kind](network.runs(i), units, drops) for i, units in enumerate(theta0)]
     found = gather(network, walks, drops, kind not in ("order 0", "order 1"))
     if kind == "ReLU":
-        found = _torn(network, found)
+        found = _torn(network, theta0, found)
     return replace(found, width=widths(network, theta0, found))
 
 
@@ -145,12 +145,19 @@ def _half_way(drop: Drop, levels: np.ndarray) -> float:
     return float(drop.times[np.argmax(drop.losses < sum(levels) / 2)])
 
 
-def _torn(network: Pointwise, found: Prediction) -> Prediction:
-    """The prediction of ReLU networks, in doubt where rays tear while they wait (TEARS)."""
+def _torn(network: Pointwise, theta0: np.ndarray, found: Prediction) -> Prediction:
+    """The prediction of ReLU networks, in doubt where rays tear while they wait (TEARS).
+
+    As a ray grows, what its units do not share stays as it was at the start.
+    """
+    start = np.sqrt(np.mean(theta0**2, axis=(1, 2)))
     seen = np.isfinite(found.times)
     waits = np.nan_to_num(np.diff(np.where(seen, found.times, np.nan)))
     torn = np.zeros(found.times.shape)
     for k, wait in enumerate(waits.T):
-        torn[:, k + 1] = tearing_rate(network, found.saddles[k + 1]) * wait
+        saddle = found.saddles[k + 1]
+        size = np.linalg.norm(saddle, axis=-1).max(-1, initial=1e-300)
+        folds = np.minimum(tearing_rate(network, saddle) * wait, 300)
+        torn[:, k + 1] = start / size * np.expm1(folds)
     late = np.logical_or.accumulate(torn > TEARS, axis=1) & seen
     return replace(found, tearing=torn, doubtful=found.doubtful | late)

@@ -14,6 +14,7 @@ from ...notebook import Choice, Explorer, Picture, Slider
 from ...notebook.colours import BLUE, BROWN, DASHED, FAINT, GREEN, INK, ORANGE, PURPLE, RED, SKY
 from ...notebook.look import dashed, draw_words
 from ...theory.intervals import SHARE
+from ...theory.predictions import TEARS
 from .tasks import example
 
 COLOURS = {
@@ -241,8 +242,8 @@ def predicted_failures_picture(
     alt = (
         "Left: errors of plateau levels over how close the strengths are, up to 20 percent "
         "for levels of saddles, below one for the closed solution. Middle: rates of tearing, "
-        "on the diagonal. Right: errors of second drops of ReLU networks over e-folds of "
-        "tearing: hundredths of a percent and less, but for few in the doubted region beyond four."
+        "on the diagonal. Right: errors of second drops of ReLU networks over the differences "
+        "within their rays: large ones lie in the doubted region, beyond a thousandth."
     )
     data = dict(close[["ratio", "drop", "level", "predicted_level", "closed_level"]])
     tables = {"rates": {"predicted": rates[:, 0], "measured": rates[:, 1]}}
@@ -261,14 +262,14 @@ def _draw_close(ax: Axes, close: pd.DataFrame) -> None:
 
 
 def _draw_torn(ax: Axes, later: pd.DataFrame) -> None:
-    """Errors of later drops of ReLU units over e-folds of tearing; below .05 they are spread."""
-    spread = 0.05 * np.exp(np.random.default_rng(0).uniform(-0.8, 0, len(later)))
-    folds = later["tearing"].where(later["tearing"] > 0.05, spread)
+    """Errors of later drops of ReLU units over their tearing, of which small ones are spread."""
+    few = 1e-9 * np.exp(np.random.default_rng(0).uniform(-3, 0, len(later)))
+    torn = later["tearing"].where(later["tearing"] > 1e-9, few)
     colours, gap = later["kind"].map(ALL), later["time_error"].abs()
-    ax.scatter(folds, gap, 16, colours.tolist(), edgecolors="white", lw=0.3, alpha=0.9)
-    ax.axvspan(4, 1e3, color=FAINT, alpha=0.15, lw=0)
-    ax.text(5, 2e-6, "doubted", color=FAINT)
-    ax.set(xscale="log", xlim=(0.015, 200), xlabel="e-folds of tearing, predicted")
+    ax.scatter(torn, gap, 16, colours.tolist(), edgecolors="white", lw=0.3, alpha=0.9)
+    ax.axvspan(TEARS, 10, color=FAINT, alpha=0.15, lw=0)
+    ax.text(1.5 * TEARS, 2e-6, "doubted", color=FAINT)
+    ax.set(xscale="log", xlim=(2e-11, 10), xlabel="difference within a ray, predicted")
     ax.set_title("times of second drops, ReLU")
     words = [(kind, ALL[kind]) for kind in later["kind"].unique()]
     draw_words(ax, words, 0.98, x=0.03, ha="left")

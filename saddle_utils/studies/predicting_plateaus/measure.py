@@ -29,10 +29,10 @@ def compare(network: Network, theta0: np.ndarray, drops: int) -> pd.DataFrame:
     "duration" until the next drop (nan behind the last); each of these also "predicted_...";
     "leading_log", the time to leading logarithm (nan if not linear); "right", whether the unit that
     escaped is the one predicted (where none is, whether the drop came); "rival" as predicted;
-    "tearing", e-folds of the growth of differences within a ray while it waits for the drop (0 but
+    "tearing", growth of differences within a ray while it waits for the drop, over its size (0 but
     for ReLU); and "doubt", the first reason to doubt the drop before any training, or "none":
-    "tie", this or an earlier unit has a rival that is near; "tears", more than `predictions.TEARS`
-    e-folds of tearing; "order", it is `Prediction.doubtful` for another reason; "short", the
+    "tie", this or an earlier unit has a rival that is near; "tears", more tearing than
+    `predictions.TEARS`; "order", it is `Prediction.doubtful` for another reason; "short", the
     predicted curve does not rest before and behind it.  "width" is half of the interval of the time
     over the time, "inside" whether the measured time is in it; "mechanism", "smallness" and
     "doubtful" say what it was made of (`theory.intervals`).  Where theory knows of no plateau there
